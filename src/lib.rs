@@ -1,0 +1,1 @@
+//! relink: replaces dead Stripe checkout URLs of unpaid orders, exactly once.
