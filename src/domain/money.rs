@@ -1,0 +1,179 @@
+//! Money: an amount in the currency's minor units (55.00 USD is 5500), as Stripe counts it.
+//!
+//! Refuses arithmetic across currencies and floating point. The minor unit's size follows Stripe's own
+//! list (docs.stripe.com/currencies, "zero-decimal" and "three-decimal"), which is not ISO 4217's:
+//! UGX, ISK and HUF look zero-decimal elsewhere and are sent in hundredths here.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
+
+/// Stripe's presentment currencies, three lowercase letters each.
+const KNOWN: &str = "aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn \
+    bzd cad cdf chf clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf gtq gyd hkd \
+    hnl htg huf idr ils inr isk jmd jod jpy kes kgs khr kmf krw kwd kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd \
+    mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd omr pab pen pgk php pkr pln pyg qar ron rsd rub \
+    rwf sar sbd scr sek sgd shp sle sos srd std szl thb tjs tnd top try ttd twd tzs uah ugx usd uyu uzs vnd vuv \
+    wst xaf xcd xcg xof xpf yer zar zmw";
+const ZERO_DECIMAL: &str = "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf";
+const THREE_DECIMAL: &str = "bhd jod kwd omr tnd";
+
+/// A currency that Stripe can present, in Stripe's spelling: three lowercase letters.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Currency([u8; 3]);
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a currency that Stripe knows (three lowercase letters, such as `usd`)")]
+pub struct UnknownCurrency(pub String);
+
+impl Currency {
+    pub const USD: Currency = Currency(*b"usd");
+
+    /// # Errors
+    /// Anything but a code of Stripe's list, in lower case. `USD` is refused: Stripe answers in lower case,
+    /// and a comparison that folded case would hide a wrong setting.
+    pub fn parse(text: &str) -> Result<Self, UnknownCurrency> {
+        let known = KNOWN.split_whitespace().any(|code| code == text);
+        match <[u8; 3]>::try_from(text.as_bytes()) {
+            Ok(bytes) if known => Ok(Currency(bytes)),
+            _ => Err(UnknownCurrency(text.chars().take(20).collect())),
+        }
+    }
+
+    #[must_use]
+    pub fn code(&self) -> String {
+        self.0.iter().map(|b| char::from(*b)).collect()
+    }
+
+    /// Digits after the decimal point: 0, 2 or 3.
+    #[must_use]
+    pub fn exponent(&self) -> u32 {
+        let code = self.code();
+        let listed = |list: &str| list.split_whitespace().any(|c| c == code);
+        if listed(ZERO_DECIMAL) {
+            0
+        } else if listed(THREE_DECIMAL) {
+            3
+        } else {
+            2
+        }
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.code().to_ascii_uppercase())
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Currency({})", self.code())
+    }
+}
+
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.code())
+    }
+}
+
+/// An amount in minor units of its currency; may be zero or negative, since rows and answers may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Money {
+    pub minor: i64,
+    pub currency: Currency,
+}
+
+impl Money {
+    #[must_use]
+    pub fn new(minor: i64, currency: Currency) -> Self {
+        Money { minor, currency }
+    }
+
+    /// Sums per currency, in the order of the codes. Saturates rather than wraps.
+    #[must_use]
+    pub fn totals(amounts: impl IntoIterator<Item = Money>) -> Vec<Money> {
+        let mut sums: BTreeMap<Currency, i64> = BTreeMap::new();
+        for amount in amounts {
+            let sum = sums.entry(amount.currency).or_default();
+            *sum = sum.saturating_add(amount.minor);
+        }
+        sums.into_iter()
+            .map(|(currency, minor)| Money { minor, currency })
+            .collect()
+    }
+}
+
+/// `55.00 USD`, `1500 JPY`, `-0.05 USD`, `1.250 KWD`.
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exponent = self.currency.exponent();
+        let sign = if self.minor < 0 { "-" } else { "" };
+        let scale = 10_u64.pow(exponent);
+        let (whole, part) = (
+            self.minor.unsigned_abs() / scale,
+            self.minor.unsigned_abs() % scale,
+        );
+        let text = if exponent == 0 {
+            format!("{sign}{whole} {}", self.currency)
+        } else {
+            let width = exponent as usize;
+            format!("{sign}{whole}.{part:0width$} {}", self.currency)
+        };
+        f.pad(&text)
+    }
+}
+
+/// `{"minor": 5500, "currency": "usd"}`
+impl Serialize for Money {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut s = serializer.serialize_struct("Money", 2)?;
+        s.serialize_field("minor", &self.minor)?;
+        s.serialize_field("currency", &self.currency)?;
+        s.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(minor: i64, code: &str) -> String {
+        Currency::parse(code)
+            .map(|currency| Money::new(minor, currency).to_string())
+            .unwrap_or_else(|e| e.to_string())
+    }
+
+    #[test]
+    fn amounts_are_shown_with_the_digits_that_stripe_counts() {
+        assert_eq!(shown(98_500, "usd"), "985.00 USD");
+        assert_eq!(shown(5, "usd"), "0.05 USD");
+        assert_eq!(shown(-5, "usd"), "-0.05 USD");
+        assert_eq!(shown(1500, "jpy"), "1500 JPY");
+        assert_eq!(shown(1250, "kwd"), "1.250 KWD");
+        assert_eq!(shown(500, "isk"), "5.00 ISK");
+        assert_eq!(shown(i64::MIN, "usd"), "-92233720368547758.08 USD");
+    }
+
+    #[test]
+    fn a_currency_is_taken_only_as_stripe_spells_it() {
+        for text in ["USD", "usd ", "xyz", "", "us", "dollar"] {
+            assert!(Currency::parse(text).is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn totals_never_mix_currencies() {
+        let usd = Currency::USD;
+        let jpy = Currency::parse("jpy").unwrap_or(usd);
+        let sums = Money::totals([
+            Money::new(5500, usd),
+            Money::new(1000, jpy),
+            Money::new(6500, usd),
+        ]);
+        assert_eq!(sums, vec![Money::new(1000, jpy), Money::new(12_000, usd)]);
+    }
+}
