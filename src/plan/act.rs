@@ -1,0 +1,193 @@
+//! From a verdict to what a run with this goal does about it: one exhaustive match per goal.
+//!
+//! Never mints while something else can be paid, and never retires what does not name the order.
+
+use super::decide::{Action, Hold};
+use super::judge::{Judgement, Moment, live_objects, objects, open_sessions, stored_object};
+use super::{Goal, Policy, Reason, Release, Verdict};
+use crate::domain::{CheckoutReference, OrderFacts, StripeObject};
+
+pub(super) fn act(
+    judgement: &Judgement,
+    facts: &OrderFacts,
+    moment: Moment,
+    policy: &Policy,
+) -> Action {
+    match policy.goal {
+        Goal::Regen => regenerate(judgement, facts, moment, policy),
+        Goal::Mint => mint(judgement),
+        Goal::Retire => retire(judgement, facts),
+        Goal::RetirePending => retire_pending(judgement, facts, moment, policy),
+    }
+}
+
+fn regenerate(
+    judgement: &Judgement,
+    facts: &OrderFacts,
+    moment: Moment,
+    policy: &Policy,
+) -> Action {
+    match judgement.verdict {
+        Verdict::OutOfScope | Verdict::Settled | Verdict::Healthy => Action::Nothing,
+        Verdict::Dead => Action::Replace(Vec::new()),
+        Verdict::Processing | Verdict::Leaked | Verdict::Withdrawn => Action::Hold(Hold::Waits),
+        Verdict::Unobserved
+        | Verdict::InDoubt
+        | Verdict::Missing
+        | Verdict::UnknownObject
+        | Verdict::Foreign
+        | Verdict::Overpaid
+        | Verdict::PaidUnrecorded
+        | Verdict::Recoverable
+        | Verdict::InvalidOrder => needs_person(judgement),
+        Verdict::Dying => unless_fresh(facts, moment, policy, || {
+            Action::Replace(live_objects(facts))
+        }),
+        Verdict::Unowned | Verdict::Wrong => {
+            if is_released(judgement) {
+                unless_fresh(facts, moment, policy, || {
+                    Action::Replace(live_objects(facts))
+                })
+            } else {
+                needs_person(judgement)
+            }
+        }
+        Verdict::Duplicate => resolve_duplicate(facts, moment, policy),
+    }
+}
+
+/// Keeps the row's own link when it is good. A row's own object that would need a flag of its own to be
+/// replaced is left alone too: the others go now, and the next run speaks of that one.
+fn resolve_duplicate(facts: &OrderFacts, moment: Moment, policy: &Policy) -> Action {
+    let live = live_objects(facts);
+    let own = stored_object(facts).filter(|object| object.is_live());
+    let Some(own) = own else {
+        return unless_fresh(facts, moment, policy, || Action::Replace(live));
+    };
+    let alone = OrderFacts {
+        others: crate::domain::Listing::Complete(Vec::new()),
+        ..facts.clone()
+    };
+    let judgement = super::judge(&alone, moment, policy);
+    let replaced = matches!(judgement.verdict, Verdict::Dying)
+        || (matches!(judgement.verdict, Verdict::Wrong | Verdict::Unowned)
+            && is_released(&judgement));
+    unless_fresh(facts, moment, policy, || {
+        if replaced {
+            Action::Replace(live)
+        } else {
+            Action::Retire(others_than(live, own))
+        }
+    })
+}
+
+fn mint(judgement: &Judgement) -> Action {
+    match judgement.verdict {
+        Verdict::OutOfScope | Verdict::Settled | Verdict::Healthy => Action::Nothing,
+        Verdict::Dead => Action::Replace(Vec::new()),
+        Verdict::Processing | Verdict::Withdrawn => Action::Hold(Hold::Waits),
+        Verdict::Unobserved
+        | Verdict::InDoubt
+        | Verdict::Missing
+        | Verdict::UnknownObject
+        | Verdict::Foreign
+        | Verdict::Overpaid
+        | Verdict::PaidUnrecorded
+        | Verdict::Recoverable
+        | Verdict::Leaked
+        | Verdict::InvalidOrder
+        | Verdict::Duplicate
+        | Verdict::Unowned
+        | Verdict::Wrong
+        | Verdict::Dying => needs_person(judgement),
+    }
+}
+
+fn retire(judgement: &Judgement, facts: &OrderFacts) -> Action {
+    let live = live_objects(facts);
+    match judgement.verdict {
+        Verdict::Leaked => Action::Retire(live),
+        Verdict::Overpaid if !live.is_empty() => Action::Retire(live),
+        Verdict::Duplicate => match stored_object(facts).filter(|object| object.is_live()) {
+            Some(own) => Action::Retire(others_than(live, own)),
+            None => Action::Retire(live),
+        },
+        Verdict::OutOfScope
+        | Verdict::Settled
+        | Verdict::Healthy
+        | Verdict::Dead
+        | Verdict::Dying
+        | Verdict::Wrong => Action::Nothing,
+        Verdict::Processing | Verdict::Withdrawn => Action::Hold(Hold::Waits),
+        Verdict::Unobserved
+        | Verdict::InDoubt
+        | Verdict::Missing
+        | Verdict::UnknownObject
+        | Verdict::Foreign
+        | Verdict::Overpaid
+        | Verdict::PaidUnrecorded
+        | Verdict::Recoverable
+        | Verdict::InvalidOrder
+        | Verdict::Unowned => needs_person(judgement),
+    }
+}
+
+fn retire_pending(
+    judgement: &Judgement,
+    facts: &OrderFacts,
+    moment: Moment,
+    policy: &Policy,
+) -> Action {
+    match judgement.verdict {
+        Verdict::Healthy | Verdict::Dying | Verdict::Wrong | Verdict::Duplicate => {
+            unless_fresh(facts, moment, policy, || {
+                Action::Retire(live_objects(facts))
+            })
+        }
+        _ => retire(judgement, facts),
+    }
+}
+
+/// A parent may be typing a card number in a young open session: it is left for a later run.
+fn unless_fresh(
+    facts: &OrderFacts,
+    moment: Moment,
+    policy: &Policy,
+    action: impl FnOnce() -> Action,
+) -> Action {
+    let fresh = objects(facts)
+        .flat_map(open_sessions)
+        .any(|s| moment.taken_at.seconds_since(s.created) < policy.min_age);
+    if fresh {
+        Action::Hold(Hold::Waits)
+    } else {
+        action()
+    }
+}
+
+fn others_than(live: Vec<CheckoutReference>, own: &StripeObject) -> Vec<CheckoutReference> {
+    let own = own.reference();
+    live.into_iter().filter(|object| *object != own).collect()
+}
+
+fn is_released(judgement: &Judgement) -> bool {
+    release_for(judgement).is_some_and(|release| judgement.released.contains(&release))
+}
+
+fn needs_person(judgement: &Judgement) -> Action {
+    Action::Hold(Hold::NeedsPerson {
+        release: release_for(judgement),
+    })
+}
+
+/// The flag that would release this hold, if any would.
+fn release_for(judgement: &Judgement) -> Option<Release> {
+    match (judgement.verdict, &judgement.reason) {
+        (Verdict::Missing, _) => Some(Release::MissingIsDead),
+        (Verdict::Recoverable, _) => Some(Release::AcceptRecoveryUrl),
+        (Verdict::Unowned, _) => Some(Release::AdoptUnowned),
+        (Verdict::Wrong, Reason::OtherCurrency { .. }) => Some(Release::AllowCurrencyChange),
+        (Verdict::Wrong, _) => Some(Release::AllowAmountChange),
+        _ => None,
+    }
+}

@@ -1,0 +1,250 @@
+//! The plan: one decision per order, never a list of requests. What exactly must be retired is known only
+//! after the claim, when the same functions are asked again over fresh facts.
+//!
+//! `decide` is pure and total: every order of the snapshot appears exactly once.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::act::act;
+use super::judge::{Moment, judge};
+use super::{Goal, Policy, Reason, Release, Verdict};
+use crate::domain::{
+    AccountId, CheckoutReference, Mode, Money, Order, OrderFacts, OrderId, Reading, SessionState,
+    Snapshot, Stored, StripeObject, Timestamp,
+};
+
+/// Why nothing is done although something is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// It settles by itself, or was wanted so.
+    Waits,
+    /// An operator must look. `release` is the flag that would let the run go on.
+    NeedsPerson { release: Option<Release> },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    Nothing,
+    Hold(Hold),
+    /// Close these, mint nothing.
+    Retire(Vec<CheckoutReference>),
+    /// Close these (none, when nothing is live), mint a link, store it.
+    Replace(Vec<CheckoutReference>),
+}
+
+impl Action {
+    /// Whether a commit would write anything.
+    #[must_use]
+    pub fn is_work(&self) -> bool {
+        matches!(self, Action::Retire(_) | Action::Replace(_))
+    }
+}
+
+/// What the row's object looked like, in two words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StoredState {
+    Nothing,
+    Unknown,
+    Unread,
+    NotFound,
+    NotLive,
+    SessionOpen,
+    SessionExpired,
+    SessionPaid,
+    SessionProcessing,
+    SessionFailed,
+    LinkActive,
+    LinkInactive,
+    NotAsked,
+}
+
+impl StoredState {
+    fn of(stored: &Stored) -> Self {
+        let reading = match stored {
+            Stored::Nothing => return StoredState::Nothing,
+            Stored::Unknown(_) => return StoredState::Unknown,
+            Stored::Skipped => return StoredState::NotAsked,
+            Stored::Read(_, reading) => reading,
+        };
+        match &**reading {
+            Reading::NotLive => StoredState::NotLive,
+            Reading::NoSuchObject => StoredState::NotFound,
+            Reading::Unread(_) => StoredState::Unread,
+            Reading::Seen(StripeObject::Link(family)) if family.link.active => {
+                StoredState::LinkActive
+            }
+            Reading::Seen(StripeObject::Link(_)) => StoredState::LinkInactive,
+            Reading::Seen(StripeObject::Session(session)) => match session.state {
+                SessionState::Open => StoredState::SessionOpen,
+                SessionState::Expired => StoredState::SessionExpired,
+                SessionState::Paid(_) => StoredState::SessionPaid,
+                SessionState::Processing => StoredState::SessionProcessing,
+                SessionState::Failed => StoredState::SessionFailed,
+                SessionState::Unknown(_) => StoredState::Unread,
+            },
+        }
+    }
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            StoredState::Nothing => "none",
+            StoredState::Unknown => "unknown object",
+            StoredState::Unread => "unread",
+            StoredState::NotFound => "not found",
+            StoredState::NotLive => "not live",
+            StoredState::SessionOpen => "session open",
+            StoredState::SessionExpired => "session expired",
+            StoredState::SessionPaid => "session paid",
+            StoredState::SessionProcessing => "session processing",
+            StoredState::SessionFailed => "session failed",
+            StoredState::LinkActive => "link active",
+            StoredState::LinkInactive => "link inactive",
+            StoredState::NotAsked => "not read",
+        }
+    }
+}
+
+impl fmt::Display for StoredState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Serialize for StoredState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub order: Order,
+    pub stored: StoredState,
+    pub verdict: Verdict,
+    pub reason: Reason,
+    /// Flags that this decision used.
+    pub released: Vec<Release>,
+    pub action: Action,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub policy: Policy,
+    pub mode: Mode,
+    pub account: Option<AccountId>,
+    pub taken_at: Timestamp,
+    /// By order id.
+    pub decisions: Vec<Decision>,
+}
+
+/// Every order of the snapshot, each exactly once, in the order of its id.
+#[must_use]
+pub fn decide(snapshot: &Snapshot, policy: &Policy) -> Plan {
+    let moment = Moment::from(snapshot);
+    let mut decisions: Vec<Decision> = snapshot
+        .orders
+        .iter()
+        .map(|facts| decide_order(facts, moment, policy))
+        .collect();
+    decisions.sort_by_key(|decision| decision.order.id);
+    decisions.dedup_by_key(|decision| decision.order.id);
+    Plan {
+        policy: policy.clone(),
+        mode: snapshot.mode,
+        account: snapshot.account.clone(),
+        taken_at: snapshot.taken_at,
+        decisions,
+    }
+}
+
+/// The decision for one order. Asked once for the plan, and again at the claim, over facts read anew.
+#[must_use]
+pub fn decide_order(facts: &OrderFacts, moment: Moment, policy: &Policy) -> Decision {
+    let judgement = judge(facts, moment, policy);
+    let action = act(&judgement, facts, moment, policy);
+    Decision {
+        order: facts.order.clone(),
+        stored: StoredState::of(&facts.stored),
+        verdict: judgement.verdict,
+        reason: judgement.reason,
+        released: judgement.released,
+        action,
+    }
+}
+
+impl Plan {
+    pub fn work(&self) -> impl Iterator<Item = &Decision> {
+        self.decisions.iter().filter(|d| d.action.is_work())
+    }
+
+    /// Decisions that an operator must look at.
+    pub fn for_a_person(&self) -> impl Iterator<Item = &Decision> {
+        self.decisions
+            .iter()
+            .filter(|d| matches!(d.action, Action::Hold(Hold::NeedsPerson { .. })))
+    }
+
+    /// What would be minted, per currency: nothing for orders that are only retired.
+    #[must_use]
+    pub fn totals(&self) -> Vec<Money> {
+        let replaced = |d: &&Decision| matches!(d.action, Action::Replace(_));
+        Money::totals(
+            self.decisions
+                .iter()
+                .filter(replaced)
+                .filter_map(|d| d.order.amount),
+        )
+    }
+
+    /// How many orders have each verdict; verdicts that none has are left out.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(Verdict, usize)> {
+        let count = |verdict| {
+            self.decisions
+                .iter()
+                .filter(|d| d.verdict == verdict)
+                .count()
+        };
+        Verdict::ALL
+            .into_iter()
+            .map(|verdict| (verdict, count(verdict)))
+            .filter(|(_, n)| *n > 0)
+            .collect()
+    }
+
+    /// Narrows to some verdicts; all of them when `verdicts` is empty.
+    #[must_use]
+    pub fn narrowed_to(mut self, verdicts: &[Verdict]) -> Plan {
+        if !verdicts.is_empty() {
+            self.decisions.retain(|d| verdicts.contains(&d.verdict));
+        }
+        self
+    }
+
+    /// Narrows to the orders and objects of an explicit list; an order's other objects are left alone.
+    #[must_use]
+    pub fn narrowed_to_objects(mut self, named: &[CheckoutReference]) -> Plan {
+        for decision in &mut self.decisions {
+            if let Action::Retire(objects) = &mut decision.action {
+                objects.retain(|object| named.contains(object));
+                if objects.is_empty() {
+                    decision.action = Action::Nothing;
+                }
+            }
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn goal(&self) -> Goal {
+        self.policy.goal
+    }
+
+    #[must_use]
+    pub fn decision(&self, order: OrderId) -> Option<&Decision> {
+        self.decisions.iter().find(|d| d.order.id == order)
+    }
+}

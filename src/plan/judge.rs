@@ -1,0 +1,447 @@
+//! The verdict of one order: the design's table, top to bottom, first match.
+//!
+//! Never guesses. What could not be read is `unobserved` before anything else is concluded from it, and
+//! money that Stripe took is looked for before anything is called dead.
+
+use std::collections::BTreeSet;
+
+use super::{Policy, Reason, Release, Verdict};
+use crate::domain::{
+    CheckoutReference, Family, Listing, Money, Order, OrderFacts, OrderId, OrderStatus, Owner,
+    Payment, PaymentLink, Reading, Session, SessionId, SessionState, Snapshot, Stored,
+    StripeObject, Timestamp, Witness,
+};
+
+/// A verdict, why, and the flags that were needed to get past an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    pub verdict: Verdict,
+    pub reason: Reason,
+    pub released: Vec<Release>,
+}
+
+/// What a judgement takes from the snapshot besides the order's own facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    pub taken_at: Timestamp,
+    pub witness: Witness,
+}
+
+impl From<&Snapshot> for Moment {
+    fn from(snapshot: &Snapshot) -> Self {
+        Moment {
+            taken_at: snapshot.taken_at,
+            witness: snapshot.witness,
+        }
+    }
+}
+
+/// Total: every order gets exactly one verdict, whatever its facts.
+#[must_use]
+pub fn judge(facts: &OrderFacts, moment: Moment, policy: &Policy) -> Judgement {
+    let mut released = Vec::new();
+    let (verdict, reason) = first_match(facts, moment, policy, &mut released);
+    Judgement {
+        verdict,
+        reason,
+        released,
+    }
+}
+
+fn first_match(
+    facts: &OrderFacts,
+    moment: Moment,
+    policy: &Policy,
+    released: &mut Vec<Release>,
+) -> (Verdict, Reason) {
+    let order = &facts.order;
+    let settled = order.status.is_settled();
+    if let Some(category) = category_out_of_scope(order, policy) {
+        return (Verdict::OutOfScope, Reason::Category(category));
+    }
+    if let Some(reason) = unread(facts) {
+        return (Verdict::Unobserved, reason);
+    }
+    if let Some(what) = &facts.journal.in_doubt {
+        return (Verdict::InDoubt, Reason::OpenOperation(what.clone()));
+    }
+    if let Stored::Read(reference, reading) = &facts.stored
+        && **reading == Reading::NoSuchObject
+    {
+        // A wrong account answers 404 to everything: without a witness a 404 proves nothing.
+        let given = policy.releases(Release::MissingIsDead, order.id);
+        if !given || moment.witness == Witness::Absent {
+            return (Verdict::Missing, Reason::NoSuchObject(reference.clone()));
+        }
+        released.push(Release::MissingIsDead);
+    }
+    if let Stored::Unknown(text) = &facts.stored {
+        return (Verdict::UnknownObject, Reason::UnknownPrefix(text.clone()));
+    }
+    match stored_object(facts).map(StripeObject::owner) {
+        Some(Owner::Order(other)) if *other != order.id => {
+            return (Verdict::Foreign, Reason::NamesOrder(*other));
+        }
+        Some(Owner::Unreadable(text)) => {
+            return (Verdict::Foreign, Reason::NamesUnreadableOrder(text.clone()));
+        }
+        _ => {}
+    }
+    if let Some(reason) = overpaid(facts) {
+        return (Verdict::Overpaid, reason);
+    }
+    if !settled && let Some(reason) = paid_unrecorded(facts) {
+        return (Verdict::PaidUnrecorded, reason);
+    }
+    if let Some(session) = sessions(facts).find(|s| s.state == SessionState::Processing) {
+        return (
+            Verdict::Processing,
+            Reason::PaymentInFlight(session.id.clone()),
+        );
+    }
+    if let Some(reason) = recoverable(facts, moment.taken_at) {
+        if !policy.releases(Release::AcceptRecoveryUrl, order.id) {
+            return (Verdict::Recoverable, reason);
+        }
+        released.push(Release::AcceptRecoveryUrl);
+    }
+    let live = live_objects(facts);
+    if settled {
+        return if live.is_empty() {
+            (Verdict::Settled, Reason::Settled(order.status.clone()))
+        } else {
+            let status = order.status.clone();
+            (Verdict::Leaked, Reason::LiveWhileSettled { status, live })
+        };
+    }
+    if let Some(reason) = invalid(order) {
+        return (Verdict::InvalidOrder, reason);
+    }
+    let own = stored_object(facts).filter(|object| object.is_live());
+    let others: Vec<CheckoutReference> = match own {
+        Some(own) => live.into_iter().filter(|r| *r != own.reference()).collect(),
+        None => live,
+    };
+    if !others.is_empty() {
+        return match own {
+            Some(_) => (Verdict::Duplicate, Reason::SecondLive(others)),
+            None => (Verdict::Duplicate, Reason::LiveOutsideRow(others)),
+        };
+    }
+    judge_own_object(facts, own, policy, released)
+}
+
+/// What is left when the row's own object is the only one that may be live.
+fn judge_own_object(
+    facts: &OrderFacts,
+    own: Option<&StripeObject>,
+    policy: &Policy,
+    released: &mut Vec<Release>,
+) -> (Verdict, Reason) {
+    let order = &facts.order;
+    if let Some(object) = own {
+        if *object.owner() == Owner::Nobody {
+            if policy.releases(Release::AdoptUnowned, order.id) {
+                released.push(Release::AdoptUnowned);
+            }
+            return (Verdict::Unowned, Reason::NoOwner(object.reference()));
+        }
+        if let Some((reason, release)) = other_terms(object, order) {
+            if policy.releases(release, order.id) {
+                released.push(release);
+            }
+            return (Verdict::Wrong, reason);
+        }
+        if let Some(reason) = dying(object) {
+            return (Verdict::Dying, reason);
+        }
+        return (Verdict::Healthy, Reason::ActiveLink);
+    }
+    if facts.journal.withdrawn {
+        return (Verdict::Withdrawn, Reason::WithdrawnByOperator);
+    }
+    (Verdict::Dead, why_dead(facts))
+}
+
+fn category_out_of_scope(order: &Order, policy: &Policy) -> Option<String> {
+    // An order without a product has no category to match: it is shown as invalid, not as foreign.
+    let category = &order.product.as_ref()?.category;
+    (!policy.scope.contains(category)).then(|| category.clone())
+}
+
+fn unread(facts: &OrderFacts) -> Option<Reason> {
+    match &facts.stored {
+        Stored::Skipped => return Some(Reason::NotRead("it was not asked for".to_owned())),
+        Stored::Read(_, reading) => match &**reading {
+            Reading::Unread(why) => return Some(Reason::NotRead(why.clone())),
+            Reading::Seen(object) => {
+                if let Some(reason) = unread_object(object) {
+                    return Some(reason);
+                }
+                // The amount matters only where something may still be charged.
+                if !facts.order.status.is_settled() && object.is_live() && amount(object).is_none()
+                {
+                    return Some(Reason::AmountUnread(object.reference()));
+                }
+            }
+            Reading::NotLive | Reading::NoSuchObject => {}
+        },
+        Stored::Nothing | Stored::Unknown(_) => {}
+    }
+    match &facts.others {
+        Listing::Unfinished(why) => Some(Reason::ListingUnfinished(why.clone())),
+        Listing::Complete(objects) => objects.iter().find_map(unread_object),
+    }
+}
+
+fn unread_object(object: &StripeObject) -> Option<Reason> {
+    if let StripeObject::Link(Family {
+        sessions: Listing::Unfinished(why),
+        ..
+    }) = object
+    {
+        return Some(Reason::ListingUnfinished(why.clone()));
+    }
+    object.sessions().iter().find_map(|s| match &s.state {
+        SessionState::Unknown(status) => Some(Reason::NotRead(format!(
+            "{} has the unknown status `{status}`",
+            s.id
+        ))),
+        _ => None,
+    })
+}
+
+fn overpaid(facts: &OrderFacts) -> Option<Reason> {
+    let kept: Vec<(String, Payment)> = payments(facts)
+        .into_iter()
+        .filter(|(_, payment)| !payment.refunded)
+        .collect();
+    let names = || kept.iter().map(|(name, _)| name.clone()).collect();
+    let owed = |skip: usize| {
+        let amounts = kept.iter().skip(skip).filter_map(|(_, p)| p.amount);
+        Money::totals(amounts)
+    };
+    if facts.order.status == OrderStatus::Canceled && !kept.is_empty() {
+        return Some(Reason::CanceledButPaid {
+            refund: owed(0),
+            payments: names(),
+        });
+    }
+    (kept.len() > 1).then(|| Reason::PaidMoreThanOnce {
+        refund: owed(1),
+        payments: names(),
+    })
+}
+
+/// Every distinct payment that Stripe shows for the order, by payment intent (else by session), first seen
+/// first; and the row's own intent, when the row says paid and Stripe's listing did not show it.
+#[must_use]
+pub fn payments(facts: &OrderFacts) -> Vec<(String, Payment)> {
+    let mut found: Vec<(String, Payment)> = Vec::new();
+    if facts.order.status == OrderStatus::Paid
+        && let Some(intent) = &facts.order.payment_intent
+    {
+        let recorded = Payment {
+            intent: Some(intent.clone()),
+            amount: facts.order.amount,
+            refunded: false,
+        };
+        found.push((intent.to_string(), recorded));
+    }
+    let mut oldest_first: Vec<&Session> = sessions(facts).collect();
+    oldest_first.sort_by_key(|s| (s.created, s.id.clone()));
+    for session in oldest_first {
+        if let SessionState::Paid(payment) = &session.state {
+            let name = match &payment.intent {
+                Some(intent) => intent.to_string(),
+                None => session.id.to_string(),
+            };
+            match found.iter_mut().find(|(known, _)| *known == name) {
+                Some(known) => known.1 = payment.clone(),
+                None => found.push((name, payment.clone())),
+            }
+        }
+    }
+    found
+}
+
+fn paid_unrecorded(facts: &OrderFacts) -> Option<Reason> {
+    let paid = sessions(facts).find(|s| matches!(s.state, SessionState::Paid(_)));
+    if let Some(session) = paid {
+        return Some(Reason::PaidSession(session.id.clone()));
+    }
+    // The count says paid even where the listing does not show by whom.
+    families(facts).find_map(|family| {
+        let complete = |s: &&Session| {
+            matches!(
+                s.state,
+                SessionState::Paid(_) | SessionState::Processing | SessionState::Failed
+            )
+        };
+        let seen = match &family.sessions {
+            Listing::Complete(sessions) => sessions.iter().filter(complete).count() as u64,
+            Listing::Unfinished(_) => 0,
+        };
+        let count = family.link.completed_count;
+        (count > seen).then(|| Reason::LinkCountsMorePayments {
+            link: family.link.id.clone(),
+            count,
+            seen,
+        })
+    })
+}
+
+fn recoverable(facts: &OrderFacts, now: Timestamp) -> Option<Reason> {
+    sessions(facts).find_map(|session| {
+        let payable = matches!(session.state, SessionState::Open | SessionState::Expired);
+        let until = session.recovery.as_ref()?.expires_at;
+        let over = until.is_some_and(|moment| moment <= now);
+        (payable && !over).then(|| Reason::RecoveryUrl {
+            session: session.id.clone(),
+            until,
+        })
+    })
+}
+
+fn invalid(order: &Order) -> Option<Reason> {
+    if let OrderStatus::Unknown(_) = order.status {
+        return Some(Reason::UnknownStatus(order.status.clone()));
+    }
+    if let Some(gap) = order.gaps.first() {
+        return Some(Reason::Gap(gap.clone()));
+    }
+    match order.amount {
+        None => return Some(Reason::Gap("the amount is missing".to_owned())),
+        Some(amount) if amount.minor <= 0 => return Some(Reason::AmountNotPositive(amount)),
+        Some(_) => {}
+    }
+    match &order.product {
+        None => Some(Reason::Gap("the product is missing".to_owned())),
+        Some(product) if !product.is_active => Some(Reason::ProductInactive(product.name.clone())),
+        Some(_) => None,
+    }
+}
+
+fn other_terms(object: &StripeObject, order: &Order) -> Option<(Reason, Release)> {
+    let (object, order) = (amount(object)?, order.amount?);
+    if object.currency != order.currency {
+        return Some((
+            Reason::OtherCurrency { object, order },
+            Release::AllowCurrencyChange,
+        ));
+    }
+    (object.minor != order.minor).then_some((
+        Reason::OtherAmount { object, order },
+        Release::AllowAmountChange,
+    ))
+}
+
+fn dying(object: &StripeObject) -> Option<Reason> {
+    match object {
+        StripeObject::Session(session) => Some(Reason::OpenSession {
+            session: session.id.clone(),
+            expires_at: session.expires_at,
+        }),
+        StripeObject::Link(family) if !family.link.active => {
+            let open: Vec<SessionId> = open_sessions(object).map(|s| s.id.clone()).collect();
+            Some(Reason::OpenSessionsOfInactiveLink(open))
+        }
+        StripeObject::Link(_) => None,
+    }
+}
+
+fn why_dead(facts: &OrderFacts) -> Reason {
+    match &facts.stored {
+        Stored::Read(reference, reading) => match &**reading {
+            Reading::NotLive => Reason::Unconfirmed,
+            Reading::NoSuchObject => Reason::NoSuchObject(reference.clone()),
+            Reading::Seen(StripeObject::Link(_)) => Reason::InactiveLink,
+            Reading::Seen(StripeObject::Session(session)) => match session.state {
+                SessionState::Failed => Reason::FailedPayment,
+                _ => Reason::ExpiredSession,
+            },
+            Reading::Unread(why) => Reason::NotRead(why.clone()),
+        },
+        Stored::Nothing | Stored::Unknown(_) | Stored::Skipped => Reason::NoObject,
+    }
+}
+
+/// The row's own object, when Stripe showed it.
+pub(super) fn stored_object(facts: &OrderFacts) -> Option<&StripeObject> {
+    match &facts.stored {
+        Stored::Read(_, reading) => match &**reading {
+            Reading::Seen(object) => Some(object),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn other_objects(facts: &OrderFacts) -> &[StripeObject] {
+    match &facts.others {
+        Listing::Complete(objects) => objects,
+        Listing::Unfinished(_) => &[],
+    }
+}
+
+/// The stored object first, then the others.
+pub fn objects(facts: &OrderFacts) -> impl Iterator<Item = &StripeObject> {
+    stored_object(facts).into_iter().chain(other_objects(facts))
+}
+
+fn families(facts: &OrderFacts) -> impl Iterator<Item = &Family> {
+    objects(facts).filter_map(|object| match object {
+        StripeObject::Link(family) => Some(family),
+        StripeObject::Session(_) => None,
+    })
+}
+
+/// Every session of the order, each once, though a session may be seen by itself and in its link's list.
+pub fn sessions(facts: &OrderFacts) -> impl Iterator<Item = &Session> {
+    let mut seen = BTreeSet::new();
+    objects(facts)
+        .flat_map(StripeObject::sessions)
+        .filter(move |session| seen.insert(&session.id))
+}
+
+/// What can be paid for this order: active links, links with open sessions, and open sessions that belong
+/// to none of these links. Each once, the row's own first.
+#[must_use]
+pub fn live_objects(facts: &OrderFacts) -> Vec<CheckoutReference> {
+    let links: BTreeSet<_> = families(facts).map(|family| &family.link.id).collect();
+    let mut live: Vec<CheckoutReference> = Vec::new();
+    let stored = stored_object(facts).map(StripeObject::reference);
+    for object in objects(facts).filter(|object| object.is_live()) {
+        let reference = object.reference();
+        let within_a_link = match object {
+            StripeObject::Session(session) => session
+                .link
+                .as_ref()
+                .is_some_and(|link| links.contains(link)),
+            StripeObject::Link(_) => false,
+        };
+        let own = stored.as_ref() == Some(&reference);
+        if (own || !within_a_link) && !live.contains(&reference) {
+            live.push(reference);
+        }
+    }
+    live
+}
+
+pub fn open_sessions(object: &StripeObject) -> impl Iterator<Item = &Session> {
+    let open = |s: &&Session| s.state == SessionState::Open;
+    object.sessions().iter().filter(open)
+}
+
+fn amount(object: &StripeObject) -> Option<Money> {
+    match object {
+        StripeObject::Session(session) => session.amount,
+        StripeObject::Link(family) => family.link.amount,
+    }
+}
+
+/// The link is one that could be stored for the order as it stands: active, its own, the right amount.
+#[must_use]
+pub fn is_good_link(link: &PaymentLink, order: OrderId, amount: Option<Money>) -> bool {
+    link.active && link.owner == Owner::Order(order) && link.amount == amount && amount.is_some()
+}
