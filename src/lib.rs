@@ -4,3 +4,4 @@
 
 pub mod domain;
 pub mod plan;
+pub mod saga;

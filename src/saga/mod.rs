@@ -1,0 +1,11 @@
+//! The exactly-once protocol for one order, as a pure state machine.
+//!
+//! `step` takes an operation and what was just observed, and says what to do next. It reads no clock, sends
+//! nothing and stores nothing: `execute` drives it, and whoever drives it must commit the operation before
+//! it sends the write that `Next` names.
+
+mod operation;
+mod step;
+
+pub use operation::{Ending, Expected, Minted, Operation, State, Task, Then, Write};
+pub use step::{Look, Next, Observed, step};

@@ -1,0 +1,507 @@
+//! The transitions. Retire before mint; prove before minting; look before publishing; look once more after.
+//!
+//! A refusal is never parsed and never believed: the object is read again, and only a complete reading that
+//! shows nothing open, nothing active and nothing complete lets the operation go on to the mint.
+
+use std::collections::BTreeSet;
+
+use super::operation::{Ending, Minted, Operation, State, Task, Then, Write};
+use crate::domain::{
+    CheckoutReference, Family, Listing, Order, OrderFacts, Session, SessionState, StripeObject,
+};
+use crate::plan::{Action, Decision, Moment, Policy, Reason, Verdict, decide_order, is_good_link};
+
+/// Something live was found again and again: an application that keeps opening sessions, or a lying answer.
+const MAX_ROUNDS: u32 = 8;
+/// A minted link that is already inactive is the replay of an older mint: the next attempt has another key.
+const MAX_ATTEMPTS: u32 = 10;
+
+/// Everything about the order, read anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// `None` for objects that are retired without an order.
+    pub decision: Option<Decision>,
+    /// Every object of the order that could be found; the new link among them, once there is one.
+    pub objects: Vec<StripeObject>,
+}
+
+impl Look {
+    #[must_use]
+    pub fn at_order(facts: &OrderFacts, moment: Moment, policy: &Policy) -> Self {
+        Look {
+            decision: Some(decide_order(facts, moment, policy)),
+            objects: crate::plan::objects(facts).cloned().collect(),
+        }
+    }
+
+    fn row(&self) -> Option<&Order> {
+        self.decision.as_ref().map(|decision| &decision.order)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observed {
+    /// The order is ours; nothing has been done.
+    Claimed,
+    Looked(Box<Look>),
+    /// The look did not succeed.
+    Unread(String),
+    /// The write's answer says it was done.
+    Done,
+    Minted(Minted),
+    /// A definite no.
+    Refused(String),
+    /// No answer, or none that can be believed.
+    Unknown(String),
+    Published,
+    RowMoved,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Read the row and every object of the order anew.
+    Look,
+    /// `round` belongs into the idempotency key: a saved refusal must not be replayed in a later round.
+    Send {
+        write: Write,
+        round: u32,
+    },
+    Mint {
+        attempt: u32,
+    },
+    Publish(Minted),
+    End(Ending),
+}
+
+/// Total. An observation that does not belong to the state ends the operation as unknown.
+#[must_use]
+pub fn step(operation: Operation, observed: Observed) -> (Operation, Next) {
+    match (operation.state.clone(), observed) {
+        (State::Ended(ending), _) => (operation, Next::End(ending)),
+        (State::Claimed, Observed::Claimed) => (operation, Next::Look),
+        (State::Claimed, Observed::Looked(look)) => claim(operation, &look),
+        (
+            State::Retiring {
+                targets,
+                queue,
+                then,
+            },
+            Observed::Looked(look),
+        ) if queue.is_empty() => prove(operation, &look, targets, then),
+        (
+            State::Retiring {
+                targets,
+                queue,
+                then,
+            },
+            Observed::Done,
+        ) => advance(operation, targets, queue, then, true),
+        // Whatever the refusal says: the next look decides.
+        (
+            State::Retiring {
+                targets,
+                queue,
+                then,
+            },
+            Observed::Refused(_),
+        ) => advance(operation, targets, queue, then, false),
+        (State::Minting, Observed::Minted(link)) => {
+            let mut watched = operation.watched.clone();
+            watched.insert(CheckoutReference::Link(link.id.clone()));
+            let operation = Operation {
+                watched,
+                minted: Some(link),
+                state: State::Examining,
+                ..operation
+            };
+            (operation, Next::Look)
+        }
+        (State::Minting, Observed::Refused(why)) => {
+            let what = "minting a link".to_owned();
+            end(operation, Ending::Refused { what, why })
+        }
+        (State::Examining, Observed::Looked(look)) => examine(operation, &look),
+        (State::Publishing, Observed::Published) => {
+            let operation = Operation {
+                state: State::Confirming,
+                ..operation
+            };
+            (operation, Next::Look)
+        }
+        (State::Publishing, Observed::RowMoved) => give_up_own_link(operation, Ending::LostRace),
+        (State::Confirming, Observed::Looked(look)) => confirm(operation, &look),
+        (State::Confirming, Observed::Unread(why)) => {
+            let ending = replaced(&operation, Some(why));
+            end(operation, ending)
+        }
+        (state, Observed::Unread(why) | Observed::Unknown(why)) => end(
+            operation,
+            Ending::Unknown {
+                what: doing(&state).to_owned(),
+                why,
+            },
+        ),
+        (state, observed) => {
+            let why = format!("unexpected answer: {observed:?}");
+            end(
+                operation,
+                Ending::Unknown {
+                    what: doing(&state).to_owned(),
+                    why,
+                },
+            )
+        }
+    }
+}
+
+/// The facts after the claim must still ask for what was approved, on the row that was approved.
+fn claim(operation: Operation, look: &Look) -> (Operation, Next) {
+    if let Task::RetireObjects(targets) = &operation.task {
+        let targets = targets.clone();
+        return prove(operation, look, targets, Then::End(Ending::Retired));
+    }
+    let Some(decision) = &look.decision else {
+        let (what, why) = ("reading the order".to_owned(), "it is gone".to_owned());
+        return end(operation, Ending::Unknown { what, why });
+    };
+    let moved = Ending::Moved {
+        verdict: decision.verdict,
+        reason: decision.reason.clone(),
+    };
+    if decision.verdict == Verdict::Unobserved {
+        let what = "reading the order's objects".to_owned();
+        let why = decision.reason.to_string();
+        return end(operation, Ending::Unknown { what, why });
+    }
+    if row_moved(&operation, look) {
+        return end(operation, moved);
+    }
+    match (&operation.task, &decision.action) {
+        (Task::Replace, Action::Replace(targets)) => {
+            let targets = targets.clone();
+            prove(operation, look, targets, Then::Mint)
+        }
+        (Task::Retire, Action::Retire(targets)) => {
+            let targets = targets.clone();
+            prove(operation, look, targets, Then::End(Ending::Retired))
+        }
+        _ => end(operation, moved),
+    }
+}
+
+/// Reads the fence off a complete look: goes on only when every target is dead. What is still live is
+/// closed, links before sessions: a link that is still active would open another session behind our back.
+fn prove(
+    operation: Operation,
+    look: &Look,
+    mut targets: Vec<CheckoutReference>,
+    mut then: Then,
+) -> (Operation, Next) {
+    if let Some(why) = unread(&operation, look) {
+        let what = "proving that nothing is payable".to_owned();
+        return end(operation, Ending::Unknown { what, why });
+    }
+    if then == Then::Mint {
+        if let Some(ending) = money_taken(look, None).or_else(|| settled(look)) {
+            // Nothing may be minted any more, and nothing that is live may stay so.
+            extend(&mut targets, live(&look.objects));
+            then = Then::End(ending);
+        } else if row_moved(&operation, look) {
+            then = Then::End(Ending::LostRace);
+        }
+    }
+    let queue = writes_for(&look.objects, &targets);
+    if !queue.is_empty() {
+        if operation.rounds >= MAX_ROUNDS {
+            let live = queue.iter().map(Write::target).collect();
+            return end(operation, Ending::StillLive(live));
+        }
+        let operation = Operation {
+            rounds: operation.rounds + 1,
+            ..operation
+        };
+        return send_first(operation, targets, queue, then);
+    }
+    match then {
+        Then::End(ending) => end(operation, ending),
+        Then::Mint => {
+            let attempt = operation.attempt;
+            let operation = Operation {
+                state: State::Minting,
+                ..operation
+            };
+            (operation, Next::Mint { attempt })
+        }
+    }
+}
+
+fn send_first(
+    operation: Operation,
+    targets: Vec<CheckoutReference>,
+    queue: Vec<Write>,
+    then: Then,
+) -> (Operation, Next) {
+    let next = match queue.first() {
+        Some(write) => Next::Send {
+            write: write.clone(),
+            round: operation.rounds,
+        },
+        None => Next::Look,
+    };
+    let state = State::Retiring {
+        targets,
+        queue,
+        then,
+    };
+    (Operation { state, ..operation }, next)
+}
+
+fn advance(
+    mut operation: Operation,
+    targets: Vec<CheckoutReference>,
+    mut queue: Vec<Write>,
+    then: Then,
+    done: bool,
+) -> (Operation, Next) {
+    if !queue.is_empty() {
+        let write = queue.remove(0);
+        if done {
+            operation.retired.push(write.target());
+        }
+    }
+    send_first(operation, targets, queue, then)
+}
+
+/// The mint's answer may be the replay of an older one: only a reading of the link is believed. Nothing is
+/// published while anything else is payable, or over a row that moved.
+fn examine(operation: Operation, look: &Look) -> (Operation, Next) {
+    let Some(minted) = operation.minted.clone() else {
+        let (what, why) = (
+            "examining the new link".to_owned(),
+            "there is none".to_owned(),
+        );
+        return end(operation, Ending::Unknown { what, why });
+    };
+    if let Some(why) = unread(&operation, look) {
+        let what = "looking before publishing".to_owned();
+        return end(operation, Ending::Unknown { what, why });
+    }
+    let Some(family) = find_family(look, &minted) else {
+        let what = format!("reading the new link {}", minted.id);
+        let why = "Stripe did not show it".to_owned();
+        return end(operation, Ending::Unknown { what, why });
+    };
+    if let Some(ending) = money_taken(look, None).or_else(|| settled(look)) {
+        let targets = live(&look.objects);
+        return prove(operation, look, targets, Then::End(ending));
+    }
+    if row_moved(&operation, look) {
+        return give_up_own_link(operation, Ending::LostRace);
+    }
+    let order = operation.order.unwrap_or(crate::domain::OrderId(0));
+    if !family.link.active {
+        if operation.attempt + 1 >= MAX_ATTEMPTS {
+            let targets = vec![CheckoutReference::Link(minted.id)];
+            return end(operation, Ending::StillLive(targets));
+        }
+        let attempt = operation.attempt + 1;
+        let operation = Operation {
+            attempt,
+            minted: None,
+            state: State::Minting,
+            ..operation
+        };
+        return (operation, Next::Mint { attempt });
+    }
+    if !is_good_link(&family.link, order, operation.expected.amount) {
+        let what = format!("minting {}", minted.id);
+        let why = "Stripe's link has other terms than were asked for".to_owned();
+        return give_up_own_link(operation, Ending::Refused { what, why });
+    }
+    let own = CheckoutReference::Link(minted.id.clone());
+    let others = without(live(&look.objects), &own, look);
+    if !others.is_empty() {
+        return prove(operation, look, others, Then::Mint);
+    }
+    let operation = Operation {
+        state: State::Publishing,
+        ..operation
+    };
+    (operation, Next::Publish(minted))
+}
+
+/// After the publication: an old object that turned out paid takes the new link down again.
+fn confirm(operation: Operation, look: &Look) -> (Operation, Next) {
+    if let Some(why) = unread(&operation, look) {
+        let ending = replaced(&operation, Some(why));
+        return end(operation, ending);
+    }
+    if let Some(ending) = money_taken(look, operation.minted.as_ref()) {
+        return give_up_own_link(operation, ending);
+    }
+    let ending = replaced(&operation, None);
+    end(operation, ending)
+}
+
+fn give_up_own_link(operation: Operation, ending: Ending) -> (Operation, Next) {
+    let Some(minted) = &operation.minted else {
+        return end(operation, ending);
+    };
+    let targets = vec![CheckoutReference::Link(minted.id.clone())];
+    let queue = vec![Write::Deactivate(minted.id.clone())];
+    send_first(operation, targets, queue, Then::End(ending))
+}
+
+fn end(operation: Operation, ending: Ending) -> (Operation, Next) {
+    let operation = Operation {
+        state: State::Ended(ending.clone()),
+        ..operation
+    };
+    (operation, Next::End(ending))
+}
+
+fn replaced(operation: &Operation, unconfirmed: Option<String>) -> Ending {
+    match &operation.minted {
+        Some(link) => Ending::Replaced {
+            link: link.clone(),
+            unconfirmed,
+        },
+        None => Ending::LostRace,
+    }
+}
+
+fn row_moved(operation: &Operation, look: &Look) -> bool {
+    look.row().is_none_or(|row| {
+        row.reference != operation.expected.reference || row.amount != operation.expected.amount
+    })
+}
+
+/// The row was settled or otherwise left `pending` while we worked.
+fn settled(look: &Look) -> Option<Ending> {
+    let row = look.row()?;
+    if row.status == crate::domain::OrderStatus::Pending {
+        return None;
+    }
+    Some(Ending::Moved {
+        verdict: Verdict::Settled,
+        reason: Reason::Settled(row.status.clone()),
+    })
+}
+
+/// A complete session outside the link that we published ourselves: paid, or a payment on its way.
+fn money_taken(look: &Look, published: Option<&Minted>) -> Option<Ending> {
+    let verdict_of = |session: &Session| match session.state {
+        SessionState::Paid(_) => Some((
+            Verdict::PaidUnrecorded,
+            Reason::PaidSession(session.id.clone()),
+        )),
+        SessionState::Processing => Some((
+            Verdict::Processing,
+            Reason::PaymentInFlight(session.id.clone()),
+        )),
+        _ => None,
+    };
+    look.objects
+        .iter()
+        .flat_map(StripeObject::sessions)
+        .filter(|s| published.is_none_or(|minted| s.link.as_ref() != Some(&minted.id)))
+        .find_map(verdict_of)
+        .map(|(verdict, reason)| Ending::PaidMeanwhile { verdict, reason })
+}
+
+fn unread(operation: &Operation, look: &Look) -> Option<String> {
+    if let Some(decision) = &look.decision
+        && decision.verdict == Verdict::Unobserved
+    {
+        return Some(decision.reason.to_string());
+    }
+    let shown: BTreeSet<_> = look.objects.iter().map(StripeObject::reference).collect();
+    if let Some(missing) = operation.watched.difference(&shown).next() {
+        return Some(format!("{missing} was not shown"));
+    }
+    look.objects.iter().find_map(|object| match object {
+        StripeObject::Link(Family {
+            sessions: Listing::Unfinished(why),
+            ..
+        }) => Some(why.clone()),
+        _ => None,
+    })
+}
+
+fn find_family<'a>(look: &'a Look, minted: &Minted) -> Option<&'a Family> {
+    look.objects.iter().find_map(|object| match object {
+        StripeObject::Link(family) if family.link.id == minted.id => Some(family),
+        _ => None,
+    })
+}
+
+fn live(objects: &[StripeObject]) -> Vec<CheckoutReference> {
+    let live = objects.iter().filter(|object| object.is_live());
+    live.map(StripeObject::reference).collect()
+}
+
+/// Everything but `own` and the sessions that `own` opened.
+fn without(
+    mut live: Vec<CheckoutReference>,
+    own: &CheckoutReference,
+    look: &Look,
+) -> Vec<CheckoutReference> {
+    let of_own = |reference: &CheckoutReference| {
+        look.objects.iter().any(|object| match object {
+            StripeObject::Session(session) => {
+                object.reference() == *reference
+                    && session.link.as_ref().map(|link| link.as_str()) == Some(own.as_str())
+            }
+            StripeObject::Link(_) => false,
+        })
+    };
+    live.retain(|reference| reference != own && !of_own(reference));
+    live
+}
+
+fn extend(targets: &mut Vec<CheckoutReference>, more: Vec<CheckoutReference>) {
+    for reference in more {
+        if !targets.contains(&reference) {
+            targets.push(reference);
+        }
+    }
+}
+
+/// The writes that the targets still need: active links first and alone; then, once every link is shut,
+/// each open session, whether it is a target itself or was opened by one.
+fn writes_for(objects: &[StripeObject], targets: &[CheckoutReference]) -> Vec<Write> {
+    let targeted = |object: &&StripeObject| targets.contains(&object.reference());
+    let links: Vec<Write> = objects
+        .iter()
+        .filter(targeted)
+        .filter_map(|object| match object {
+            StripeObject::Link(family) if family.link.active => {
+                Some(Write::Deactivate(family.link.id.clone()))
+            }
+            _ => None,
+        })
+        .collect();
+    if !links.is_empty() {
+        return links;
+    }
+    let open: BTreeSet<_> = objects
+        .iter()
+        .filter(targeted)
+        .flat_map(StripeObject::sessions)
+        .filter(|session| session.state == SessionState::Open)
+        .map(|session| session.id.clone())
+        .collect();
+    open.into_iter().map(Write::Expire).collect()
+}
+
+fn doing(state: &State) -> &'static str {
+    match state {
+        State::Claimed => "reading the order",
+        State::Retiring { .. } => "retiring the old object",
+        State::Minting => "minting a link",
+        State::Examining => "looking before publishing",
+        State::Publishing => "storing the new link",
+        State::Confirming => "confirming",
+        State::Ended(_) => "nothing",
+    }
+}
