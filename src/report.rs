@@ -1,0 +1,118 @@
+//! What a committed run did, order by order, and the exit status that follows from it. Plain data.
+//!
+//! An outcome that nobody knows is reported as unknown, never as failed and never as done.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{CheckoutReference, Money, Order};
+use crate::exit::ExitStatus;
+use crate::plan::Plan;
+use crate::saga::Ending;
+
+/// How one approved order, or one object without an order, ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub subject: Subject,
+    /// What was closed, in order.
+    pub retired: Vec<CheckoutReference>,
+    pub conclusion: Conclusion,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The order as it was approved.
+    Order(Box<Order>),
+    /// An object that was retired without an order.
+    Object(CheckoutReference),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conclusion {
+    Ended(Ending),
+    /// The run stopped before this order was begun; nothing was written for it.
+    NotBegun,
+}
+
+/// Why a run ended before its last order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    Interrupted,
+    Terminated,
+    /// The key was refused, or belongs to another mode: no later order can fare better.
+    Refused {
+        status: ExitStatus,
+        why: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The plan that was approved, holds and all.
+    pub plan: Plan,
+    /// By order id, then by object.
+    pub outcomes: Vec<Outcome>,
+    pub stopped: Option<Stop>,
+    /// Requests sent to Stripe by this run.
+    pub reads: u64,
+    pub writes: u64,
+}
+
+impl Report {
+    /// Everything that holds for this run; the exit status is the first of them in the design's order.
+    #[must_use]
+    pub fn statuses(&self) -> BTreeSet<ExitStatus> {
+        let mut statuses = BTreeSet::new();
+        match &self.stopped {
+            Some(Stop::Interrupted) => statuses.insert(ExitStatus::Interrupted),
+            Some(Stop::Terminated) => statuses.insert(ExitStatus::Terminated),
+            Some(Stop::Refused { status, .. }) => statuses.insert(*status),
+            None => false,
+        };
+        for outcome in &self.outcomes {
+            statuses.extend(outcome.status());
+        }
+        if self.plan.for_a_person().next().is_some() {
+            statuses.insert(ExitStatus::Partial);
+        }
+        statuses
+    }
+
+    #[must_use]
+    pub fn exit_status(&self) -> ExitStatus {
+        ExitStatus::foremost(&self.statuses())
+    }
+
+    /// Orders that hold a new link now, with the sums that these links ask for.
+    #[must_use]
+    pub fn replaced(&self) -> (usize, Vec<Money>) {
+        let amounts: Vec<Option<Money>> = self
+            .outcomes
+            .iter()
+            .filter(|o| matches!(o.conclusion, Conclusion::Ended(Ending::Replaced { .. })))
+            .map(|o| match &o.subject {
+                Subject::Order(order) => order.amount,
+                Subject::Object(_) => None,
+            })
+            .collect();
+        (amounts.len(), Money::totals(amounts.into_iter().flatten()))
+    }
+}
+
+impl Outcome {
+    /// What this outcome says about the run; `None` when all is well with it.
+    #[must_use]
+    pub fn status(&self) -> Option<ExitStatus> {
+        match &self.conclusion {
+            Conclusion::NotBegun => None,
+            Conclusion::Ended(ending) => match ending {
+                Ending::Replaced { .. } | Ending::Retired => None,
+                Ending::Unknown { .. } => Some(ExitStatus::Unavailable),
+                Ending::Moved { .. }
+                | Ending::PaidMeanwhile { .. }
+                | Ending::LostRace
+                | Ending::StillLive(_)
+                | Ending::Refused { .. } => Some(ExitStatus::Partial),
+            },
+        }
+    }
+}
