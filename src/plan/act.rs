@@ -13,12 +13,50 @@ pub(super) fn act(
     moment: Moment,
     policy: &Policy,
 ) -> Action {
-    match policy.goal {
+    let action = match policy.goal {
         Goal::Regen => regenerate(judgement, facts, moment, policy),
         Goal::Mint => mint(judgement),
         Goal::Retire => retire(judgement, facts),
         Goal::RetirePending => retire_pending(judgement, facts, moment, policy),
+    };
+    match action {
+        Action::Retire(objects) if !policy.objects.is_empty() => {
+            narrow_to_named(objects, facts, policy)
+        }
+        other => other,
     }
+}
+
+/// Of what would be retired, only the objects given by id; an open session of a link that would be retired
+/// may be named by itself.
+fn narrow_to_named(
+    objects: Vec<CheckoutReference>,
+    facts: &OrderFacts,
+    policy: &Policy,
+) -> Action {
+    let within = open_sessions_within(&objects, facts);
+    let named: Vec<CheckoutReference> = policy
+        .objects
+        .iter()
+        .filter(|object| objects.contains(object) || within.contains(object))
+        .cloned()
+        .collect();
+    if named.is_empty() {
+        Action::Nothing
+    } else {
+        Action::Retire(named)
+    }
+}
+
+fn open_sessions_within(
+    targets: &[CheckoutReference],
+    facts: &OrderFacts,
+) -> Vec<CheckoutReference> {
+    objects(facts)
+        .filter(|object| targets.contains(&object.reference()))
+        .flat_map(open_sessions)
+        .map(|session| CheckoutReference::Session(session.id.clone()))
+        .collect()
 }
 
 fn regenerate(

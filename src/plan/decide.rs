@@ -138,6 +138,8 @@ pub struct Plan {
     pub taken_at: Timestamp,
     /// By order id.
     pub decisions: Vec<Decision>,
+    /// Objects to be retired although they belong to no order in scope: the operator insisted.
+    pub forced: Vec<CheckoutReference>,
 }
 
 /// Every order of the snapshot, each exactly once, in the order of its id.
@@ -157,6 +159,7 @@ pub fn decide(snapshot: &Snapshot, policy: &Policy) -> Plan {
         account: snapshot.account.clone(),
         taken_at: snapshot.taken_at,
         decisions,
+        forced: Vec::new(),
     }
 }
 
@@ -178,6 +181,12 @@ pub fn decide_order(facts: &OrderFacts, moment: Moment, policy: &Policy) -> Deci
 impl Plan {
     pub fn work(&self) -> impl Iterator<Item = &Decision> {
         self.decisions.iter().filter(|d| d.action.is_work())
+    }
+
+    /// Whether a commit would write anything at all.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.forced.is_empty() || self.work().next().is_some()
     }
 
     /// Decisions that an operator must look at.
@@ -220,20 +229,6 @@ impl Plan {
     pub fn narrowed_to(mut self, verdicts: &[Verdict]) -> Plan {
         if !verdicts.is_empty() {
             self.decisions.retain(|d| verdicts.contains(&d.verdict));
-        }
-        self
-    }
-
-    /// Narrows to the orders and objects of an explicit list; an order's other objects are left alone.
-    #[must_use]
-    pub fn narrowed_to_objects(mut self, named: &[CheckoutReference]) -> Plan {
-        for decision in &mut self.decisions {
-            if let Action::Retire(objects) = &mut decision.action {
-                objects.retain(|object| named.contains(object));
-                if objects.is_empty() {
-                    decision.action = Action::Nothing;
-                }
-            }
         }
         self
     }

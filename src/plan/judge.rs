@@ -377,11 +377,18 @@ pub(super) fn stored_object(facts: &OrderFacts) -> Option<&StripeObject> {
     }
 }
 
-fn other_objects(facts: &OrderFacts) -> &[StripeObject] {
-    match &facts.others {
+/// An object that names another order is not this order's, whoever put it among the facts.
+fn other_objects(facts: &OrderFacts) -> impl Iterator<Item = &StripeObject> {
+    let others: &[StripeObject] = match &facts.others {
         Listing::Complete(objects) => objects,
         Listing::Unfinished(_) => &[],
-    }
+    };
+    let id = facts.order.id;
+    others.iter().filter(move |object| match object.owner() {
+        Owner::Order(named) => *named == id,
+        Owner::Nobody => true,
+        Owner::Unreadable(_) => false,
+    })
 }
 
 /// The stored object first, then the others.

@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::domain::OrderId;
+use crate::domain::{CheckoutReference, OrderId};
 
 /// What the operator asked for; verdicts do not depend on it, actions do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -81,6 +81,8 @@ pub struct Policy {
     pub releases: BTreeSet<Release>,
     /// Orders given by `--order-id`.
     pub named: BTreeSet<OrderId>,
+    /// When not empty, only these objects are retired: the operator gave them by id.
+    pub objects: BTreeSet<CheckoutReference>,
 }
 
 impl Policy {
@@ -92,6 +94,7 @@ impl Policy {
             min_age: 30 * 60,
             releases: BTreeSet::new(),
             named: BTreeSet::new(),
+            objects: BTreeSet::new(),
         }
     }
 

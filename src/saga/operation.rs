@@ -115,7 +115,7 @@ pub struct Operation {
     pub task: Task,
     pub expected: Expected,
     pub state: State,
-    /// Part of the mint's idempotency key.
+    /// Part of the mint's idempotency key; counts from 1.
     pub attempt: u32,
     /// How often something live was found where nothing should be.
     pub rounds: u32,
@@ -135,7 +135,7 @@ impl Operation {
             task,
             expected,
             state: State::Claimed,
-            attempt: 0,
+            attempt: 1,
             rounds: 0,
             retired: Vec::new(),
             minted: None,

@@ -197,6 +197,14 @@ fn prove(
     mut targets: Vec<CheckoutReference>,
     mut then: Then,
 ) -> (Operation, Next) {
+    if !shows_all(look, &targets) && operation.rounds < MAX_ROUNDS {
+        // A target inside a link's family is looked at by itself before anything is concluded about it.
+        let operation = Operation {
+            rounds: operation.rounds + 1,
+            ..operation
+        };
+        return send_first(operation, targets, Vec::new(), then);
+    }
     if let Some(why) = unread(&operation, look) {
         let what = "proving that nothing is payable".to_owned();
         return end(operation, Ending::Unknown { what, why });
@@ -300,7 +308,7 @@ fn examine(operation: Operation, look: &Look) -> (Operation, Next) {
     }
     let order = operation.order.unwrap_or(crate::domain::OrderId(0));
     if !family.link.active {
-        if operation.attempt + 1 >= MAX_ATTEMPTS {
+        if operation.attempt >= MAX_ATTEMPTS {
             let targets = vec![CheckoutReference::Link(minted.id)];
             return end(operation, Ending::StillLive(targets));
         }
@@ -426,6 +434,11 @@ fn unread(operation: &Operation, look: &Look) -> Option<String> {
         }) => Some(why.clone()),
         _ => None,
     })
+}
+
+fn shows_all(look: &Look, targets: &[CheckoutReference]) -> bool {
+    let shown: BTreeSet<_> = look.objects.iter().map(StripeObject::reference).collect();
+    targets.iter().all(|target| shown.contains(target))
 }
 
 fn find_family<'a>(look: &'a Look, minted: &Minted) -> Option<&'a Family> {

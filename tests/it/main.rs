@@ -1,2 +1,4 @@
 //! The integration tests, one binary. `tests/run` sets up what they need and runs them.
 #![allow(clippy::unwrap_used)]
+
+mod plan_laws;

@@ -1,0 +1,354 @@
+//! Laws of the planner over arbitrary facts: it is total, every order appears exactly once, a settled world
+//! plans nothing but holds, money taken is never answered with a mint, and every plan passes the audit.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use relink::domain::*;
+use relink::plan::*;
+
+const NOW: i64 = 1_773_478_800;
+
+fn money() -> impl Strategy<Value = Option<Money>> {
+    prop_oneof![
+        8 => Just(Some(Money::new(5500, Currency::USD))),
+        2 => Just(Some(Money::new(6500, Currency::USD))),
+        1 => Just(Some(Money::new(5500, Currency::parse("eur").unwrap()))),
+        1 => Just(Some(Money::new(0, Currency::USD))),
+        1 => Just(None),
+    ]
+}
+
+fn owner(order: i64) -> impl Strategy<Value = Owner> {
+    prop_oneof![
+        8 => Just(Owner::Order(OrderId(order))),
+        1 => Just(Owner::Order(OrderId(order + 1))),
+        1 => Just(Owner::Nobody),
+        1 => Just(Owner::Unreadable("x".to_owned())),
+    ]
+}
+
+fn payment() -> impl Strategy<Value = Payment> {
+    (0..3_u8, money(), any::<bool>()).prop_map(|(n, amount, refunded)| Payment {
+        intent: (n > 0).then(|| PaymentIntentId::parse(&format!("pi_{n}")).unwrap()),
+        amount,
+        refunded,
+    })
+}
+
+fn state() -> impl Strategy<Value = SessionState> {
+    prop_oneof![
+        4 => Just(SessionState::Open),
+        6 => Just(SessionState::Expired),
+        2 => payment().prop_map(SessionState::Paid),
+        1 => Just(SessionState::Processing),
+        1 => Just(SessionState::Failed),
+        1 => Just(SessionState::Unknown("odd".to_owned())),
+    ]
+}
+
+fn session(order: i64) -> impl Strategy<Value = Session> {
+    let recovery = prop_oneof![
+        6 => Just(None),
+        1 => Just(Some(Recovery { expires_at: None })),
+        1 => Just(Some(Recovery { expires_at: Some(Timestamp(NOW - 1)) })),
+        1 => Just(Some(Recovery { expires_at: Some(Timestamp(NOW + 1)) })),
+    ];
+    (
+        0..6_u32,
+        state(),
+        owner(order),
+        money(),
+        0..90_000_i64,
+        recovery,
+        any::<bool>(),
+    )
+        .prop_map(
+            move |(n, state, owner, amount, age, recovery, linked)| Session {
+                id: SessionId::parse(&format!("cs_test_{order}x{n}")).unwrap(),
+                state,
+                owner,
+                amount,
+                created: Timestamp(NOW - age),
+                expires_at: Timestamp(NOW - age + 86_400),
+                link: linked.then(|| LinkId::parse(&format!("plink_{order}x0")).unwrap()),
+                recovery,
+                recovered_from: None,
+            },
+        )
+}
+
+fn listing<T: std::fmt::Debug + Clone + 'static>(
+    item: impl Strategy<Value = T> + 'static,
+) -> impl Strategy<Value = Listing<T>> {
+    prop_oneof![
+        9 => proptest::collection::vec(item, 0..3).prop_map(Listing::Complete),
+        1 => Just(Listing::Unfinished("page 2 timed out".to_owned())),
+    ]
+}
+
+fn object(order: i64) -> impl Strategy<Value = StripeObject> {
+    let family = (
+        0..3_u32,
+        any::<bool>(),
+        owner(order),
+        money(),
+        0..3_u64,
+        listing(session(order)),
+    )
+        .prop_map(
+            move |(n, active, owner, amount, completed_count, sessions)| {
+                StripeObject::Link(Family {
+                    link: PaymentLink {
+                        id: LinkId::parse(&format!("plink_{order}x{n}")).unwrap(),
+                        active,
+                        url: format!("https://buy.stripe.com/test_{order}x{n}"),
+                        owner,
+                        amount,
+                        completed_count,
+                        relink_key: None,
+                    },
+                    sessions,
+                })
+            },
+        );
+    prop_oneof![session(order).prop_map(StripeObject::Session), family]
+}
+
+fn stored(order: i64) -> impl Strategy<Value = Stored> {
+    let named = CheckoutReference::classify(&format!("cs_test_{order}x0"));
+    let (gone, hidden, unread) = (named.clone(), named.clone(), named);
+    prop_oneof![
+        10 => object(order).prop_map(|object| {
+            Stored::Read(object.reference(), Box::new(Reading::Seen(object)))
+        }),
+        1 => Just(Stored::Nothing),
+        1 => Just(Stored::Unknown("pi_x".to_owned())),
+        1 => Just(Stored::Skipped),
+        1 => Just(Stored::Read(gone, Box::new(Reading::NoSuchObject))),
+        1 => Just(Stored::Read(hidden, Box::new(Reading::NotLive))),
+        1 => Just(Stored::Read(unread, Box::new(Reading::Unread("timeout".to_owned())))),
+    ]
+}
+
+fn status() -> impl Strategy<Value = OrderStatus> {
+    prop_oneof![
+        6 => Just(OrderStatus::Pending),
+        1 => Just(OrderStatus::Paid),
+        1 => Just(OrderStatus::Canceled),
+        1 => Just(OrderStatus::Refunded),
+        1 => Just(OrderStatus::Unknown("odd".to_owned())),
+    ]
+}
+
+fn facts(id: i64) -> impl Strategy<Value = OrderFacts> {
+    let product = (
+        any::<bool>(),
+        prop_oneof![9 => Just("tournament"), 1 => Just("jersey")],
+    )
+        .prop_map(|(is_active, category)| Product {
+            id: 1,
+            name: "Entry".to_owned(),
+            category: category.to_owned(),
+            is_active,
+        });
+    let journal = (0..20_u8).prop_map(|n| JournalFacts {
+        in_doubt: (n == 0).then(|| "minting".to_owned()),
+        withdrawn: n == 1,
+    });
+    (
+        status(),
+        money(),
+        stored(id),
+        listing(object(id)),
+        proptest::option::weighted(0.95, product),
+        journal,
+    )
+        .prop_map(
+            move |(status, amount, stored, others, product, journal)| OrderFacts {
+                order: Order {
+                    id: OrderId(id),
+                    status,
+                    amount,
+                    reference: match &stored {
+                        Stored::Read(reference, _) => Some(reference.clone()),
+                        _ => None,
+                    },
+                    url: None,
+                    payment_intent: None,
+                    created_at: None,
+                    player: None,
+                    parent: None,
+                    product,
+                    tournaments: Vec::new(),
+                    gaps: Vec::new(),
+                },
+                stored,
+                others,
+                journal,
+            },
+        )
+}
+
+fn world() -> impl Strategy<Value = Snapshot> {
+    let orders = proptest::collection::btree_set(1..9_i64, 0..6)
+        .prop_flat_map(|ids: BTreeSet<i64>| ids.into_iter().map(facts).collect::<Vec<_>>());
+    (orders.prop_shuffle(), any::<bool>()).prop_map(|(orders, seen)| Snapshot {
+        taken_at: Timestamp(NOW),
+        mode: Mode::Test,
+        account: None,
+        witness: if seen { Witness::Read } else { Witness::Absent },
+        orders,
+    })
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    let goal = prop_oneof![
+        4 => Just(Goal::Regen),
+        1 => Just(Goal::Mint),
+        1 => Just(Goal::Retire),
+        1 => Just(Goal::RetirePending),
+    ];
+    let all = [
+        Release::MissingIsDead,
+        Release::AcceptRecoveryUrl,
+        Release::AdoptUnowned,
+        Release::AllowAmountChange,
+        Release::AllowCurrencyChange,
+    ];
+    let releases = proptest::sample::subsequence(all.to_vec(), 0..=5);
+    let named = proptest::collection::btree_set((1..9_i64).prop_map(OrderId), 0..8);
+    (goal, releases, named).prop_map(|(goal, releases, named)| Policy {
+        releases: releases.into_iter().collect(),
+        named,
+        ..Policy::new(goal)
+    })
+}
+
+fn complete_sessions(facts: &OrderFacts) -> bool {
+    sessions(facts).any(|s| matches!(s.state, SessionState::Paid(_) | SessionState::Processing))
+}
+
+fn facts_of<'a>(snapshot: &'a Snapshot, decision: &Decision) -> &'a OrderFacts {
+    let same = |facts: &&OrderFacts| facts.order.id == decision.order.id;
+    snapshot.orders.iter().find(same).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_order_is_decided_exactly_once_and_in_order(snapshot in world(), policy in policy()) {
+        let plan = decide(&snapshot, &policy);
+        let decided: Vec<OrderId> = plan.decisions.iter().map(|d| d.order.id).collect();
+        let asked: BTreeSet<OrderId> = snapshot.orders.iter().map(|f| f.order.id).collect();
+        prop_assert_eq!(decided, asked.into_iter().collect::<Vec<_>>());
+        let counted: usize = plan.counts().iter().map(|(_, n)| n).sum();
+        prop_assert_eq!(counted, plan.decisions.len());
+    }
+
+    #[test]
+    fn the_same_facts_give_the_same_plan_whatever_their_order(snapshot in world(), policy in policy()) {
+        let mut turned = snapshot.clone();
+        turned.orders.reverse();
+        prop_assert_eq!(decide(&snapshot, &policy), decide(&turned, &policy));
+    }
+
+    #[test]
+    fn every_plan_passes_the_audit(snapshot in world(), policy in policy()) {
+        prop_assert_eq!(audit(&decide(&snapshot, &policy)), vec![]);
+    }
+
+    #[test]
+    fn a_settled_world_is_never_minted_for(mut snapshot in world(), policy in policy(), pick in 0..3_usize) {
+        let settled = [OrderStatus::Paid, OrderStatus::Canceled, OrderStatus::Refunded];
+        for facts in &mut snapshot.orders {
+            facts.order.status = settled[pick].clone();
+        }
+        let plan = decide(&snapshot, &policy);
+        let regenerates = matches!(policy.goal, Goal::Regen | Goal::Mint);
+        for decision in &plan.decisions {
+            prop_assert!(!matches!(decision.action, Action::Replace(_)), "{decision:?}");
+            prop_assert!(!(regenerates && decision.action.is_work()), "{decision:?}");
+        }
+    }
+
+    #[test]
+    fn money_taken_or_on_its_way_is_never_answered_with_a_mint(snapshot in world(), policy in policy()) {
+        let plan = decide(&snapshot, &policy);
+        for decision in plan.decisions.iter().filter(|d| matches!(d.action, Action::Replace(_))) {
+            prop_assert!(!complete_sessions(facts_of(&snapshot, decision)), "{decision:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_minted_for_has_nothing_live_besides_what_is_retired(snapshot in world(), policy in policy()) {
+        let plan = decide(&snapshot, &policy);
+        for decision in &plan.decisions {
+            let Action::Replace(retire) = &decision.action else { continue };
+            let live = live_objects(facts_of(&snapshot, decision));
+            prop_assert_eq!(retire, &live, "{:?}", decision);
+        }
+    }
+
+    #[test]
+    fn nothing_is_concluded_from_what_was_not_read(snapshot in world(), policy in policy()) {
+        let plan = decide(&snapshot, &policy);
+        for decision in plan.decisions.iter().filter(|d| d.action.is_work()) {
+            let facts = facts_of(&snapshot, decision);
+            let unfinished = matches!(facts.others, Listing::Unfinished(_));
+            let unread = matches!(&facts.stored, Stored::Read(_, reading) if matches!(**reading, Reading::Unread(_)));
+            prop_assert!(!unfinished && !unread, "{decision:?}");
+        }
+    }
+
+    #[test]
+    fn an_object_that_names_another_order_is_never_retired(snapshot in world(), policy in policy()) {
+        let plan = decide(&snapshot, &policy);
+        for decision in &plan.decisions {
+            let (Action::Retire(objects) | Action::Replace(objects)) = &decision.action else { continue };
+            let facts = facts_of(&snapshot, decision);
+            let stored = match &facts.stored {
+                Stored::Read(_, reading) => match &**reading {
+                    Reading::Seen(object) => Some(object),
+                    _ => None,
+                },
+                _ => None,
+            };
+            let others = match &facts.others {
+                Listing::Complete(others) => others.as_slice(),
+                Listing::Unfinished(_) => &[],
+            };
+            for target in objects {
+                let claims = |o: &&StripeObject| o.reference() == *target && *o.owner() == Owner::Order(decision.order.id);
+                let nobody = |o: &&StripeObject| o.reference() == *target && *o.owner() == Owner::Nobody;
+                let seen = || stored.into_iter().chain(others);
+                prop_assert!(seen().any(|o| claims(&o) || nobody(&o)), "{decision:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_young_open_session_of_a_pending_order_is_left_alone(snapshot in world(), policy in policy()) {
+        let plan = decide(&snapshot, &policy);
+        let pending = |d: &&Decision| d.order.status == OrderStatus::Pending;
+        let replaces = |d: &&Decision| matches!(d.action, Action::Replace(_));
+        for decision in plan.decisions.iter().filter(pending).filter(replaces) {
+            let facts = facts_of(&snapshot, decision);
+            for session in objects(facts).flat_map(open_sessions) {
+                let age = snapshot.taken_at.seconds_since(session.created);
+                prop_assert!(age >= policy.min_age, "{decision:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn narrowing_by_verdict_keeps_exactly_those(snapshot in world(), policy in policy(), at in 0..20_usize) {
+        let plan = decide(&snapshot, &policy);
+        let verdict = Verdict::ALL[at];
+        let kept = plan.clone().narrowed_to(&[verdict]);
+        let expected: Vec<Decision> = plan.decisions.iter().filter(|d| d.verdict == verdict).cloned().collect();
+        prop_assert_eq!(kept.decisions, expected);
+        prop_assert_eq!(plan.clone().narrowed_to(&[]), plan);
+    }
+}
