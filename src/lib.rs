@@ -2,4 +2,5 @@
 //!
 //! Data flows one way: orders → snapshot → plan → approved plan → report. This file only names the rooms.
 
+pub mod actions;
 pub mod domain;
