@@ -2,9 +2,11 @@
 //!
 //! Data flows one way: orders → snapshot → plan → approved plan → report. This file only names the rooms.
 
+pub mod actions;
 pub mod domain;
 pub mod events;
 pub mod exit;
 pub mod plan;
 pub mod report;
 pub mod saga;
+pub mod stripe;

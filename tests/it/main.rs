@@ -2,3 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod plan_laws;
+mod client_http;
+mod client_observe;
+mod client_server;
+mod client_world;
