@@ -3,3 +3,4 @@
 //! Data flows one way: orders → snapshot → plan → approved plan → report. This file only names the rooms.
 
 pub mod domain;
+pub mod store;
