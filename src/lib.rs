@@ -10,3 +10,4 @@ pub mod plan;
 pub mod report;
 pub mod saga;
 pub mod stripe;
+pub mod store;

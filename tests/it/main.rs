@@ -6,3 +6,4 @@ mod client_http;
 mod client_observe;
 mod client_server;
 mod client_world;
+mod support;

@@ -1,0 +1,266 @@
+//! The database URL: what an operator writes, checked and turned into what the driver reads, and the
+//! identity that may be shown.
+//!
+//! A URL that could be read in two ways is refused: guessing might reach another database, or print a part
+//! of a password as if it were a host.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
+use url::Url;
+
+use super::dialect::Dialect;
+use super::{Access, StoreError};
+
+/// Timeouts in milliseconds. They travel in the startup packet: a `SET` could leak through a connection
+/// pooler into the application's sessions, where a read-only setting would stop it from writing.
+const SESSION: &str = "-c statement_timeout=30000 -c lock_timeout=10000 \
+                       -c idle_in_transaction_session_timeout=60000";
+const SESSION_READ_ONLY: &str = "-c default_transaction_read_only=on";
+
+/// Parameters that the driver reads as libpq does.
+const PASSED: &[&str] = &[
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+/// Parameters of libpq and SQLAlchemy that change nothing that matters here.
+const IGNORED: &[&str] = &[
+    "channel_binding",
+    "client_encoding",
+    "connect_timeout",
+    "fallback_application_name",
+    "gssencmode",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "sslcompression",
+    "sslsni",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "check_same_thread",
+    "timeout",
+];
+const ENCODE_HINT: &str = "special characters in user and password must be percent-encoded (`@` is `%40`, `/` is `%2F`, `#` is `%23`)";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseKind {
+    Postgres,
+    Sqlite,
+}
+
+/// Which database this is, without its password: `postgres club@db.example.com:5432/club` or
+/// `sqlite /srv/club.db`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseIdentity {
+    kind: DatabaseKind,
+    place: String,
+}
+
+impl DatabaseIdentity {
+    #[must_use]
+    pub fn kind(&self) -> DatabaseKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for DatabaseIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            DatabaseKind::Postgres => "postgres",
+            DatabaseKind::Sqlite => "sqlite",
+        };
+        write!(f, "{kind} {}", self.place)
+    }
+}
+
+/// A checked address. Its URL may hold a password, so it has no `Debug`.
+pub(super) struct Address {
+    url: Url,
+    identity: DatabaseIdentity,
+}
+
+impl Address {
+    pub fn parse(url: &SecretString, access: Access) -> Result<Address, StoreError> {
+        let text = url.expose_secret().trim();
+        let (scheme, rest) = text
+            .split_once(':')
+            .ok_or_else(|| refused("it has no scheme; write `postgres://…` or `sqlite://…`"))?;
+        // SQLAlchemy names its driver after a plus sign.
+        match scheme.split_once('+').map_or(scheme, |(base, _)| base) {
+            "postgres" | "postgresql" => postgres(rest, access),
+            "sqlite" => sqlite(rest, access),
+            _ => Err(refused(
+                "its scheme is not one that relink knows; write `postgres://…` or `sqlite://…`",
+            )),
+        }
+    }
+
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    pub fn identity(&self) -> &DatabaseIdentity {
+        &self.identity
+    }
+
+    pub fn dialect(&self) -> Dialect {
+        match self.identity.kind {
+            DatabaseKind::Postgres => Dialect::Postgres,
+            DatabaseKind::Sqlite => Dialect::Sqlite,
+        }
+    }
+}
+
+fn refused(why: impl Into<String>) -> StoreError {
+    StoreError::Url(why.into())
+}
+
+fn postgres(rest: &str, access: Access) -> Result<Address, StoreError> {
+    let url = Url::parse(&format!("postgres:{rest}"))
+        .map_err(|error| refused(format!("{error}; {ENCODE_HINT}")))?;
+    if !rest.starts_with("//") {
+        return Err(refused(
+            "two slashes must follow the scheme, as in `postgres://user@host/database`",
+        ));
+    }
+    // An unescaped `/`, `?` or `#` in a password ends the host early and leaves its `@` behind.
+    let after_host = [Some(url.path()), url.query(), url.fragment()];
+    if url.fragment().is_some()
+        || (url.username().is_empty() && after_host.iter().flatten().any(|part| part.contains('@')))
+    {
+        return Err(refused(ENCODE_HINT));
+    }
+    let url = with_session(&url, access)?;
+    let options = PgConnectOptions::from_str(url.as_str()).map_err(|error| match error {
+        sqlx::Error::Configuration(cause) => refused(cause.to_string()),
+        _ => refused("one of its parameters cannot be read"),
+    })?;
+    let identity = DatabaseIdentity {
+        kind: DatabaseKind::Postgres,
+        place: postgres_place(&options),
+    };
+    Ok(Address { url, identity })
+}
+
+/// The URL with only the parameters that the driver reads, and with the session's settings last, where they
+/// win over what the operator's URL says.
+fn with_session(url: &Url, access: Access) -> Result<Url, StoreError> {
+    let mut checked = url.clone();
+    let mut pairs = checked.query_pairs_mut();
+    pairs.clear();
+    let mut named = false;
+    for (key, value) in url.query_pairs() {
+        if PASSED.contains(&&*key) {
+            named |= key == "application_name";
+            pairs.append_pair(&key, &value);
+        } else if IGNORED.contains(&&*key) {
+            tracing::debug!(parameter = %key, "a parameter of the database URL is not used");
+        } else {
+            return Err(refused(format!(
+                "relink does not know its parameter `{key}`"
+            )));
+        }
+    }
+    if !named {
+        pairs.append_pair("application_name", "relink");
+    }
+    pairs.append_pair("options", SESSION);
+    if access == Access::ReadOnly {
+        pairs.append_pair("options", SESSION_READ_ONLY);
+    }
+    drop(pairs);
+    Ok(checked)
+}
+
+fn postgres_place(options: &PgConnectOptions) -> String {
+    let user = options.get_username();
+    let host = match options.get_socket() {
+        Some(directory) => directory.display().to_string(),
+        None => options.get_host().to_owned(),
+    };
+    let port = options.get_port();
+    let database = options.get_database().unwrap_or(user);
+    format!("{user}@{host}:{port}/{database}")
+}
+
+fn sqlite(rest: &str, access: Access) -> Result<Address, StoreError> {
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.contains(":memory:") {
+        return Err(refused(
+            "it names no file; write `sqlite:///absolute/path` or `sqlite://relative/path`",
+        ));
+    }
+    let read_only = sqlite_is_read_only(query)? || access == Access::ReadOnly;
+    let path = absolute_path(path)?;
+    require_file(&path)?;
+    let mut url = Url::from_file_path(&path).map_err(|()| refused("its path cannot be read"))?;
+    url.set_query(Some(if read_only { "mode=ro" } else { "mode=rw" }));
+    // The URL standard lets no one change the scheme of a `file:` URL, so it is changed in the text.
+    let text = url.as_str().replacen("file:", "sqlite:", 1);
+    let url = Url::parse(&text).map_err(|error| refused(error.to_string()))?;
+    let identity = DatabaseIdentity {
+        kind: DatabaseKind::Sqlite,
+        place: path.display().to_string(),
+    };
+    Ok(Address { url, identity })
+}
+
+fn sqlite_is_read_only(query: &str) -> Result<bool, StoreError> {
+    let mut read_only = false;
+    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        match (&*key, &*value) {
+            ("mode", "ro") => read_only = true,
+            ("mode", "rw" | "rwc") => {}
+            (key, _) if IGNORED.contains(&key) => {}
+            (key, _) => {
+                return Err(refused(format!(
+                    "relink does not know its parameter `{key}`"
+                )));
+            }
+        }
+    }
+    Ok(read_only)
+}
+
+/// Percent signs are decoded; a relative path starts at the working directory.
+fn absolute_path(path: &str) -> Result<PathBuf, StoreError> {
+    let unreadable = || refused("its path cannot be read");
+    let here = std::env::current_dir().map_err(|error| refused(error.to_string()))?;
+    let here = Url::from_directory_path(here).map_err(|()| unreadable())?;
+    let escaped = path.replace('#', "%23");
+    let joined = match escaped.strip_prefix('/') {
+        Some(tail) => here.join(&format!("/{}", tail.trim_start_matches('/'))),
+        None => here.join(&format!("./{escaped}")),
+    };
+    let joined = joined.map_err(|_| unreadable())?;
+    joined.to_file_path().map_err(|()| unreadable())
+}
+
+/// relink never creates a database file: an empty one would look like a club without orders.
+fn require_file(path: &Path) -> Result<(), StoreError> {
+    let shown = path.display();
+    let detail = match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => return Ok(()),
+        Ok(_) => format!("`{shown}` is not a file"),
+        Err(error) => format!(
+            "`{shown}`: {error} (a path after three slashes is absolute; a relative one is written \
+             `sqlite://relative/path`)"
+        ),
+    };
+    Err(StoreError::NoSuchDatabase { detail })
+}

@@ -1,0 +1,102 @@
+//! What can go wrong between relink and the database, one variant per thing an operator would do about it.
+//!
+//! No variant holds a connection URL, so no message and no `Debug` text can show a password.
+
+use crate::domain::{OrderId, TournamentId};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The URL cannot be used as it is. Nothing was connected.
+    #[error("the database URL cannot be used: {0}")]
+    Url(String),
+    /// No answer, or none in time. Safe to try again.
+    #[error("the database cannot be reached: {detail}")]
+    Unreachable { detail: String },
+    /// The server answers, but has no such database; or the SQLite file does not exist.
+    #[error("there is no such database: {detail}")]
+    NoSuchDatabase { detail: String },
+    /// The server refused the login.
+    #[error("the database refused the login: {detail}; check user, password and pg_hba.conf")]
+    Authentication { detail: String },
+    /// The role may not do this, or the session is read-only.
+    #[error("the database role may not {what}: {detail}")]
+    AccessDenied { what: &'static str, detail: String },
+    /// Each entry reads "table `orders` is missing" or "column `orders.amount_cents` is missing".
+    #[error(
+        "the database does not hold the application's tables as relink knows them: {}; \
+         check that the URL names the application's database and that `search_path` reaches its schema",
+        missing.join(", ")
+    )]
+    Schema { missing: Vec<String> },
+    #[error("there is no tournament {0}: no row of `tournaments` has this id")]
+    UnknownTournament(TournamentId),
+    #[error("no row of `orders` has {}", listed(.0))]
+    UnknownOrders(Vec<OrderId>),
+    /// The link's URL does not fit `orders.stripe_checkout_url`. Nothing was written.
+    #[error(
+        "the new URL of order {order} has {length} characters, and `orders.stripe_checkout_url` holds {capacity}",
+        capacity = super::URL_CAPACITY
+    )]
+    UrlTooLong { order: OrderId, length: usize },
+    /// The database refused a statement, or gave it up after a timeout. Nothing was written.
+    #[error("the database could not {what}: {detail}")]
+    Query { what: &'static str, detail: String },
+    /// The answer to a COMMIT was lost and the row could not be read back: the link may be published.
+    #[error(
+        "whether order {order} holds its new link is unknown: the answer to the commit was lost and the row could \
+         not be read back ({detail}); run the same command again"
+    )]
+    CommitUnknown { order: OrderId, detail: String },
+}
+
+impl StoreError {
+    /// Sorts an error of the driver by what it means, when relink was about to do `what`.
+    pub(super) fn query(what: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
+        move |error| Self::sort(what, &error)
+    }
+
+    fn sort(what: &'static str, error: &sqlx::Error) -> StoreError {
+        let detail = describe(error);
+        match error {
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => {
+                StoreError::Unreachable { detail }
+            }
+            sqlx::Error::Configuration(_) => StoreError::Url(detail),
+            sqlx::Error::Database(refusal) => match refusal.code().as_deref() {
+                Some("28P01" | "28000") => StoreError::Authentication { detail },
+                Some("3D000") => StoreError::NoSuchDatabase { detail },
+                // Insufficient privilege; a write in a read-only transaction; SQLite's SQLITE_READONLY.
+                Some("42501" | "25006" | "8") => StoreError::AccessDenied { what, detail },
+                Some(code) if is_outage(code) => StoreError::Unreachable { detail },
+                _ => StoreError::Query { what, detail },
+            },
+            _ => StoreError::Query { what, detail },
+        }
+    }
+}
+
+/// The server went away or has no room: connection exceptions, too many connections, shutdown, recovery.
+pub(super) fn is_outage(sqlstate: &str) -> bool {
+    sqlstate.starts_with("08")
+        || matches!(sqlstate, "53300" | "57P01" | "57P02" | "57P03" | "57P05")
+}
+
+/// The whole chain of causes in one line; the driver's own prefixes are left out where they say nothing.
+fn describe(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(refusal) => refusal.message().to_owned(),
+        sqlx::Error::Io(cause) => cause.to_string(),
+        sqlx::Error::Tls(cause) => format!("TLS: {cause}"),
+        sqlx::Error::Configuration(cause) => cause.to_string(),
+        sqlx::Error::PoolTimedOut => "no connection within 10 seconds".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn listed(ids: &[OrderId]) -> String {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    match ids.as_slice() {
+        [one] => format!("id {one}"),
+        many => format!("one of the ids {}", many.join(", ")),
+    }
+}

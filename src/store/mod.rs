@@ -1,0 +1,132 @@
+//! The store: the only room that talks to the database. It reads orders as the application's tables tell
+//! them and publishes a new link into one row, by compare-and-set.
+//!
+//! It refuses to migrate, create or fill anything the application owns, to write any column but the
+//! reference, the URL and `updated_at`, and to decide. No HTTP happens inside its transactions.
+
+mod address;
+mod commit;
+mod connect;
+mod dialect;
+mod error;
+mod orders;
+mod publish;
+mod row;
+mod schema;
+
+use secrecy::SecretString;
+use sqlx::AnyPool;
+
+use crate::domain::{LinkId, OrderId, TournamentId};
+
+pub use address::{DatabaseIdentity, DatabaseKind};
+pub use error::StoreError;
+pub use schema::URL_CAPACITY;
+
+use address::Address;
+use dialect::Dialect;
+
+/// What the session may do. `ReadOnly` is enforced by the database itself, not by this program: Postgres
+/// refuses every write of the session, SQLite opens the file read-only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    ReadOnly,
+    ReadWrite,
+}
+
+/// Which orders a run looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    pub scope: Scope,
+    /// Left out even when the scope reaches them. An id that is not in the scope changes nothing.
+    pub exclude: Vec<OrderId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Orders of every product that the tournament sells, through `tournament_products`.
+    Tournament(TournamentId),
+    Orders(Vec<OrderId>),
+    All,
+}
+
+/// A link to be written into an order's row, with the facts that must still hold there: the order is
+/// pending, names the old object, and costs the old amount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    pub order: OrderId,
+    /// `None` and `Some("")` are the same fact, "no reference", and match both NULL and the empty text.
+    pub expected_reference: Option<String>,
+    /// Minor units, as `orders.amount_cents` held them.
+    pub expected_amount_minor: i64,
+    pub link: LinkId,
+    /// At most [`URL_CAPACITY`] characters.
+    pub url: String,
+}
+
+/// What became of a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// The row holds the link, durably.
+    Done,
+    /// The row no longer is as expected, and nothing was written: the new link stays unpublished.
+    RowMoved,
+}
+
+/// One database, through one pool, for one run.
+#[derive(Debug)]
+pub struct Store {
+    pool: AnyPool,
+    dialect: Dialect,
+    identity: DatabaseIdentity,
+    /// `orders.updated_at` exists and is kept up to date.
+    has_updated_at: bool,
+}
+
+impl Store {
+    /// Connects and checks the application's tables.
+    ///
+    /// `url`: `postgres://` or `postgresql://` (SQLAlchemy's `postgresql+psycopg2://` too) with libpq's
+    /// parameters such as `sslmode` and `sslrootcert`, or `sqlite:///absolute/path`, `sqlite://relative/path`.
+    ///
+    /// # Errors
+    /// A malformed URL, a server that does not answer within 10 seconds, a refused login, a missing
+    /// database, and missing tables or columns, all named. No message holds the password.
+    pub async fn connect(url: &SecretString, access: Access) -> Result<Store, StoreError> {
+        let address = Address::parse(url, access)?;
+        let mut first = connect::open(&address, access).await?;
+        let found = schema::read_columns(&mut first, address.dialect()).await;
+        connect::close(first).await;
+        let found = found?;
+        found.require()?;
+        Ok(Store {
+            pool: connect::pool(&address, access)?,
+            dialect: address.dialect(),
+            identity: address.identity().clone(),
+            has_updated_at: found.has(&schema::ORDER_UPDATED_AT),
+        })
+    }
+
+    /// Where this store reads and writes, fit to be shown: it holds no password.
+    #[must_use]
+    pub fn identity(&self) -> &DatabaseIdentity {
+        &self.identity
+    }
+
+    /// # Errors
+    /// [`StoreError::Schema`] names every table and column that relink needs and does not find.
+    pub async fn check_schema(&self) -> Result<(), StoreError> {
+        let mut connection = self
+            .pool
+            .acquire()
+            .await
+            .map_err(StoreError::query("connect"))?;
+        schema::read_columns(&mut connection, self.dialect)
+            .await?
+            .require()
+    }
+
+    pub async fn close(self) {
+        self.pool.close().await;
+    }
+}

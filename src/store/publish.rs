@@ -1,0 +1,124 @@
+//! Publishing: one transaction that writes a new link into an order's row, if the row still is what the
+//! decision was made on.
+//!
+//! It refuses to write over a row that moved, and never reports a lost commit as done or as not done
+//! without having read the row back under its lock.
+
+use sqlx::{AssertSqlSafe, Row};
+
+use super::commit::{Committed, commit};
+use super::schema::{
+    ORDER_AMOUNT, ORDER_ID, ORDER_REFERENCE, ORDER_STATUS, ORDER_UPDATED_AT, ORDER_URL, ORDERS,
+};
+use super::{Publication, Published, Store, StoreError, URL_CAPACITY};
+
+const WHAT: &str = "publish the link of an order";
+/// How often a publication starts over after the answer to its commit was lost.
+const READ_BACKS: u32 = 3;
+
+enum Attempt {
+    Settled(Published),
+    AnswerLost(StoreError),
+}
+
+impl Store {
+    /// Writes the link and its URL (and `updated_at`) into the order's row if the order is still pending
+    /// and still has the expected reference and amount. A row that already holds the link is `Done`, so
+    /// the call can be repeated.
+    ///
+    /// # Errors
+    /// [`StoreError::CommitUnknown`] when the link may or may not be in the row; after every other error it
+    /// is not.
+    pub async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
+        let length = publication.url.chars().count();
+        if length > URL_CAPACITY {
+            let order = publication.order;
+            return Err(StoreError::UrlTooLong { order, length });
+        }
+        let mut lost = match self.attempt(publication).await? {
+            Attempt::Settled(outcome) => return Ok(outcome),
+            Attempt::AnswerLost(error) => error,
+        };
+        for _ in 0..READ_BACKS {
+            tracing::warn!(order = %publication.order, %lost, "the answer to a commit was lost: reading the row back");
+            match self.attempt(publication).await {
+                Ok(Attempt::Settled(outcome)) => return Ok(outcome),
+                Ok(Attempt::AnswerLost(error)) | Err(error) => lost = error,
+            }
+        }
+        Err(StoreError::CommitUnknown {
+            order: publication.order,
+            detail: lost.to_string(),
+        })
+    }
+
+    /// One transaction. It begins with a look at the locked row, which waits for a commit under way; so
+    /// after a lost answer "not there" is final.
+    async fn attempt(&self, publication: &Publication) -> Result<Attempt, StoreError> {
+        let mut transaction = self
+            .pool
+            .begin_with(self.dialect.begin_write())
+            .await
+            .map_err(StoreError::query(WHAT))?;
+        let row = sqlx::query(AssertSqlSafe(self.look_statement()))
+            .bind(publication.order.0)
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(StoreError::query(WHAT))?;
+        let Some(row) = row else {
+            return Ok(Attempt::Settled(Published::RowMoved));
+        };
+        let held: Option<String> = row.try_get(0).map_err(StoreError::query(WHAT))?;
+        if held.as_deref() == Some(publication.link.as_str()) {
+            return Ok(Attempt::Settled(Published::Done));
+        }
+        let written = sqlx::query(AssertSqlSafe(self.set_statement()))
+            .bind(publication.link.as_str())
+            .bind(publication.url.as_str())
+            .bind(publication.order.0)
+            .bind(publication.expected_reference.as_deref().unwrap_or(""))
+            .bind(publication.expected_amount_minor.to_string())
+            .execute(&mut *transaction)
+            .await
+            .map_err(StoreError::query(WHAT))?;
+        match written.rows_affected() {
+            0 => return Ok(Attempt::Settled(Published::RowMoved)),
+            1 => {}
+            rows => {
+                let order = publication.order;
+                let detail = format!("{rows} rows of `orders` have id {order}");
+                return Err(StoreError::Query { what: WHAT, detail });
+            }
+        }
+        Ok(match commit(transaction, WHAT).await? {
+            Committed::Yes => Attempt::Settled(Published::Done),
+            Committed::AnswerLost(error) => Attempt::AnswerLost(error),
+        })
+    }
+
+    fn look_statement(&self) -> String {
+        let reference = self.dialect.text(&ORDER_REFERENCE);
+        let lock = self.dialect.row_lock();
+        format!("SELECT {reference} FROM {ORDERS} WHERE {ORDER_ID} = $1{lock}")
+    }
+
+    /// The compare-and-set. The amount is compared as text, so that a value which is not exactly that
+    /// whole number never matches.
+    fn set_statement(&self) -> String {
+        let (reference, url) = (ORDER_REFERENCE.name, ORDER_URL.name);
+        let (status, amount) = (
+            self.dialect.text(&ORDER_STATUS),
+            self.dialect.text(&ORDER_AMOUNT),
+        );
+        let touched = if self.has_updated_at {
+            format!(", \"{}\" = {}", ORDER_UPDATED_AT.name, self.dialect.now())
+        } else {
+            String::new()
+        };
+        format!(
+            "UPDATE {ORDERS} SET \"{reference}\" = $1, \"{url}\" = $2{touched} \
+             WHERE {ORDER_ID} = $3 AND {status} = 'pending' \
+             AND COALESCE({ORDER_REFERENCE}, '') = $4 AND {amount} = $5"
+        )
+    }
+}

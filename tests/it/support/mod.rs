@@ -1,0 +1,3 @@
+//! What the tests are built from: databases of their own, rows in them, and servers on loopback.
+
+pub mod postgres;
