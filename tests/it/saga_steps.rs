@@ -1,0 +1,577 @@
+//! The protocol step by step, without a server: what it asks for next, given what it just saw.
+
+use proptest::prelude::*;
+use relink::domain::*;
+use relink::plan::{Goal, Moment, Policy, Verdict};
+use relink::saga::*;
+
+use crate::support::facts::*;
+
+const ORDER: i64 = 42;
+
+fn look(order: Order, stored: Option<StripeObject>, others: Vec<StripeObject>) -> Observed {
+    let moment = Moment {
+        taken_at: Timestamp(NOW),
+        witness: Witness::Absent,
+    };
+    let facts = facts(order, stored, others);
+    Observed::Looked(Box::new(Look::at_order(
+        &facts,
+        moment,
+        &Policy::new(Goal::Regen),
+    )))
+}
+
+fn begin(order: &Order) -> Operation {
+    let expected = Expected {
+        reference: order.reference.clone(),
+        amount: order.amount,
+    };
+    Operation::new(Some(order.id), Task::Replace, expected)
+}
+
+/// Feeds the observations one after the other; returns what was asked for after each.
+fn run(mut operation: Operation, observations: Vec<Observed>) -> Vec<Next> {
+    let mut asked = Vec::new();
+    for observed in observations {
+        let (moved, next) = step(operation, observed);
+        operation = moved;
+        asked.push(next);
+    }
+    asked
+}
+
+fn expired() -> StripeObject {
+    StripeObject::Session(session("cs_old", ORDER, SessionState::Expired))
+}
+
+fn new_link() -> Minted {
+    Minted {
+        id: LinkId::parse("plink_new").unwrap(),
+        url: "https://buy.stripe.com/plink_new".to_owned(),
+    }
+}
+
+fn new_family(active: bool) -> StripeObject {
+    StripeObject::Link(family("plink_new", ORDER, active, vec![]))
+}
+
+fn deactivate(id: &str, round: u32) -> Next {
+    let write = Write::Deactivate(LinkId::parse(id).unwrap());
+    Next::Send { write, round }
+}
+
+fn expire(id: &str, round: u32) -> Next {
+    let write = Write::Expire(SessionId::parse(id).unwrap());
+    Next::Send { write, round }
+}
+
+fn stored(object: StripeObject) -> (Order, StripeObject) {
+    (order(ORDER, Some(object.reference().as_str())), object)
+}
+
+#[test]
+fn behind_an_expired_session_a_link_is_minted_examined_published_and_confirmed() {
+    let (row, old) = stored(expired());
+    let seen = |others| look(row.clone(), Some(old.clone()), others);
+    let published = order(ORDER, Some("plink_new"));
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            seen(vec![]),
+            Observed::Minted(new_link()),
+            seen(vec![new_family(true)]),
+            Observed::Published,
+            look(published, Some(new_family(true)), vec![expired()]),
+        ],
+    );
+    let done = Ending::Replaced {
+        link: new_link(),
+        unconfirmed: None,
+    };
+    assert_eq!(
+        asked,
+        [
+            Next::Look,
+            Next::Mint { attempt: 1 },
+            Next::Look,
+            Next::Publish(new_link()),
+            Next::Look,
+            Next::End(done),
+        ]
+    );
+}
+
+#[test]
+fn a_link_is_switched_off_before_its_sessions_are_listed_and_expired_and_proved_dead_before_the_mint()
+ {
+    let open = session("cs_tab", ORDER, SessionState::Open);
+    let closed = session("cs_tab", ORDER, SessionState::Expired);
+    let link = |active, sessions| StripeObject::Link(family("plink_old", ORDER, active, sessions));
+    let row = order(ORDER, Some("plink_old"));
+    let dying = link(false, vec![open.clone()]);
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(dying), vec![]),
+            Observed::Done,
+            look(row.clone(), Some(link(false, vec![closed])), vec![]),
+        ],
+    );
+    assert_eq!(
+        asked,
+        [
+            Next::Look,
+            expire("cs_tab", 1),
+            Next::Look,
+            Next::Mint { attempt: 1 }
+        ]
+    );
+
+    let duplicate = StripeObject::Link(family("plink_two", ORDER, true, vec![open]));
+    let row = order(ORDER, Some("cs_old"));
+    let off = StripeObject::Link(family(
+        "plink_two",
+        ORDER,
+        false,
+        vec![session("cs_tab", ORDER, SessionState::Open)],
+    ));
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(expired()), vec![duplicate]),
+            Observed::Done,
+            look(row.clone(), Some(expired()), vec![off]),
+        ],
+    );
+    assert_eq!(
+        asked[1..],
+        [deactivate("plink_two", 1), Next::Look, expire("cs_tab", 2)]
+    );
+}
+
+#[test]
+fn a_refused_expiry_is_never_believed_the_session_is_read_again() {
+    let (row, open) = stored(StripeObject::Session(session(
+        "cs_old",
+        ORDER,
+        SessionState::Open,
+    )));
+    let paid_now = StripeObject::Session(session("cs_old", ORDER, paid("pi_1")));
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(open), vec![]),
+            Observed::Refused("only open sessions can be expired".to_owned()),
+            look(row.clone(), Some(paid_now), vec![]),
+        ],
+    );
+    assert_eq!(asked[1..3], [expire("cs_old", 1), Next::Look]);
+    assert!(
+        matches!(
+            &asked[3],
+            Next::End(Ending::PaidMeanwhile {
+                verdict: Verdict::PaidUnrecorded,
+                ..
+            })
+        ),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn a_payment_on_its_way_stops_the_mint_too() {
+    let (row, open) = stored(StripeObject::Session(session(
+        "cs_old",
+        ORDER,
+        SessionState::Open,
+    )));
+    let on_its_way = StripeObject::Session(session("cs_old", ORDER, SessionState::Processing));
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(open), vec![]),
+            Observed::Done,
+            look(row.clone(), Some(on_its_way), vec![]),
+        ],
+    );
+    assert!(
+        matches!(
+            &asked[3],
+            Next::End(Ending::PaidMeanwhile {
+                verdict: Verdict::Processing,
+                ..
+            })
+        ),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn an_unknown_outcome_stops_the_order_at_once() {
+    let (row, open) = stored(StripeObject::Session(session(
+        "cs_old",
+        ORDER,
+        SessionState::Open,
+    )));
+    let begun = || {
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(open.clone()), vec![]),
+        ]
+    };
+    let mut retiring = begun();
+    retiring.push(Observed::Unknown("timeout".to_owned()));
+    let asked = run(begin(&row), retiring);
+    assert!(
+        matches!(&asked[2], Next::End(Ending::Unknown { .. })),
+        "{asked:?}"
+    );
+
+    let (row, old) = stored(expired());
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(old), vec![]),
+            Observed::Unknown("timeout".to_owned()),
+        ],
+    );
+    assert!(
+        matches!(&asked[2], Next::End(Ending::Unknown { .. })),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn the_replay_of_a_link_that_was_closed_since_is_not_published_the_next_attempt_is_taken() {
+    let (row, old) = stored(expired());
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(old.clone()), vec![]),
+            Observed::Minted(new_link()),
+            look(row.clone(), Some(old), vec![new_family(false)]),
+        ],
+    );
+    assert_eq!(asked[3], Next::Mint { attempt: 2 });
+}
+
+#[test]
+fn nothing_is_published_while_another_object_is_payable() {
+    let (row, old) = stored(expired());
+    let other = StripeObject::Link(family("plink_app", ORDER, true, vec![]));
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(old.clone()), vec![]),
+            Observed::Minted(new_link()),
+            look(row.clone(), Some(old), vec![new_family(true), other]),
+        ],
+    );
+    assert_eq!(asked[3], deactivate("plink_app", 1));
+}
+
+#[test]
+fn a_new_link_that_the_look_does_not_show_is_not_published() {
+    let (row, old) = stored(expired());
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(old.clone()), vec![]),
+            Observed::Minted(new_link()),
+            look(row.clone(), Some(old), vec![]),
+        ],
+    );
+    assert!(
+        matches!(&asked[3], Next::End(Ending::Unknown { .. })),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn a_new_link_with_other_terms_is_taken_down_again() {
+    let (row, old) = stored(expired());
+    let mut odd = family("plink_new", ORDER, true, vec![]);
+    odd.link.amount = Some(usd(100));
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(old.clone()), vec![]),
+            Observed::Minted(new_link()),
+            look(row.clone(), Some(old), vec![StripeObject::Link(odd)]),
+        ],
+    );
+    assert_eq!(asked[3], deactivate("plink_new", 0));
+}
+
+#[test]
+fn when_the_row_moved_before_or_at_publication_only_our_own_link_is_closed() {
+    let (row, old) = stored(expired());
+    let app = StripeObject::Link(family("plink_app", ORDER, true, vec![]));
+    let moved = order(ORDER, Some("plink_app"));
+    let before = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(old.clone()), vec![]),
+            Observed::Minted(new_link()),
+            look(moved.clone(), Some(app.clone()), vec![new_family(true)]),
+            Observed::Done,
+            look(moved.clone(), Some(app.clone()), vec![new_family(false)]),
+        ],
+    );
+    assert_eq!(
+        before[3..],
+        [
+            deactivate("plink_new", 0),
+            Next::Look,
+            Next::End(Ending::LostRace)
+        ]
+    );
+
+    let at = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(old.clone()), vec![]),
+            Observed::Minted(new_link()),
+            look(row.clone(), Some(old), vec![new_family(true)]),
+            Observed::RowMoved,
+            Observed::Done,
+            look(moved, Some(app), vec![new_family(false)]),
+        ],
+    );
+    assert_eq!(
+        at[4..],
+        [
+            deactivate("plink_new", 0),
+            Next::Look,
+            Next::End(Ending::LostRace)
+        ]
+    );
+}
+
+#[test]
+fn an_order_settled_while_its_old_session_was_retired_gets_no_new_link() {
+    let (row, open) = stored(StripeObject::Session(session(
+        "cs_old",
+        ORDER,
+        SessionState::Open,
+    )));
+    let canceled = Order {
+        status: OrderStatus::Canceled,
+        ..row.clone()
+    };
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(open), vec![]),
+            Observed::Done,
+            look(canceled, Some(expired()), vec![]),
+        ],
+    );
+    assert!(
+        matches!(&asked[3], Next::End(Ending::Moved { .. })),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn an_old_object_found_paid_after_the_publication_takes_the_new_link_down() {
+    let (row, old) = stored(expired());
+    let paid_copy = StripeObject::Session(Session {
+        recovered_from: Some(SessionId::parse("cs_old").unwrap()),
+        ..session("cs_copy", ORDER, paid("pi_9"))
+    });
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(old.clone()), vec![]),
+            Observed::Minted(new_link()),
+            look(row.clone(), Some(old), vec![new_family(true)]),
+            Observed::Published,
+            look(
+                order(ORDER, Some("plink_new")),
+                Some(new_family(true)),
+                vec![expired(), paid_copy],
+            ),
+        ],
+    );
+    assert_eq!(asked[5], deactivate("plink_new", 0));
+}
+
+#[test]
+fn facts_that_moved_since_the_approval_end_the_order_before_anything_is_written() {
+    let (row, _) = stored(expired());
+    let paid_now = StripeObject::Session(session("cs_old", ORDER, paid("pi_1")));
+    let edited = Order {
+        amount: Some(usd(9900)),
+        ..row.clone()
+    };
+    for moved in [
+        look(row.clone(), Some(paid_now), vec![]),
+        look(edited, Some(expired()), vec![]),
+        look(order(ORDER, Some("cs_other")), None, vec![]),
+    ] {
+        let asked = run(begin(&row), vec![Observed::Claimed, moved]);
+        assert!(
+            matches!(&asked[1], Next::End(Ending::Moved { .. })),
+            "{asked:?}"
+        );
+    }
+}
+
+#[test]
+fn a_target_that_dropped_out_of_sight_proves_nothing() {
+    let row = order(ORDER, Some("cs_old"));
+    let duplicate = StripeObject::Link(family("plink_two", ORDER, true, vec![]));
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(expired()), vec![duplicate]),
+            Observed::Done,
+            look(row.clone(), Some(expired()), vec![]),
+        ],
+    );
+    assert_eq!(
+        asked[3],
+        Next::Look,
+        "the link is looked at again, not taken for dead"
+    );
+}
+
+#[test]
+fn what_stays_live_is_given_up_after_some_rounds() {
+    let (row, open) = stored(StripeObject::Session(session(
+        "cs_old",
+        ORDER,
+        SessionState::Open,
+    )));
+    let mut observations = vec![Observed::Claimed];
+    for _ in 0..10 {
+        observations.push(look(row.clone(), Some(open.clone()), vec![]));
+        observations.push(Observed::Done);
+    }
+    let asked = run(begin(&row), observations);
+    assert!(
+        asked
+            .iter()
+            .any(|next| matches!(next, Next::End(Ending::StillLive(_)))),
+        "{asked:?}"
+    );
+    assert!(!asked.iter().any(|next| matches!(next, Next::Mint { .. })));
+}
+
+fn any_object() -> impl Strategy<Value = StripeObject> {
+    let state = prop_oneof![
+        Just(SessionState::Open),
+        Just(SessionState::Expired),
+        Just(paid("pi_1")),
+        Just(SessionState::Processing),
+        Just(SessionState::Failed),
+    ];
+    let link = (
+        "plink_(old|new|two)",
+        any::<bool>(),
+        proptest::option::of(state.clone()),
+    )
+        .prop_map(|(id, active, tab)| {
+            let tabs = tab
+                .map(|state| session("cs_tab", ORDER, state))
+                .into_iter()
+                .collect();
+            StripeObject::Link(family(&id, ORDER, active, tabs))
+        });
+    prop_oneof![
+        state.prop_map(|s| StripeObject::Session(session("cs_old", ORDER, s))),
+        link
+    ]
+}
+
+fn any_observation() -> impl Strategy<Value = Observed> {
+    let seen = (
+        any_object(),
+        proptest::collection::vec(any_object(), 0..3),
+        any::<bool>(),
+    )
+        .prop_map(|(stored, others, moved)| {
+            let reference = if moved { "cs_moved" } else { "cs_old" };
+            look(order(ORDER, Some(reference)), Some(stored), others)
+        });
+    prop_oneof![
+        6 => seen,
+        1 => Just(Observed::Claimed),
+        3 => Just(Observed::Done),
+        2 => Just(Observed::Minted(new_link())),
+        1 => Just(Observed::Refused("no".to_owned())),
+        1 => Just(Observed::Unknown("timeout".to_owned())),
+        1 => Just(Observed::Unread("timeout".to_owned())),
+        1 => Just(Observed::Published),
+        1 => Just(Observed::RowMoved),
+    ]
+}
+
+/// What a look shows as payable, the new link aside.
+fn payable(observed: &Observed) -> bool {
+    let Observed::Looked(look) = observed else {
+        return false;
+    };
+    look.objects
+        .iter()
+        .any(|object| object.is_live() && object.reference().as_str() != "plink_new")
+}
+
+fn taken(observed: &Observed) -> bool {
+    let Observed::Looked(look) = observed else {
+        return false;
+    };
+    let complete =
+        |s: &Session| matches!(s.state, SessionState::Paid(_) | SessionState::Processing);
+    look.objects
+        .iter()
+        .flat_map(StripeObject::sessions)
+        .any(complete)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_observed_nothing_is_minted_or_published_over_something_payable_or_paid(
+        observations in proptest::collection::vec(any_observation(), 1..14)
+    ) {
+        let row = order(ORDER, Some("cs_old"));
+        let (mut operation, mut last_look) = (begin(&row), None);
+        let mut ended = false;
+        (operation, _) = step(operation, Observed::Claimed);
+        for observed in observations {
+            if matches!(observed, Observed::Looked(_)) {
+                last_look = Some(observed.clone());
+            }
+            let (moved, next) = step(operation, observed);
+            operation = moved;
+            if ended {
+                prop_assert!(matches!(next, Next::End(_)), "an ended operation went on: {next:?}");
+            }
+            ended = matches!(next, Next::End(_));
+            if matches!(next, Next::Mint { .. } | Next::Publish(_)) {
+                let look = last_look.as_ref().unwrap();
+                prop_assert!(!payable(look), "{next:?} after {look:?}");
+                prop_assert!(!taken(look), "{next:?} after {look:?}");
+            }
+        }
+    }
+}
