@@ -5,6 +5,8 @@
 pub mod domain;
 pub mod events;
 pub mod exit;
+pub mod logging;
 pub mod plan;
 pub mod report;
 pub mod saga;
+pub mod ui;
