@@ -1,0 +1,359 @@
+//! One order in full: its row, every object found for it, the verdict with its reason, and the next command.
+//! Ids and URLs are shown whole, so that they can be copied.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::NextStep;
+use super::look::{Hue, Look, full, list};
+use super::sanitize::clean;
+use super::words::{self, Ids};
+use crate::domain::{
+    AccountId, Family, Listing, Mode, Order, OrderFacts, Owner, Payment, PaymentLink, Reading,
+    Session, SessionState, Stored, StripeObject, Timestamp,
+};
+use crate::plan::{Decision, Plan};
+
+/// Everything known about one order at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    pub mode: Mode,
+    pub account: Option<AccountId>,
+    pub taken_at: Timestamp,
+    pub facts: OrderFacts,
+    pub decision: Decision,
+    pub next: NextStep,
+}
+
+impl Explanation {
+    /// `None` when `plan` does not hold the order of `facts`.
+    #[must_use]
+    pub fn of(plan: &Plan, facts: &OrderFacts, next: NextStep) -> Option<Self> {
+        Some(Explanation {
+            mode: plan.mode,
+            account: plan.account.clone(),
+            taken_at: plan.taken_at,
+            facts: facts.clone(),
+            decision: plan.decision(facts.order.id)?.clone(),
+            next,
+        })
+    }
+}
+
+/// Lines of `label   value` under a heading.
+struct Section {
+    heading: String,
+    lines: Vec<(String, String)>,
+}
+
+impl Section {
+    fn new(heading: impl Into<String>) -> Self {
+        Section {
+            heading: heading.into(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// `value` must be clean.
+    fn say(&mut self, label: &str, value: impl Into<String>) {
+        self.lines.push((label.to_owned(), value.into()));
+    }
+
+    fn say_text(&mut self, label: &str, value: &str) {
+        self.say(label, clean(value));
+    }
+
+    fn render(&self, look: Look, indent: usize) -> String {
+        let widest = self.lines.iter().map(|(label, _)| label.width()).max();
+        let widest = widest.unwrap_or(0);
+        let mut out = format!("{:indent$}{}\n", "", look.bold(&self.heading));
+        for (label, value) in &self.lines {
+            let gap = widest.saturating_sub(label.width()) + 2;
+            out.push_str(&format!("{:indent$}  {label}{:gap$}{value}\n", "", ""));
+        }
+        out
+    }
+}
+
+#[must_use]
+pub fn text(explanation: &Explanation, look: Look) -> String {
+    let Explanation {
+        mode,
+        account,
+        taken_at,
+        facts,
+        decision,
+        next,
+    } = explanation;
+    let mut out = order(&facts.order).render(look, 0);
+    let account = super::talk::account_id(account.as_ref(), None);
+    let heading = format!("stripe (account {account}, {mode} mode, read at {taken_at})");
+    out.push_str(&format!("\n{}\n", look.bold(heading)));
+    out.push_str(&objects(facts, look));
+    out.push('\n');
+    out.push_str(&verdict(decision, facts, look).render(look, 0));
+    out.push_str(&format!("\n{}\n", look.bold("next")));
+    if let Some(note) = &next.note {
+        out.push_str(&format!("  {}\n", clean(note)));
+    }
+    match &next.command {
+        Some(command) => out.push_str(&format!("  {}\n", clean(command))),
+        None if next.note.is_none() => out.push_str("  nothing to do\n"),
+        None => {}
+    }
+    out
+}
+
+fn order(order: &Order) -> Section {
+    let Order {
+        id,
+        status,
+        amount,
+        reference,
+        url,
+        payment_intent,
+        created_at,
+        player,
+        parent,
+        product,
+        tournaments,
+        gaps,
+    } = order;
+    let none = || "none".to_owned();
+    let mut section = Section::new(format!("order {id}"));
+    section.say_text("status", &status.to_string());
+    section.say("amount", amount.map_or_else(none, |a| a.to_string()));
+    section.say(
+        "player",
+        player
+            .as_ref()
+            .map_or_else(none, |p| format!("{} (id {})", clean(&p.name), p.id)),
+    );
+    section.say(
+        "parent",
+        parent.as_ref().map_or_else(none, |p| match &p.email {
+            Some(_) => clean(&p.name).into_owned(),
+            None => format!("{} (no e-mail address)", clean(&p.name)),
+        }),
+    );
+    section.say(
+        "product",
+        product.as_ref().map_or_else(none, |p| {
+            let inactive = if p.is_active { "" } else { ", inactive" };
+            let (name, category) = (clean(&p.name), clean(&p.category));
+            format!("{name} (id {}, category {category}{inactive})", p.id)
+        }),
+    );
+    let sold_by = list(tournaments, |t| format!("{} (id {})", clean(&t.name), t.id));
+    section.say(
+        "tournaments",
+        if sold_by.is_empty() { none() } else { sold_by },
+    );
+    section.say("checkout id", reference.as_ref().map_or_else(none, full));
+    section.say(
+        "checkout URL",
+        url.as_deref().map_or_else(none, |u| clean(u).into_owned()),
+    );
+    if let Some(intent) = payment_intent {
+        section.say("payment intent", intent.as_str());
+    }
+    if let Some(moment) = created_at {
+        section.say("created", moment.to_string());
+    }
+    for gap in gaps {
+        section.say("gap", clean(gap));
+    }
+    section
+}
+
+fn objects(facts: &OrderFacts, look: Look) -> String {
+    let mut out = match &facts.stored {
+        Stored::Nothing => "  the row names no object\n".to_owned(),
+        Stored::Unknown(text) => format!("  `{}` in the row was not asked for\n", clean(text)),
+        Stored::Skipped => "  the row's object was not asked for\n".to_owned(),
+        Stored::Read(reference, reading) => match &**reading {
+            Reading::Seen(seen) => object(seen, "in the row", look),
+            Reading::NotLive => format!(
+                "  {} (in the row): not among the live objects\n",
+                full(reference)
+            ),
+            Reading::NoSuchObject => format!(
+                "  {} (in the row): Stripe knows no such object\n",
+                full(reference)
+            ),
+            Reading::Unread(why) => {
+                format!(
+                    "  {} (in the row): could not be read: {}\n",
+                    full(reference),
+                    clean(why)
+                )
+            }
+        },
+    };
+    match &facts.others {
+        Listing::Unfinished(why) => out.push_str(&format!(
+            "  the search for other objects did not finish: {}\n",
+            clean(why)
+        )),
+        Listing::Complete(others) if others.is_empty() => {
+            out.push_str("  no other object names this order\n");
+        }
+        Listing::Complete(others) => {
+            for other in others {
+                out.push_str(&object(other, "not in the row", look));
+            }
+        }
+    }
+    out
+}
+
+fn object(object: &StripeObject, place: &str, look: Look) -> String {
+    match object {
+        StripeObject::Session(s) => session(s, place).render(look, 2),
+        StripeObject::Link(Family { link, sessions }) => {
+            let mut out = payment_link(link, place, sessions).render(look, 2);
+            if let Listing::Complete(sessions) = sessions {
+                for s in sessions {
+                    out.push_str(&session(s, "opened from this link").render(look, 4));
+                }
+            }
+            out
+        }
+    }
+}
+
+fn payment_link(link: &PaymentLink, place: &str, sessions: &Listing<Session>) -> Section {
+    let PaymentLink {
+        id,
+        active,
+        url,
+        owner,
+        amount,
+        completed_count,
+        relink_key,
+    } = link;
+    let mut section = Section::new(format!("payment link {id}, {place}"));
+    section.say("state", if *active { "active" } else { "inactive" });
+    section.say_text("URL", url);
+    section.say(
+        "asks for",
+        amount.map_or_else(|| "not read".to_owned(), |a| a.to_string()),
+    );
+    section.say("metadata", owner_words(owner));
+    section.say("completed", format!("{completed_count} by its own count"));
+    if let Some(key) = relink_key {
+        section.say_text("relink key", key);
+    }
+    let said = match sessions {
+        Listing::Complete(sessions) if sessions.is_empty() => "none".to_owned(),
+        Listing::Complete(sessions) => sessions.len().to_string(),
+        Listing::Unfinished(why) => format!("not all could be listed: {}", clean(why)),
+    };
+    section.say("sessions", said);
+    section
+}
+
+fn session(session: &Session, place: &str) -> Section {
+    let Session {
+        id,
+        state,
+        owner,
+        amount,
+        created,
+        expires_at,
+        link,
+        recovery,
+        recovered_from,
+    } = session;
+    let mut section = Section::new(format!("checkout session {id}, {place}"));
+    section.say("state", state_words(state));
+    section.say(
+        "asks for",
+        amount.map_or_else(|| "not read".to_owned(), |a| a.to_string()),
+    );
+    section.say("metadata", owner_words(owner));
+    section.say("created", created.to_string());
+    let expiry = match state {
+        SessionState::Open => "expires",
+        _ => "expiry",
+    };
+    section.say(expiry, expires_at.to_string());
+    if let Some(link) = link {
+        section.say("link", link.as_str());
+    }
+    if let Some(recovery) = recovery {
+        section.say(
+            "recovery URL",
+            match recovery.expires_at {
+                Some(moment) => format!("can be paid until {moment}"),
+                None => "would be made when this session expires".to_owned(),
+            },
+        );
+    }
+    if let Some(origin) = recovered_from {
+        section.say("copy of", origin.as_str());
+    }
+    section
+}
+
+fn state_words(state: &SessionState) -> String {
+    match state {
+        SessionState::Open => "open".to_owned(),
+        SessionState::Expired => "expired".to_owned(),
+        SessionState::Paid(payment) => payment_words(payment),
+        SessionState::Processing => "complete, its payment is on its way".to_owned(),
+        SessionState::Failed => "complete, its payment failed".to_owned(),
+        SessionState::Unknown(text) => format!("unknown status `{}`", clean(text)),
+    }
+}
+
+fn payment_words(payment: &Payment) -> String {
+    let Payment {
+        intent,
+        amount,
+        refunded,
+    } = payment;
+    let mut text = "paid".to_owned();
+    if let Some(amount) = amount {
+        text.push_str(&format!(", {amount}"));
+    }
+    if let Some(intent) = intent {
+        text.push_str(&format!(", {intent}"));
+    }
+    if *refunded {
+        text.push_str(", refunded");
+    }
+    text
+}
+
+fn owner_words(owner: &Owner) -> String {
+    match owner {
+        Owner::Order(id) => format!("names order {id}"),
+        Owner::Nobody => "names no order".to_owned(),
+        Owner::Unreadable(text) => format!("names order `{}`, which is no order id", clean(text)),
+    }
+}
+
+fn verdict(decision: &Decision, facts: &OrderFacts, look: Look) -> Section {
+    let mut section = Section::new("verdict");
+    section.say(
+        "verdict",
+        look.paint(decision.verdict, Hue::of(decision.verdict)),
+    );
+    section.say("reason", words::reason(&decision.reason));
+    let regen = words::would(decision, Ids::Full);
+    section.say(
+        "action",
+        if regen == "—" {
+            "nothing".to_owned()
+        } else {
+            regen
+        },
+    );
+    if let Some(what) = &facts.journal.in_doubt {
+        section.say("journal", format!("left open: {}", clean(what)));
+    }
+    if facts.journal.withdrawn {
+        section.say("journal", "retired on purpose by an operator");
+    }
+    section
+}

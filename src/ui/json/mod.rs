@@ -1,0 +1,155 @@
+//! The documents that programs read: structs of their own, apart from the domain's, each with a schema name
+//! and version. Fields are only ever added within a version; their order is the order of declaration.
+//!
+//! Money is minor units with a currency code, times are RFC 3339 UTC. Parents' e-mail addresses are left out.
+
+mod order;
+mod plan;
+mod report;
+
+use std::io;
+
+use serde::Serialize;
+
+pub use order::OrderDocument;
+pub use plan::PlanDocument;
+pub use report::ReportDocument;
+
+use super::NextStep;
+use super::sanitize::escape_json;
+use crate::domain::{Money, Order, OrderId, OrderStatus, TournamentId};
+use crate::exit::Failure;
+use crate::plan::{Reason, Release};
+
+/// The document with a newline at its end; characters that could fool a terminal stand as JSON escapes.
+///
+/// # Errors
+/// Serialization fails, which no document of ours does.
+pub fn render(document: &impl Serialize) -> io::Result<String> {
+    let mut text = escape_json(&serde_json::to_string_pretty(document)?);
+    text.push('\n');
+    Ok(text)
+}
+
+#[derive(Serialize)]
+pub struct ErrorDocument<'a> {
+    schema: &'static str,
+    error: ErrorBody<'a>,
+    exit_code: u8,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    code: &'static str,
+    message: &'a str,
+    /// Null when nothing sensible can be said.
+    hint: Option<&'a str>,
+    stripe_request_id: Option<&'a str>,
+}
+
+impl<'a> ErrorDocument<'a> {
+    #[must_use]
+    pub fn new(failure: &'a Failure) -> Self {
+        let Failure {
+            code,
+            message,
+            hint,
+            request_id,
+            status,
+        } = failure;
+        ErrorDocument {
+            schema: "relink.error/1",
+            error: ErrorBody {
+                code,
+                message,
+                hint: Some(hint.as_str()).filter(|hint| !hint.is_empty()),
+                stripe_request_id: request_id.as_deref(),
+            },
+            exit_code: status.code(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Named<'a, Id> {
+    id: Id,
+    name: &'a str,
+}
+
+fn player(order: &Order) -> Option<Named<'_, i64>> {
+    order.player.as_ref().map(|player| Named {
+        id: player.id,
+        name: &player.name,
+    })
+}
+
+fn tournaments(order: &Order) -> Vec<Named<'_, TournamentId>> {
+    let tournaments = order.tournaments.iter();
+    tournaments
+        .map(|tournament| Named {
+            id: tournament.id,
+            name: &tournament.name,
+        })
+        .collect()
+}
+
+/// The columns that identify an order to a person.
+#[derive(Serialize)]
+struct OrderHead<'a> {
+    order_id: OrderId,
+    status: &'a OrderStatus,
+    player: Option<Named<'a, i64>>,
+    tournaments: Vec<Named<'a, TournamentId>>,
+    amount: Option<Money>,
+    /// The row's checkout id.
+    reference: Option<&'a str>,
+    url: Option<&'a str>,
+}
+
+impl<'a> OrderHead<'a> {
+    fn new(order: &'a Order) -> Self {
+        OrderHead {
+            order_id: order.id,
+            status: &order.status,
+            player: player(order),
+            tournaments: tournaments(order),
+            amount: order.amount,
+            reference: order.reference.as_ref().map(|r| r.as_str()),
+            url: order.url.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Why {
+    code: &'static str,
+    text: String,
+}
+
+impl Why {
+    fn new(reason: &Reason) -> Self {
+        Why {
+            code: reason.code(),
+            text: reason.to_string(),
+        }
+    }
+}
+
+fn flags(releases: impl IntoIterator<Item = Release>) -> Vec<&'static str> {
+    releases.into_iter().map(Release::flag).collect()
+}
+
+#[derive(Serialize)]
+struct Next<'a> {
+    command: Option<&'a str>,
+    note: Option<&'a str>,
+}
+
+impl<'a> Next<'a> {
+    fn new(next: &'a NextStep) -> Self {
+        Next {
+            command: next.command.as_deref(),
+            note: next.note.as_deref(),
+        }
+    }
+}

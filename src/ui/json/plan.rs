@@ -1,0 +1,202 @@
+//! `relink.plan/1`: one entry per order, whatever would be done about it.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::super::NextStep;
+use super::super::words::Fates;
+use super::{Next, OrderHead, Why, flags};
+use crate::domain::{AccountId, Mode, Money, OrderId, Timestamp};
+use crate::plan::{Action, Decision, Goal, Hold, Plan, Policy, StoredState, Verdict, advise};
+
+#[derive(Serialize)]
+pub struct PlanDocument<'a> {
+    schema: &'static str,
+    mode: Mode,
+    account: Option<&'a AccountId>,
+    taken_at: Timestamp,
+    goal: Goal,
+    policy: PolicyBody<'a>,
+    orders: Vec<DecisionBody<'a>>,
+    /// What would be minted, per currency.
+    totals: Vec<Money>,
+    counts: Counts,
+    next: Next<'a>,
+}
+
+impl<'a> PlanDocument<'a> {
+    #[must_use]
+    pub fn new(plan: &'a Plan, next: &'a NextStep) -> Self {
+        let Plan {
+            policy,
+            mode,
+            account,
+            taken_at,
+            decisions,
+        } = plan;
+        PlanDocument {
+            schema: "relink.plan/1",
+            mode: *mode,
+            account: account.as_ref(),
+            taken_at: *taken_at,
+            goal: policy.goal,
+            policy: PolicyBody::new(policy),
+            orders: decisions.iter().map(DecisionBody::new).collect(),
+            totals: plan.totals(),
+            counts: Counts::of(plan),
+            next: Next::new(next),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct PolicyBody<'a> {
+    scope: &'a [String],
+    min_age_seconds: i64,
+    releases: Vec<&'static str>,
+    named_orders: Vec<OrderId>,
+}
+
+impl<'a> PolicyBody<'a> {
+    pub(super) fn new(policy: &'a Policy) -> Self {
+        let Policy {
+            goal: _,
+            scope,
+            min_age,
+            releases,
+            named,
+        } = policy;
+        PolicyBody {
+            scope,
+            min_age_seconds: *min_age,
+            releases: flags(releases.iter().copied()),
+            named_orders: named.iter().copied().collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct DecisionBody<'a> {
+    #[serde(flatten)]
+    head: OrderHead<'a>,
+    #[serde(flatten)]
+    decided: Decided<'a>,
+}
+
+impl<'a> DecisionBody<'a> {
+    fn new(decision: &'a Decision) -> Self {
+        DecisionBody {
+            head: OrderHead::new(&decision.order),
+            decided: Decided::new(decision),
+        }
+    }
+}
+
+/// What was decided, and why.
+#[derive(Serialize)]
+pub(super) struct Decided<'a> {
+    /// Of the row's object: `session_expired`, `link_active`, `none`, …
+    state: String,
+    verdict: Verdict,
+    reason: Why,
+    /// Flags that this decision used.
+    released: Vec<&'static str>,
+    action: ActionBody<'a>,
+    /// A command for a person to type; null when there is nothing to do.
+    advice: Option<String>,
+}
+
+impl<'a> Decided<'a> {
+    pub(super) fn new(decision: &'a Decision) -> Self {
+        Decided {
+            state: state(decision.stored),
+            verdict: decision.verdict,
+            reason: Why::new(&decision.reason),
+            released: flags(decision.released.iter().copied()),
+            action: ActionBody::new(&decision.action),
+            advice: advise(decision),
+        }
+    }
+}
+
+fn state(stored: StoredState) -> String {
+    stored.name().replace(' ', "_")
+}
+
+#[derive(Serialize)]
+struct ActionBody<'a> {
+    /// `nothing`, `hold`, `retire` or `replace`.
+    kind: &'static str,
+    /// What would be closed.
+    objects: Vec<&'a str>,
+    needs_person: bool,
+    /// The flag that would release the hold, if one would.
+    release_flag: Option<&'static str>,
+}
+
+impl<'a> ActionBody<'a> {
+    fn new(action: &'a Action) -> Self {
+        let (kind, objects): (_, &[_]) = match action {
+            Action::Nothing => ("nothing", &[]),
+            Action::Hold(_) => ("hold", &[]),
+            Action::Retire(objects) => ("retire", objects),
+            Action::Replace(objects) => ("replace", objects),
+        };
+        let (needs_person, release) = match action {
+            Action::Hold(Hold::NeedsPerson { release }) => (true, *release),
+            _ => (false, None),
+        };
+        ActionBody {
+            kind,
+            objects: objects.iter().map(|object| object.as_str()).collect(),
+            needs_person,
+            release_flag: release.map(|release| release.flag()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Counts {
+    orders: usize,
+    verdicts: Verdicts,
+    replace: usize,
+    retire: usize,
+    wait: usize,
+    need_person: usize,
+    /// Objects that would be closed, those of replaced orders included.
+    objects: usize,
+}
+
+impl Counts {
+    fn of(plan: &Plan) -> Self {
+        let Fates {
+            replace,
+            retire,
+            objects,
+            wait,
+            need_person,
+        } = Fates::of(plan);
+        Counts {
+            orders: plan.decisions.len(),
+            verdicts: Verdicts(plan.counts()),
+            replace,
+            retire,
+            wait,
+            need_person,
+            objects,
+        }
+    }
+}
+
+/// `{"dead": 17, "settled": 6}`, in the order of the verdicts.
+struct Verdicts(Vec<(Verdict, usize)>);
+
+impl Serialize for Verdicts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (verdict, n) in &self.0 {
+            map.serialize_entry(verdict.name(), n)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,179 @@
+//! `relink.report/1`: what became of every approved order, and what holds for the run.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::super::report::{Tally, closed, detail, next, outcome_code, stop_words};
+use super::{Named, Why, player};
+use crate::domain::{AccountId, Mode, Money, OrderId};
+use crate::exit::ExitStatus;
+use crate::plan::{Decision, Goal, Verdict};
+use crate::report::{Conclusion, Outcome, Report, Subject};
+use crate::saga::{Ending, Minted};
+
+#[derive(Serialize)]
+pub struct ReportDocument<'a> {
+    schema: &'static str,
+    mode: Mode,
+    account: Option<&'a AccountId>,
+    goal: Goal,
+    outcomes: Vec<OutcomeBody<'a>>,
+    needs_person: Vec<Held<'a>>,
+    summary: Summary,
+    /// Requests sent to Stripe.
+    reads: u64,
+    writes: u64,
+    /// Why the run ended before its last order; null when it did not.
+    stopped: Option<String>,
+    exit_code: u8,
+    /// All that held, foremost first.
+    statuses: BTreeSet<ExitStatus>,
+    next: Option<String>,
+}
+
+impl<'a> ReportDocument<'a> {
+    #[must_use]
+    pub fn new(report: &'a Report) -> Self {
+        let Report {
+            plan,
+            outcomes,
+            stopped,
+            reads,
+            writes,
+        } = report;
+        let tally = Tally::of(report);
+        ReportDocument {
+            schema: "relink.report/1",
+            mode: plan.mode,
+            account: plan.account.as_ref(),
+            goal: plan.goal(),
+            outcomes: outcomes.iter().map(OutcomeBody::new).collect(),
+            needs_person: plan.for_a_person().map(Held::new).collect(),
+            summary: Summary::new(report, tally),
+            reads: *reads,
+            writes: *writes,
+            stopped: stopped.as_ref().map(stop_words),
+            exit_code: report.exit_status().code(),
+            statuses: report.statuses(),
+            next: next(report, tally),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct OutcomeBody<'a> {
+    /// Null for an object that was retired without an order.
+    order_id: Option<OrderId>,
+    player: Option<Named<'a, i64>>,
+    amount: Option<Money>,
+    /// The row's checkout id as it was approved, or the bare object.
+    old: Option<&'a str>,
+    /// What was closed, in order.
+    retired: Vec<&'a str>,
+    outcome: &'static str,
+    link: Option<Link<'a>>,
+    /// The same in words; empty when there is nothing to add.
+    detail: String,
+}
+
+#[derive(Serialize)]
+struct Link<'a> {
+    id: &'a str,
+    url: &'a str,
+}
+
+impl<'a> OutcomeBody<'a> {
+    fn new(outcome: &'a Outcome) -> Self {
+        let Outcome {
+            subject,
+            retired,
+            conclusion,
+        } = outcome;
+        let order = match subject {
+            Subject::Order(order) => Some(order),
+            Subject::Object(_) => None,
+        };
+        let old = match subject {
+            Subject::Order(order) => order.reference.as_ref(),
+            Subject::Object(object) => Some(object),
+        };
+        let link = match conclusion {
+            Conclusion::Ended(Ending::Replaced { link, .. }) => Some(link),
+            _ => None,
+        };
+        OutcomeBody {
+            order_id: order.map(|order| order.id),
+            player: order.and_then(|order| player(order)),
+            amount: order.and_then(|order| order.amount),
+            old: old.map(|reference| reference.as_str()),
+            retired: retired.iter().map(|object| object.as_str()).collect(),
+            outcome: outcome_code(outcome),
+            link: link.map(|Minted { id, url }| Link {
+                id: id.as_str(),
+                url,
+            }),
+            detail: detail(outcome),
+        }
+    }
+}
+
+/// An order that was held and that an operator must look at.
+#[derive(Serialize)]
+struct Held<'a> {
+    order_id: OrderId,
+    player: Option<Named<'a, i64>>,
+    amount: Option<Money>,
+    verdict: Verdict,
+    reason: Why,
+}
+
+impl<'a> Held<'a> {
+    fn new(decision: &'a Decision) -> Self {
+        Held {
+            order_id: decision.order.id,
+            player: player(&decision.order),
+            amount: decision.order.amount,
+            verdict: decision.verdict,
+            reason: Why::new(&decision.reason),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Summary {
+    approved: usize,
+    done: usize,
+    failed: usize,
+    unknown: usize,
+    not_begun: usize,
+    needs_person: usize,
+    links_minted: usize,
+    /// What the new links ask for, per currency.
+    totals: Vec<Money>,
+    objects_closed: usize,
+}
+
+impl Summary {
+    fn new(report: &Report, tally: Tally) -> Self {
+        let (links_minted, totals) = report.replaced();
+        let Tally {
+            approved,
+            done,
+            failed,
+            unknown,
+            not_begun,
+        } = tally;
+        Summary {
+            approved,
+            done,
+            failed,
+            unknown,
+            not_begun,
+            needs_person: report.plan.for_a_person().count(),
+            links_minted,
+            totals,
+            objects_closed: closed(report).count(),
+        }
+    }
+}

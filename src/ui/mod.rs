@@ -1,0 +1,225 @@
+//! Everything that a person or a program sees: the only place in relink that writes to stdout and stderr.
+//!
+//! stdout carries the result and nothing else; banner, notes, progress and questions go to stderr. Text from
+//! the database or Stripe passes `sanitize` first. A reader that closes stdout early has had enough: that is
+//! success, and ends quietly.
+
+mod explain;
+mod json;
+mod look;
+mod plan;
+mod progress;
+mod prompt;
+mod report;
+mod sanitize;
+mod talk;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::io::{self, IsTerminal, Write};
+
+use dialoguer::console::Term;
+
+pub use explain::Explanation;
+pub use look::ColorChoice;
+pub use progress::Progress;
+pub use prompt::{Answer, NoTerminal, Question};
+pub use talk::Banner;
+
+use crate::exit::Failure;
+use crate::plan::Plan;
+use crate::report::Report;
+use look::{Look, WIDE, wants_color};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Table,
+    /// One document, the same facts.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub format: Format,
+    pub color: ColorChoice,
+    /// No banner, no notes, no progress. Warnings, failures and questions are still shown.
+    pub quiet: bool,
+    /// Columns of the result; `None` takes the terminal's, or 200 when stdout is none.
+    pub width: Option<u16>,
+}
+
+/// What to do next, as the last lines of a result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NextStep {
+    /// `relink regen --tournament-id 2 --sandbox --commit`
+    pub command: Option<String>,
+    pub note: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Ui {
+    format: Format,
+    quiet: bool,
+    stdout: Look,
+    stderr: Look,
+    stderr_is_terminal: bool,
+}
+
+impl Ui {
+    /// Looks once at the environment and at both streams.
+    #[must_use]
+    pub fn new(settings: Settings) -> Ui {
+        let variable = |name: &str| std::env::var(name).ok();
+        let look = |term: &Term| {
+            let is_terminal = term.is_term();
+            let width = match term.size_checked() {
+                Some((_, columns)) if is_terminal && columns > 0 => columns,
+                _ => WIDE,
+            };
+            Look {
+                color: wants_color(settings.color, variable, is_terminal),
+                width: settings.width.unwrap_or(width),
+            }
+        };
+        Ui {
+            format: settings.format,
+            quiet: settings.quiet,
+            stdout: look(&Term::stdout()),
+            stderr: look(&Term::stderr()),
+            stderr_is_terminal: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Whether stderr shows colours; for the logs, which go there too.
+    #[must_use]
+    pub fn colors_stderr(&self) -> bool {
+        self.stderr.color
+    }
+
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn plan(&self, plan: &Plan, next: &NextStep) -> io::Result<()> {
+        match self.format {
+            Format::Table => print(&plan::text(plan, next, self.stdout)),
+            Format::Json => print_json(&json::PlanDocument::new(plan, next)),
+        }
+    }
+
+    /// The plan as a person reads it before a question, on stderr when stdout must stay one JSON document.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn plan_before_commit(&self, plan: &Plan) -> io::Result<()> {
+        let next = NextStep::default();
+        match self.format {
+            Format::Table => print(&plan::text(plan, &next, self.stdout)),
+            Format::Json => {
+                talk::write_stderr(&plan::text(plan, &next, self.stderr));
+                Ok(())
+            }
+        }
+    }
+
+    /// One order in full.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn explain(&self, explanation: &Explanation) -> io::Result<()> {
+        match self.format {
+            Format::Table => print(&explain::text(explanation, self.stdout)),
+            Format::Json => print_json(&json::OrderDocument::new(explanation)),
+        }
+    }
+
+    /// What a commit did.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn report(&self, report: &Report) -> io::Result<()> {
+        match self.format {
+            Format::Table => print(&report::text(report, self.stdout)),
+            Format::Json => print_json(&json::ReportDocument::new(report)),
+        }
+    }
+
+    /// Says on stderr why the run could not be carried out; with JSON, a JSON object on stdout says it too.
+    pub fn failure(&self, failure: &Failure) {
+        talk::failure(failure, self.stderr);
+        if self.format == Format::Json {
+            // The run has failed already; that nobody listens changes nothing.
+            let _ = print_json(&json::ErrorDocument::new(failure));
+        }
+    }
+
+    /// One or two lines on stderr: where this run reads and writes. Not when quiet.
+    pub fn banner(&self, banner: &Banner) {
+        if !self.quiet {
+            talk::banner(banner, self.stderr);
+        }
+    }
+
+    pub fn warn(&self, text: &str) {
+        talk::line("warning", text, look::Hue::Attention, self.stderr);
+    }
+
+    /// Not when quiet.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            talk::line("note", text, look::Hue::Dim, self.stderr);
+        }
+    }
+
+    /// Shows how far the run is: a bar on a terminal, else one line per 10 %; nothing when quiet.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        if self.quiet {
+            Progress::silent()
+        } else if self.stderr_is_terminal {
+            Progress::bar(self.stderr)
+        } else {
+            Progress::lines()
+        }
+    }
+
+    /// Whether there is somebody to ask: stdin and stderr are terminals.
+    #[must_use]
+    pub fn can_prompt(&self) -> bool {
+        io::stdin().is_terminal() && self.stderr_is_terminal
+    }
+
+    /// Asks; the default is no. Blocks the thread. Ctrl-C raises SIGINT, so that a listener for it must be
+    /// in place, or the process ends with the cursor hidden.
+    ///
+    /// # Errors
+    /// There is no terminal: never taken for a yes.
+    pub fn confirm(&self, question: &Question) -> Result<Answer, NoTerminal> {
+        if !self.can_prompt() {
+            return Err(NoTerminal);
+        }
+        Ok(prompt::ask(question, self.stderr))
+    }
+
+    /// Shows the cursor again after a question was cut short by a signal.
+    pub fn restore_terminal(&self) {
+        if self.stderr_is_terminal {
+            prompt::show_cursor();
+        }
+    }
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+fn print_json(document: &impl serde::Serialize) -> io::Result<()> {
+    print(&json::render(document)?)
+}

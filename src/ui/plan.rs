@@ -1,0 +1,88 @@
+//! A plan as a table, a line of sums and the next command. It shows every order of the plan, also those for
+//! which nothing would be done.
+
+use comfy_table::Cell;
+
+use super::NextStep;
+use super::look::{Hue, Look, cell, name, render, right, short};
+use super::sanitize::clean;
+use super::words::{self, Ids};
+use crate::domain::Order;
+use crate::plan::{Action, Decision, Plan};
+
+/// Columns that a player's name may take.
+pub const NAME: usize = 24;
+
+#[must_use]
+pub fn text(plan: &Plan, next: &NextStep, look: Look) -> String {
+    let mut out = String::new();
+    if !plan.decisions.is_empty() {
+        let mut table = look.table(&[
+            "order",
+            "player",
+            "amount",
+            "old object",
+            "verdict",
+            "what would be done",
+        ]);
+        for decision in &plan.decisions {
+            table.add_row(row(decision));
+        }
+        out.push_str(&render(&table));
+    }
+    out.push_str(&words::summary(plan));
+    out.push('\n');
+    out.push_str(&next_step(next, look));
+    out
+}
+
+fn row(decision: &Decision) -> Vec<Cell> {
+    let hue = match decision.action {
+        Action::Nothing => Hue::Dim,
+        Action::Hold(_) | Action::Retire(_) | Action::Replace(_) => Hue::Plain,
+    };
+    vec![
+        right(decision.order.id),
+        Cell::new(player(&decision.order)),
+        right(amount(&decision.order)),
+        Cell::new(old_object(decision)),
+        cell(decision.verdict, Hue::of(decision.verdict)),
+        cell(words::would(decision, Ids::Short), hue),
+    ]
+}
+
+#[must_use]
+pub fn player(order: &Order) -> String {
+    match &order.player {
+        Some(player) => name(&player.name, NAME),
+        None => "—".to_owned(),
+    }
+}
+
+#[must_use]
+pub fn amount(order: &Order) -> String {
+    match order.amount {
+        Some(amount) => amount.to_string(),
+        None => "—".to_owned(),
+    }
+}
+
+fn old_object(decision: &Decision) -> String {
+    match &decision.order.reference {
+        Some(reference) => format!("{} ({})", short(reference), decision.stored),
+        None => decision.stored.to_string(),
+    }
+}
+
+/// The last lines of every result: what to type next, and what to know about it.
+#[must_use]
+pub fn next_step(next: &NextStep, look: Look) -> String {
+    let mut out = String::new();
+    if let Some(note) = &next.note {
+        out.push_str(&format!("{}\n", clean(note)));
+    }
+    if let Some(command) = &next.command {
+        out.push_str(&format!("next: {}\n", look.bold(clean(command))));
+    }
+    out
+}

@@ -1,0 +1,163 @@
+//! The one question that relink asks before it writes. The default is no, an answer counts only once Enter
+//! is pressed, and no terminal means no question and no yes.
+
+use dialoguer::Confirm;
+use dialoguer::console::Term;
+
+use super::look::{Hue, Look, count, sums};
+use super::sanitize::clean;
+use super::talk;
+use super::words::Fates;
+use crate::domain::{AccountId, Mode, Money};
+use crate::plan::{Goal, Plan};
+
+/// What is about to be done, and where. Holds a database address without its password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    pub goal: Goal,
+    pub account: Option<AccountId>,
+    pub account_name: Option<String>,
+    pub mode: Mode,
+    pub database: String,
+    /// Orders that get a new link.
+    pub replace: usize,
+    /// Objects that are closed, those of replaced orders included.
+    pub retire: usize,
+    /// What the new links ask for, per currency.
+    pub totals: Vec<Money>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Approved,
+    Declined,
+    /// Ctrl-C, or the terminal went away.
+    Interrupted,
+}
+
+/// Nobody can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no terminal to ask on")]
+pub struct NoTerminal;
+
+impl Question {
+    /// The question that approves `plan`.
+    #[must_use]
+    pub fn about(plan: &Plan, account_name: Option<String>, database: String) -> Self {
+        let fates = Fates::of(plan);
+        Question {
+            goal: plan.goal(),
+            account: plan.account.clone(),
+            account_name,
+            mode: plan.mode,
+            database,
+            replace: fates.replace,
+            retire: fates.objects,
+            totals: plan.totals(),
+        }
+    }
+}
+
+pub(super) fn ask(question: &Question, look: Look) -> Answer {
+    talk::write_stderr(&details(question, look));
+    let asked = Confirm::new()
+        .with_prompt(prompt(question))
+        .default(false)
+        .wait_for_newline(true)
+        .interact();
+    match asked {
+        Ok(true) => Answer::Approved,
+        Ok(false) => Answer::Declined,
+        Err(_) => {
+            show_cursor();
+            talk::write_stderr("\n");
+            Answer::Interrupted
+        }
+    }
+}
+
+pub(super) fn show_cursor() {
+    // A terminal that went away has no cursor to show.
+    let _ = Term::stderr().show_cursor();
+}
+
+fn details(question: &Question, look: Look) -> String {
+    let Question {
+        goal,
+        account,
+        account_name,
+        mode,
+        database,
+        replace,
+        retire,
+        totals,
+    } = question;
+    let mode = match mode {
+        Mode::Live => look.paint("live", Hue::Money),
+        Mode::Test => "test".to_owned(),
+    };
+    let account = talk::account_id(account.as_ref(), account_name.as_deref());
+    let mut text = format!(
+        "\naccount:  {account}\nmode:     {mode}\ndatabase: {}\n",
+        clean(database)
+    );
+    if *replace > 0 {
+        let links = count(*replace, "new link");
+        text.push_str(&format!("mint:     {links}, {}\n", sums(totals)));
+    }
+    if *retire > 0 {
+        let healthy = match goal {
+            Goal::RetirePending => ", healthy links of pending orders too",
+            Goal::Regen | Goal::Mint | Goal::Retire => "",
+        };
+        text.push_str(&format!(
+            "retire:   {}{healthy}\n",
+            count(*retire, "object")
+        ));
+    }
+    text
+}
+
+/// Short, since a prompt that wraps cannot be redrawn.
+fn prompt(question: &Question) -> String {
+    let sum = match question.totals.as_slice() {
+        [one] => format!(" for {one}"),
+        _ => String::new(),
+    };
+    let mut deeds = Vec::new();
+    if question.retire > 0 {
+        deeds.push(format!("retire {}", count(question.retire, "object")));
+    }
+    if question.replace > 0 {
+        deeds.push(format!("mint {}{sum}", count(question.replace, "link")));
+    }
+    format!("{}, in {} mode?", deeds.join(" and "), question.mode)
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::domain::Currency;
+
+    #[test]
+    fn the_question_names_account_mode_database_count_and_total() {
+        let question = Question {
+            goal: Goal::Regen,
+            account: AccountId::parse("acct_1Utah").ok(),
+            account_name: Some("Utah Hoops".to_owned()),
+            mode: Mode::Live,
+            database: "postgres://club@db.example.com/club".to_owned(),
+            replace: 17,
+            retire: 1,
+            totals: vec![Money::new(98_500, Currency::USD)],
+        };
+        let look = Look {
+            color: false,
+            width: 80,
+        };
+        let shown = details(&question, look) + &prompt(&question);
+        assert_snapshot!(shown, @"");
+    }
+}

@@ -1,0 +1,272 @@
+//! What a commit did, as a table and a summary. What nobody knows is said to be unknown, never done or failed.
+
+use comfy_table::Cell;
+
+use super::look::{Hue, Look, agree, cell, count, full, list, render, right, short, sums};
+use super::plan::{amount, player};
+use super::sanitize::clean;
+use super::words;
+use crate::domain::CheckoutReference;
+use crate::exit::ExitStatus;
+use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
+use crate::saga::Ending;
+
+#[must_use]
+pub fn text(report: &Report, look: Look) -> String {
+    let mut out = String::new();
+    if !report.outcomes.is_empty() {
+        let mut table = look.table(&[
+            "order",
+            "player",
+            "amount",
+            "outcome",
+            "new link, or why not",
+        ]);
+        for outcome in &report.outcomes {
+            table.add_row(row(outcome));
+        }
+        out.push_str(&render(&table));
+    }
+    out.push_str(&summary(report, look));
+    out
+}
+
+/// One outcome in one line, for above a progress bar.
+#[must_use]
+pub fn line(outcome: &Outcome, look: Look) -> String {
+    let subject = match &outcome.subject {
+        Subject::Order(order) => format!("order {}", order.id),
+        Subject::Object(object) => short(object),
+    };
+    let ended = look.paint(outcome_words(outcome), hue(outcome));
+    match detail(outcome) {
+        detail if detail.is_empty() => format!("{subject}: {ended}"),
+        detail => format!("{subject}: {ended}: {detail}"),
+    }
+}
+
+fn row(outcome: &Outcome) -> Vec<Cell> {
+    let mut cells = match &outcome.subject {
+        Subject::Order(order) => vec![
+            right(order.id),
+            Cell::new(player(order)),
+            right(amount(order)),
+        ],
+        Subject::Object(_) => vec![right("—"), Cell::new("—"), right("—")],
+    };
+    cells.push(cell(outcome_words(outcome), hue(outcome)));
+    cells.push(Cell::new(detail(outcome)));
+    cells
+}
+
+/// The spelling of JSON.
+#[must_use]
+pub fn outcome_code(outcome: &Outcome) -> &'static str {
+    match &outcome.conclusion {
+        Conclusion::NotBegun => "not_begun",
+        Conclusion::Ended(ending) => match ending {
+            Ending::Replaced { .. } => "replaced",
+            Ending::Retired => "retired",
+            Ending::Moved { .. } => "moved",
+            Ending::PaidMeanwhile { .. } => "paid_meanwhile",
+            Ending::LostRace => "lost_race",
+            Ending::StillLive(_) => "still_live",
+            Ending::Refused { .. } => "refused",
+            Ending::Unknown { .. } => "unknown",
+        },
+    }
+}
+
+fn outcome_words(outcome: &Outcome) -> String {
+    outcome_code(outcome).replace('_', " ")
+}
+
+fn hue(outcome: &Outcome) -> Hue {
+    match &outcome.conclusion {
+        Conclusion::NotBegun => Hue::Dim,
+        Conclusion::Ended(ending) => match ending {
+            Ending::Replaced { .. } | Ending::Retired => Hue::Good,
+            Ending::Moved { .. } | Ending::LostRace | Ending::Unknown { .. } => Hue::Attention,
+            Ending::PaidMeanwhile { .. } | Ending::StillLive(_) | Ending::Refused { .. } => {
+                Hue::Money
+            }
+        },
+    }
+}
+
+/// The new link's URL and id, or why there is none. Says what was closed where nothing took its place.
+#[must_use]
+pub fn detail(outcome: &Outcome) -> String {
+    let Conclusion::Ended(ending) = &outcome.conclusion else {
+        return String::new();
+    };
+    let closed = list(&outcome.retired, full);
+    let text = match ending {
+        Ending::Replaced { link, unconfirmed } => {
+            let url = clean(&link.url);
+            let doubt = unconfirmed
+                .as_deref()
+                .map(|why| format!("; the last look at the old objects failed: {}", clean(why)));
+            return format!("{url} ({}){}", link.id, doubt.unwrap_or_default());
+        }
+        Ending::Retired if closed.is_empty() => return "nothing was left to close".to_owned(),
+        Ending::Retired => return format!("closed {closed}"),
+        Ending::Moved { verdict, reason } => {
+            return format!(
+                "it is {verdict} now: {}; nothing was written",
+                words::reason(reason)
+            );
+        }
+        Ending::PaidMeanwhile { verdict, reason } => {
+            format!(
+                "{verdict}: {}; nothing new can be paid",
+                words::reason(reason)
+            )
+        }
+        Ending::LostRace => "its row changed meanwhile; nothing was stored".to_owned(),
+        Ending::StillLive(live) => format!("can still be paid: {}", list(live, full)),
+        Ending::Refused { what, why } => format!("{}: {}", clean(what), clean(why)),
+        Ending::Unknown { what, why } => {
+            format!("{}: {}; it may have happened", clean(what), clean(why))
+        }
+    };
+    if closed.is_empty() {
+        text
+    } else {
+        format!("{text}; closed {closed}")
+    }
+}
+
+/// How many approved orders ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub approved: usize,
+    pub done: usize,
+    pub failed: usize,
+    pub unknown: usize,
+    pub not_begun: usize,
+}
+
+impl Tally {
+    #[must_use]
+    pub fn of(report: &Report) -> Tally {
+        let mut tally = Tally {
+            approved: report.outcomes.len(),
+            ..Tally::default()
+        };
+        for outcome in &report.outcomes {
+            match (&outcome.conclusion, outcome.status()) {
+                (Conclusion::NotBegun, _) => tally.not_begun += 1,
+                (Conclusion::Ended(_), None) => tally.done += 1,
+                (Conclusion::Ended(Ending::Unknown { .. }), _) => tally.unknown += 1,
+                (Conclusion::Ended(_), Some(_)) => tally.failed += 1,
+            }
+        }
+        tally
+    }
+
+    /// All that was approved is done.
+    #[must_use]
+    pub fn is_complete(self) -> bool {
+        self.failed + self.unknown + self.not_begun == 0
+    }
+}
+
+/// Objects that this run closed.
+#[must_use]
+pub fn closed(report: &Report) -> impl Iterator<Item = &CheckoutReference> {
+    report.outcomes.iter().flat_map(|outcome| &outcome.retired)
+}
+
+#[must_use]
+pub fn stop_words(stop: &Stop) -> String {
+    match stop {
+        Stop::Interrupted => "interrupted (SIGINT)".to_owned(),
+        Stop::Terminated => "interrupted (SIGTERM)".to_owned(),
+        Stop::Refused { status: _, why } => clean(why).into_owned(),
+    }
+}
+
+fn summary(report: &Report, look: Look) -> String {
+    let tally = Tally::of(report);
+    let mut parts = vec![
+        format!("{} approved: {} done", tally.approved, tally.done),
+        format!("{} failed", tally.failed),
+        format!("{} unknown", tally.unknown),
+    ];
+    if tally.not_begun > 0 {
+        parts.push(format!("{} not begun", tally.not_begun));
+    }
+    let people: Vec<String> = report.plan.for_a_person().map(person_line).collect();
+    parts.push(agree(people.len(), "needs a person", "need a person"));
+    let mut out = parts.join(", ") + "\n";
+
+    let (links, totals) = report.replaced();
+    if links > 0 {
+        out.push_str(&format!(
+            "minted {}, {}\n",
+            count(links, "link"),
+            sums(&totals)
+        ));
+    }
+    let objects = closed(report).count();
+    if objects > 0 {
+        out.push_str(&format!("closed {}\n", count(objects, "object")));
+    }
+    out.extend(people);
+    if let Some(stop) = &report.stopped {
+        out.push_str(&format!("stopped early: {}\n", stop_words(stop)));
+    }
+    out.push_str(&format!(
+        "Stripe requests: {}, {}\n",
+        count(usize::try_from(report.reads).unwrap_or(usize::MAX), "read"),
+        count(
+            usize::try_from(report.writes).unwrap_or(usize::MAX),
+            "write"
+        ),
+    ));
+    out.push_str(&ending(report, tally, look));
+    out
+}
+
+fn person_line(decision: &crate::plan::Decision) -> String {
+    format!(
+        "  order {}, {}: {}: {}\n",
+        decision.order.id,
+        player(&decision.order),
+        decision.verdict,
+        words::reason(&decision.reason)
+    )
+}
+
+/// What held, when it was more than one thing, and what to do next.
+fn ending(report: &Report, tally: Tally, look: Look) -> String {
+    let mut out = String::new();
+    let statuses = report.statuses();
+    if statuses.len() > 1 {
+        let all: Vec<ExitStatus> = statuses.into_iter().collect();
+        let all = list(&all, |status| {
+            format!("{} ({})", status.code(), status.meaning())
+        });
+        out.push_str(&format!("exit statuses that hold: {all}\n"));
+    }
+    if let Some(command) = next(report, tally) {
+        out.push_str(&format!("next: {}\n", look.bold(command)));
+    }
+    out
+}
+
+/// What to do next; `None` when all is done.
+#[must_use]
+pub fn next(report: &Report, tally: Tally) -> Option<String> {
+    if !tally.is_complete() {
+        return Some("run the same command again: it is safe".to_owned());
+    }
+    let ids: Vec<_> = report.plan.for_a_person().map(|d| d.order.id).collect();
+    let (first, rest) = ids.split_first()?;
+    Some(if rest.is_empty() {
+        format!("relink inspect --order-id {first}")
+    } else {
+        format!("relink inspect --order-id {first}, and so on for each that needs a person")
+    })
+}

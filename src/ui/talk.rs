@@ -1,0 +1,120 @@
+//! What is said on stderr beside the result: the banner, warnings, notes and failures. Never key material,
+//! and never an error of its own: when stderr is gone there is nobody to tell.
+
+use std::io::{self, Write};
+
+use super::look::{Hue, Look};
+use super::sanitize::{clean, clean_lines};
+use crate::domain::{AccountId, Mode};
+use crate::exit::Failure;
+
+/// Where a run reads and writes. Holds nothing of the key, and a database address without its password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Banner {
+    pub mode: Mode,
+    /// `None` where the key may not read the account.
+    pub account: Option<AccountId>,
+    pub account_name: Option<String>,
+    pub database: String,
+    /// The API's host, or `sandbox DIR`.
+    pub stripe: String,
+}
+
+pub fn write_stderr(text: &str) {
+    // When stderr is closed, nobody is left to be told.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+pub fn banner(banner: &Banner, look: Look) {
+    write_stderr(&banner_text(banner, look));
+}
+
+fn banner_text(banner: &Banner, look: Look) -> String {
+    let mode = match banner.mode {
+        Mode::Live => look.paint("live mode", Hue::Money),
+        Mode::Test => "test mode".to_owned(),
+    };
+    format!(
+        "stripe:   {mode}, account {}, {}\ndatabase: {}\n",
+        account_id(banner.account.as_ref(), banner.account_name.as_deref()),
+        clean(&banner.stripe),
+        clean(&banner.database),
+    )
+}
+
+/// `acct_1 (Utah Hoops)`
+pub fn account_id(id: Option<&AccountId>, name: Option<&str>) -> String {
+    match (id, name) {
+        (Some(id), Some(name)) => format!("{id} ({})", clean(name)),
+        (Some(id), None) => id.to_string(),
+        (None, _) => "unknown".to_owned(),
+    }
+}
+
+pub fn line(label: &str, text: &str, hue: Hue, look: Look) {
+    write_stderr(&line_text(label, text, hue, look));
+}
+
+fn line_text(label: &str, text: &str, hue: Hue, look: Look) -> String {
+    let shown = clean_lines(text, label.len() + 2);
+    format!("{}: {shown}\n", look.paint(label, hue))
+}
+
+pub fn failure(failure: &Failure, look: Look) {
+    write_stderr(&failure_text(failure, look));
+}
+
+fn failure_text(failure: &Failure, look: Look) -> String {
+    let Failure {
+        code: _,
+        message,
+        hint,
+        request_id,
+        status: _,
+    } = failure;
+    let mut text = line_text("error", message, Hue::Money, look);
+    if let Some(id) = request_id {
+        text.push_str(&format!("       Stripe request {}\n", clean(id)));
+    }
+    if !hint.is_empty() {
+        text.push_str(&line_text("hint", hint, Hue::Good, look));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::exit::ExitStatus;
+
+    const LOOK: Look = Look {
+        color: false,
+        width: 200,
+    };
+
+    #[test]
+    fn the_banner_names_mode_account_host_and_database() {
+        let banner = Banner {
+            mode: Mode::Live,
+            account: AccountId::parse("acct_1Utah").ok(),
+            account_name: Some("Utah Hoops\u{1b}[2J".to_owned()),
+            database: "postgres://club@db.example.com/club".to_owned(),
+            stripe: "api.stripe.com".to_owned(),
+        };
+        assert_snapshot!(banner_text(&banner, LOOK), @"");
+    }
+
+    #[test]
+    fn a_failure_says_what_is_wrong_and_what_to_do() {
+        let failure = Failure {
+            code: "no_permission",
+            message: "the key may not read payment links\nnext: rm -rf /".to_owned(),
+            hint: "give the key the permission `Payment Links: Read`".to_owned(),
+            request_id: Some("req_123".to_owned()),
+            status: ExitStatus::Permission,
+        };
+        assert_snapshot!(failure_text(&failure, LOOK), @"");
+    }
+}

@@ -1,0 +1,178 @@
+//! What would be done, said of a plan: every line says "would", since nothing has been done yet when it is
+//! shown. Clean text; no layout.
+
+use super::look::{agree, count, full, list, short, sums};
+use super::sanitize::clean;
+use crate::domain::CheckoutReference;
+use crate::plan::{Action, Decision, Goal, Hold, Plan, Reason, Release, StoredState};
+
+/// Whether ids keep their middle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ids {
+    Short,
+    Full,
+}
+
+impl Ids {
+    fn show(self, reference: &CheckoutReference) -> String {
+        match self {
+            Ids::Short => short(reference),
+            Ids::Full => full(reference),
+        }
+    }
+}
+
+#[must_use]
+pub fn would(decision: &Decision, ids: Ids) -> String {
+    match &decision.action {
+        Action::Nothing => "—".to_owned(),
+        Action::Hold(Hold::Waits) => format!("waits: {}", reason(&decision.reason)),
+        Action::Hold(Hold::NeedsPerson { release }) => {
+            let hint = release.map(|flag| release_hint(flag, decision));
+            format!(
+                "held: needs a person: {}{}",
+                reason(&decision.reason),
+                hint.unwrap_or_default()
+            )
+        }
+        Action::Retire(objects) => {
+            let what = list(objects, |object| retire(object, decision, ids));
+            format!("would {what}{}", used(decision))
+        }
+        Action::Replace(objects) if objects.is_empty() => format!("would mint{}", used(decision)),
+        Action::Replace(objects) => {
+            let what = list(objects, |object| retire(object, decision, ids));
+            format!("would {what}, then mint{}", used(decision))
+        }
+    }
+}
+
+/// The reason in one clean line.
+#[must_use]
+pub fn reason(reason: &Reason) -> String {
+    clean(&reason.to_string()).into_owned()
+}
+
+/// `expire cs_…`, `deactivate plink_…`; a link that is inactive already can only have open sessions.
+fn retire(object: &CheckoutReference, decision: &Decision, ids: Ids) -> String {
+    let own = decision.order.reference.as_ref() == Some(object);
+    let id = ids.show(object);
+    match object {
+        CheckoutReference::Session(_) => format!("expire {id}"),
+        CheckoutReference::Link(_) if own && decision.stored == StoredState::LinkInactive => {
+            match &decision.reason {
+                Reason::OpenSessionsOfInactiveLink(open) => {
+                    format!("expire {} of {id}", count(open.len(), "open session"))
+                }
+                _ => format!("expire the open sessions of {id}"),
+            }
+        }
+        CheckoutReference::Link(_) if own && decision.stored == StoredState::LinkActive => {
+            format!("deactivate {id}")
+        }
+        CheckoutReference::Link(_) | CheckoutReference::Other(_) => format!("retire {id}"),
+    }
+}
+
+fn change(reason: &Reason) -> Option<String> {
+    match reason {
+        Reason::OtherAmount { object, order } | Reason::OtherCurrency { object, order } => {
+            Some(format!("replace {object} by {order}"))
+        }
+        _ => None,
+    }
+}
+
+fn release_hint(release: Release, decision: &Decision) -> String {
+    let flag = release.flag();
+    let effect = match release {
+        Release::MissingIsDead => "take it as dead, and mint".to_owned(),
+        Release::AcceptRecoveryUrl => "go on although that URL can be paid".to_owned(),
+        Release::AdoptUnowned => "take it as this order's, and replace it".to_owned(),
+        Release::AllowAmountChange | Release::AllowCurrencyChange => {
+            change(&decision.reason).unwrap_or_else(|| "replace it".to_owned())
+        }
+    };
+    if release.needs_named_order() {
+        let id = decision.order.id;
+        format!(" (`{flag} --order-id {id}` would {effect})")
+    } else {
+        format!(" (`{flag}` would {effect})")
+    }
+}
+
+/// The flags that this decision rests on, with the change of amount that they allow.
+fn used(decision: &Decision) -> String {
+    if decision.released.is_empty() {
+        return String::new();
+    }
+    let flags = list(&decision.released, |release| {
+        format!("`{}`", release.flag())
+    });
+    match change(&decision.reason) {
+        Some(change) => format!(" ({flags}: would {change})"),
+        None => format!(" ({flags})"),
+    }
+}
+
+/// How many of a plan's orders meet which fate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fates {
+    pub replace: usize,
+    /// Orders whose objects would be closed with nothing minted.
+    pub retire: usize,
+    /// Objects that would be closed, those of replaced orders included.
+    pub objects: usize,
+    pub wait: usize,
+    pub need_person: usize,
+}
+
+impl Fates {
+    #[must_use]
+    pub fn of(plan: &Plan) -> Fates {
+        let mut fates = Fates::default();
+        for decision in &plan.decisions {
+            match &decision.action {
+                Action::Nothing => {}
+                Action::Hold(Hold::Waits) => fates.wait += 1,
+                Action::Hold(Hold::NeedsPerson { .. }) => fates.need_person += 1,
+                Action::Retire(objects) => {
+                    fates.retire += 1;
+                    fates.objects += objects.len();
+                }
+                Action::Replace(objects) => {
+                    fates.replace += 1;
+                    fates.objects += objects.len();
+                }
+            }
+        }
+        fates
+    }
+}
+
+/// `23 orders: 17 dead, 6 settled; would mint 17 links, 985.00 USD; 0 need a person`
+#[must_use]
+pub fn summary(plan: &Plan) -> String {
+    let total = plan.decisions.len();
+    if total == 0 {
+        return "no orders".to_owned();
+    }
+    let fates = Fates::of(plan);
+    let verdicts = list(&plan.counts(), |(verdict, n)| format!("{n} {verdict}"));
+    let mut parts = vec![format!("{}: {verdicts}", count(total, "order"))];
+    let retires = format!("retire {}", count(fates.objects, "object"));
+    let mints = match fates.replace {
+        0 => "mint nothing".to_owned(),
+        n => format!("mint {}, {}", count(n, "link"), sums(&plan.totals())),
+    };
+    parts.push(match plan.goal() {
+        Goal::Retire | Goal::RetirePending => format!("would {retires}"),
+        Goal::Regen | Goal::Mint if fates.objects > 0 => format!("would {retires}, {mints}"),
+        Goal::Regen | Goal::Mint => format!("would {mints}"),
+    });
+    if fates.wait > 0 {
+        parts.push(agree(fates.wait, "waits", "wait"));
+    }
+    parts.push(agree(fates.need_person, "needs a person", "need a person"));
+    parts.join("; ")
+}
