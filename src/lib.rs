@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: orders → snapshot → plan → approved plan → report. This file only names the rooms.
 
+pub mod actions;
 pub mod domain;
 pub mod events;
 pub mod exit;
