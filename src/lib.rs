@@ -9,3 +9,4 @@ pub mod exit;
 pub mod plan;
 pub mod report;
 pub mod saga;
+pub mod stripe;

@@ -1,0 +1,105 @@
+//! The client: one key, one account, one budget. It counts what it sends and keeps Stripe's clock, as read
+//! from the `Date` of the latest answer. It holds no cache: every read is a request.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use reqwest::header::HeaderValue;
+use secrecy::ExposeSecret;
+
+use super::budget::Budget;
+use super::{Settings, StripeError, Timings, http};
+use crate::domain::{Mode, Timestamp};
+
+const NEVER: i64 = i64::MIN;
+
+pub struct Client {
+    pub(super) http: reqwest::Client,
+    pub(super) settings: Settings,
+    /// `Bearer …`, marked sensitive, so that no log prints it.
+    pub(super) authorization: HeaderValue,
+    pub(super) budget: Budget,
+    pub(super) tally: Tally,
+}
+
+/// What was sent and heard.
+#[derive(Debug)]
+pub(super) struct Tally {
+    pub(super) reads: AtomicU64,
+    pub(super) writes: AtomicU64,
+    latest_date: AtomicI64,
+}
+
+impl Tally {
+    pub(super) fn hear(&self, date: Option<Timestamp>) {
+        if let Some(Timestamp(seconds)) = date {
+            self.latest_date.fetch_max(seconds, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Client {
+    /// # Errors
+    /// [`StripeError::BadSettings`]: an API base that would show the key to somebody else, a live key for a
+    /// base that is not Stripe's, a budget that is none, or a key that no header can carry.
+    pub fn new(settings: Settings) -> Result<Self, StripeError> {
+        settings.check()?;
+        let bearer = format!("Bearer {}", settings.key.expose_secret());
+        // The message says nothing of the value: it would show the key.
+        let mut authorization =
+            HeaderValue::from_str(&bearer).map_err(|_| StripeError::BadSettings {
+                what: "the key contains characters that no Stripe key has; set it again without line breaks"
+                    .to_owned(),
+            })?;
+        authorization.set_sensitive(true);
+        Ok(Client {
+            http: http::connector(&settings)?,
+            authorization,
+            budget: Budget::new(settings.rps, settings.mode),
+            tally: Tally {
+                reads: AtomicU64::new(0),
+                writes: AtomicU64::new(0),
+                latest_date: AtomicI64::new(NEVER),
+            },
+            settings,
+        })
+    }
+
+    /// Stripe's clock: the latest `Date` it sent. `None` before the first answer.
+    #[must_use]
+    pub fn now(&self) -> Option<Timestamp> {
+        let seconds = self.tally.latest_date.load(Ordering::Relaxed);
+        (seconds != NEVER).then_some(Timestamp(seconds))
+    }
+
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.settings.mode
+    }
+
+    #[must_use]
+    pub fn timings(&self) -> &Timings {
+        &self.settings.timings
+    }
+
+    /// GET requests sent, repetitions included.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.tally.reads.load(Ordering::Relaxed)
+    }
+
+    /// POST requests sent, repetitions included.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.tally.writes.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("settings", &self.settings)
+            .field("tally", &self.tally)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,163 @@
+//! What can go wrong between relink and Stripe, each with the sentence an operator needs. A key never
+//! appears: Stripe's own messages quote it, so they are scrubbed before they are kept.
+
+/// Why a question to Stripe has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StripeError {
+    #[error("Stripe could not be reached: {detail}; check the network and run again")]
+    Unreachable { detail: String },
+    #[error(
+        "Stripe does not accept the key: {message}; check which key is set and that it was not rolled"
+    )]
+    Authentication { message: String },
+    #[error(
+        "the key lacks a permission: {message}; grant it in the Stripe Dashboard under API keys"
+    )]
+    Permission { message: String },
+    #[error("Stripe has no such object: {message}")]
+    NotFound { message: String },
+    /// The object lives in the other mode. Never "gone": the key is the wrong one.
+    #[error(
+        "key and object are of different modes: {message}; use the key of the mode that the database is billed in"
+    )]
+    WrongMode { message: String },
+    #[error(
+        "Stripe limits the rate of requests ({reason}); lower `--rps` or `--concurrency` and run again"
+    )]
+    RateLimited { reason: String },
+    /// Stripe knows this idempotency key with another body. What it was first used for may exist.
+    #[error(
+        "Stripe knows the idempotency key with other parameters: {message}; look for what was made with it"
+    )]
+    KeyReused {
+        message: String,
+        request_id: Option<String>,
+    },
+    #[error("the answer is not Stripe's: {what}; check the API base and any proxy between")]
+    Garbage { what: String },
+    #[error("Stripe refused with {status} {code}: {message} ({request})", code = code.as_deref().unwrap_or("without a code"), request = shown_request(request_id.as_deref()))]
+    Refused {
+        status: u16,
+        code: Option<String>,
+        message: String,
+        request_id: Option<String>,
+    },
+    #[error("Stripe failed with {status} ({request}); see status.stripe.com and run again", request = shown_request(request_id.as_deref()))]
+    Server {
+        status: u16,
+        request_id: Option<String>,
+    },
+    #[error("{what}")]
+    BadSettings { what: String },
+}
+
+impl StripeError {
+    /// Nothing else can be read either, or nothing else should be: the run ends.
+    #[must_use]
+    pub fn stops_the_run(&self) -> bool {
+        match self {
+            StripeError::Authentication { .. }
+            | StripeError::Permission { .. }
+            | StripeError::WrongMode { .. }
+            | StripeError::BadSettings { .. } => true,
+            StripeError::Unreachable { .. }
+            | StripeError::NotFound { .. }
+            | StripeError::RateLimited { .. }
+            | StripeError::KeyReused { .. }
+            | StripeError::Garbage { .. }
+            | StripeError::Refused { .. }
+            | StripeError::Server { .. } => false,
+        }
+    }
+}
+
+/// Why a write is not known to be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// Stripe, or the way to it, said no: this request changed nothing. [`StripeError::KeyReused`] is the
+    /// one to look behind, since an earlier request with the key may have.
+    #[error("refused, nothing was changed: {error}")]
+    Refused {
+        error: StripeError,
+        /// `Idempotent-Replayed`: the saved answer to an earlier request with this key.
+        replayed: bool,
+    },
+    /// Sent, and not known what came of it: it may have happened. Look before doing anything else.
+    #[error("the outcome is unknown, it may have happened: {why}")]
+    Unknown {
+        why: StripeError,
+        /// A saved 5xx that Stripe answers with again. It does not heal: the same key is of no use.
+        replayed: bool,
+    },
+}
+
+fn shown_request(id: Option<&str>) -> String {
+    id.map_or_else(
+        || "no request id".to_owned(),
+        |id| format!("request `{id}`"),
+    )
+}
+
+const KEY_PREFIXES: [&str; 5] = ["sk_", "rk_", "pk_", "whsec_", "ek_"];
+const LONGEST_MESSAGE: usize = 600;
+
+/// Stripe's text without anything that looks like a key, cut to a readable length.
+pub(super) fn scrub(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((start, prefix)) = first_key(rest) {
+        out.push_str(&rest[..start]);
+        out.push_str(prefix);
+        out.push('…');
+        let tail = &rest[start + prefix.len()..];
+        let end = tail.find(|c| !is_key_char(c)).unwrap_or(tail.len());
+        rest = &tail[end..];
+    }
+    out.push_str(rest);
+    match out.char_indices().nth(LONGEST_MESSAGE) {
+        Some((cut, _)) => format!("{}…", &out[..cut]),
+        None => out,
+    }
+}
+
+fn first_key(text: &str) -> Option<(usize, &'static str)> {
+    let starts_word =
+        |at: usize| !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    KEY_PREFIXES
+        .iter()
+        .flat_map(|prefix| text.match_indices(prefix))
+        .filter(|(at, _)| starts_word(*at))
+        .min_by_key(|(at, _)| *at)
+        .and_then(|(at, found)| KEY_PREFIXES.iter().find(|p| **p == found).map(|p| (at, *p)))
+}
+
+/// `*` too: Stripe blanks the middle of a key and leaves its last characters.
+fn is_key_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '*' || c == '…'
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn stripes_message_loses_the_key_and_keeps_the_rest() {
+        assert_eq!(
+            scrub("Invalid API Key provided: sk_test_***********abcd. See (rk_live_51Hx)!"),
+            "Invalid API Key provided: sk_…. See (rk_…)!"
+        );
+        assert_eq!(scrub("task_3 and desk_top"), "task_3 and desk_top");
+        assert_eq!(scrub("sk_"), "sk_…");
+    }
+
+    proptest! {
+        #[test]
+        fn no_key_survives_wherever_it_stands(before in ".*", key in "[A-Za-z0-9]{8,40}", after in ".*") {
+            let text = format!("{before} sk_live_{key} {after}");
+            prop_assert!(!scrub(&text).contains(&key) || before.contains(&key) || after.contains(&key));
+            prop_assert!(scrub(&text).chars().count() <= LONGEST_MESSAGE + 1);
+        }
+    }
+}

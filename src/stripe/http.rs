@@ -1,0 +1,190 @@
+//! The one send. A request leaves here or it does not leave: no redirect is followed, nothing is repeated,
+//! and every answer is read to its end under a cap and a time limit before anybody looks at it.
+
+use std::error::Error;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::{Method, redirect};
+use rustls::crypto::CryptoProvider;
+
+use super::error::scrub;
+use super::{Client, Settings, StripeError, budget};
+use crate::actions::{API_VERSION, StripeWrite};
+use crate::domain::Timestamp;
+
+const USER_AGENT: &str = concat!("relink/", env!("CARGO_PKG_VERSION"));
+/// A page of 100 expanded objects has some hundred kilobytes.
+const LARGEST_BODY: usize = 16 * 1024 * 1024;
+
+pub(super) enum Call<'a> {
+    /// The path with its query, from the root.
+    Get(&'a str),
+    Post(&'a StripeWrite),
+}
+
+/// A whole answer, whatever it says.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub status: u16,
+    pub request_id: Option<String>,
+    pub should_retry: Option<bool>,
+    pub retry_after: Option<Duration>,
+    pub replayed: bool,
+    pub limited_reason: Option<String>,
+    pub location: Option<String>,
+    pub body: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(super) enum NoAnswer {
+    /// No connection came about: nothing was sent.
+    NotSent(String),
+    /// Sent in part or whole; the answer is missing or cut off.
+    Lost(String),
+    TooLarge,
+}
+
+/// # Errors
+/// [`StripeError::BadSettings`] when TLS cannot be set up, such as without any root certificate.
+pub(super) fn connector(settings: &Settings) -> Result<reqwest::Client, StripeError> {
+    install_crypto_provider()?;
+    let timings = settings.timings;
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .connect_timeout(timings.connect)
+        .timeout(timings.total);
+    if settings.is_loopback() {
+        // A proxy has no business between two processes of one host, and no certificate is looked at.
+        builder = builder.no_proxy();
+    }
+    if settings.base.scheme() == "http" {
+        builder = builder.tls_certs_only([]);
+    } else {
+        builder = builder.https_only(true);
+    }
+    builder.build().map_err(|error| StripeError::BadSettings {
+        what: format!("TLS could not be set up: {}", describe(&error)),
+    })
+}
+
+/// One provider for the whole process: with two compiled in and none chosen, rustls panics at the first
+/// connection.
+fn install_crypto_provider() -> Result<(), StripeError> {
+    if CryptoProvider::get_default().is_none() {
+        // Losing this race is fine: somebody else installed the only provider there is.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    match CryptoProvider::get_default() {
+        Some(_) => Ok(()),
+        None => Err(StripeError::BadSettings {
+            what: "no TLS crypto provider could be installed".to_owned(),
+        }),
+    }
+}
+
+impl Client {
+    /// Sends one request and reads the whole answer.
+    pub(super) async fn exchange(&self, call: &Call<'_>) -> Result<Answer, NoAnswer> {
+        let (method, target) = match call {
+            Call::Get(target) => (Method::GET, *target),
+            Call::Post(write) => (Method::POST, write.path.as_str()),
+        };
+        let path = target.split('?').next().unwrap_or(target);
+        self.budget
+            .wait(&budget::endpoint(method.as_str(), path))
+            .await;
+        let base = self.settings.base.as_str().trim_end_matches('/');
+        let mut request = self
+            .http
+            .request(method, format!("{base}{target}"))
+            .header(AUTHORIZATION, self.authorization.clone());
+        if let Some(account) = &self.settings.account {
+            request = request.header("Stripe-Account", account.as_str());
+        }
+        request = match call {
+            Call::Get(_) => {
+                self.tally.reads.fetch_add(1, Ordering::Relaxed);
+                request.header("Stripe-Version", API_VERSION)
+            }
+            Call::Post(write) => {
+                self.tally.writes.fetch_add(1, Ordering::Relaxed);
+                request
+                    .header("Stripe-Version", write.api_version)
+                    .header("Idempotency-Key", write.key.as_str())
+                    .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .body(write.body.clone())
+            }
+        };
+        let response = request.send().await.map_err(|error| {
+            if error.is_connect() || error.is_builder() {
+                NoAnswer::NotSent(describe(&error))
+            } else {
+                NoAnswer::Lost(describe(&error))
+            }
+        })?;
+        self.tally.hear(date(response.headers()));
+        read_whole(response).await
+    }
+}
+
+async fn read_whole(mut response: reqwest::Response) -> Result<Answer, NoAnswer> {
+    let headers = response.headers();
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let mut answer = Answer {
+        status: response.status().as_u16(),
+        request_id: text("request-id").map(scrub),
+        should_retry: text("stripe-should-retry").and_then(|word| word.parse().ok()),
+        retry_after: text(RETRY_AFTER.as_str())
+            .and_then(|seconds| seconds.parse().ok())
+            .map(Duration::from_secs),
+        replayed: text("idempotent-replayed") == Some("true"),
+        limited_reason: text("stripe-rate-limited-reason").map(scrub),
+        location: text(LOCATION.as_str()).map(scrub),
+        body: Vec::new(),
+    };
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| NoAnswer::Lost(describe(&error)))?
+    {
+        if answer.body.len() + chunk.len() > LARGEST_BODY {
+            return Err(NoAnswer::TooLarge);
+        }
+        answer.body.extend_from_slice(&chunk);
+    }
+    Ok(answer)
+}
+
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    let moment = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(Timestamp(moment.timestamp().as_second()))
+}
+
+/// The chain of causes without the URL, which may name objects, and without anything like a key.
+fn describe(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        let stage = if error.is_connect() {
+            "connecting"
+        } else {
+            "waiting for the answer"
+        };
+        return format!("timed out {stage}");
+    }
+    let mut words = Vec::new();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        words.push(inner.to_string());
+        cause = inner.source();
+    }
+    words.dedup();
+    if words.is_empty() {
+        words.push("the request could not be sent".to_owned());
+    }
+    scrub(&words.join(": "))
+}

@@ -1,0 +1,29 @@
+//! The only place that talks to Stripe. Reads become facts of `domain/`, writes are sent exactly as
+//! `actions/` rendered them.
+//!
+//! Nothing here decides what is written or when, and no write is repeated without the caller's word:
+//! [`Client::send_once`] sends one request, [`Client::send`] asks before every repetition. A write has three
+//! outcomes: done, refused, unknown. There is no fourth.
+
+mod budget;
+mod client;
+mod convert;
+mod error;
+mod http;
+mod index;
+mod judge;
+mod observe;
+mod read;
+mod retry;
+mod settings;
+mod wire;
+mod write;
+
+pub use client::Client;
+pub use error::{StripeError, WriteError};
+pub use index::Index;
+pub use observe::{ObserveRequest, observe, observe_indexed, observe_order, witness};
+pub use read::Account;
+pub use retry::{Failure, Retry, jitter, next};
+pub use settings::{Rps, Settings, Timings};
+pub use write::{FailedWrite, Reply};

@@ -1,0 +1,353 @@
+//! Orders in, snapshot out. Every object that a decision could rest on is read by its own GET; the index
+//! only tells which there are.
+//!
+//! One object that cannot be read is a fact about one order. A key that is not accepted, lacks a permission
+//! or belongs to the other mode, or a Stripe that never answers, ends the whole reading instead: a plan
+//! made of nothing but gaps would only look like one.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{Client, Index, StripeError};
+use crate::domain::{
+    AccountId, CheckoutReference, JournalFacts, Listing, Order, OrderFacts, OrderStatus, Owner,
+    Payment, PaymentIntentId, Reading, Session, SessionId, SessionState, Snapshot, Stored,
+    StripeObject, Timestamp, Witness,
+};
+
+const DAY: i64 = 86_400;
+
+/// What to observe, and what the snapshot repeats.
+#[derive(Clone, Debug)]
+pub struct ObserveRequest<'a> {
+    /// Product categories that are read; an order of another one is `Skipped`.
+    pub scope: &'a [String],
+    pub account: Option<AccountId>,
+    /// Some references of this database beyond the selected orders, read only when an object is missing
+    /// and nothing selected was seen.
+    pub witnesses: &'a [CheckoutReference],
+    /// Orders read at the same time; at least one is.
+    pub concurrency: usize,
+}
+
+/// Reads the index of the account, then all the orders. `progress` is told (done, total).
+///
+/// The journal's facts are left empty: Stripe does not know them.
+///
+/// # Errors
+/// What [`StripeError::stops_the_run`], and when Stripe never answered at all.
+pub async fn observe(
+    client: &Client,
+    orders: Vec<Order>,
+    request: &ObserveRequest<'_>,
+    progress: impl Fn(usize, usize),
+) -> Result<Snapshot, StripeError> {
+    let observed = observe_indexed(client, orders, request, progress).await?;
+    Ok(observed.0)
+}
+
+/// [`observe`], and the index that it used, to be refreshed and used again.
+///
+/// # Errors
+/// As [`observe`].
+pub async fn observe_indexed(
+    client: &Client,
+    orders: Vec<Order>,
+    request: &ObserveRequest<'_>,
+    progress: impl Fn(usize, usize),
+) -> Result<(Snapshot, Index), StripeError> {
+    let in_scope = |order: &Order| is_in_scope(order, request.scope);
+    let index = if orders.iter().any(in_scope) {
+        let since = oldest(orders.iter().filter(|order| in_scope(order)));
+        client.live_index(since).await?
+    } else {
+        Index::empty(client.stripe_time().await?)
+    };
+    let taken_at = client.stripe_time().await?;
+    let (done, total) = (AtomicUsize::new(0), orders.len());
+    let reads = orders.into_iter().map(|order| async {
+        let facts = if is_in_scope(&order, request.scope) {
+            observe_order(client, order, &index).await
+        } else {
+            Ok(skipped(order))
+        };
+        progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
+        facts
+    });
+    let orders: Vec<OrderFacts> = stream::iter(reads)
+        .buffered(request.concurrency.max(1))
+        .try_collect()
+        .await?;
+    let snapshot = Snapshot {
+        taken_at,
+        mode: client.mode(),
+        account: request.account.clone(),
+        witness: witness_for(client, &orders, request.witnesses).await?,
+        orders,
+    };
+    Ok((snapshot, index))
+}
+
+/// Fresh facts of one order, every object read by GET. A gap in the index makes `others` unfinished.
+///
+/// # Errors
+/// What [`StripeError::stops_the_run`].
+pub async fn observe_order(
+    client: &Client,
+    order: Order,
+    index: &Index,
+) -> Result<OrderFacts, StripeError> {
+    let mut stored = read_stored(client, order.reference.as_ref()).await?;
+    let mut others = match index.gap() {
+        Some(reason) => Listing::Unfinished(reason.to_owned()),
+        None => read_others(client, &order, &stored, index).await?,
+    };
+    mark_refunds(client, &order, &mut stored, &mut others).await?;
+    Ok(OrderFacts {
+        order,
+        stored,
+        others,
+        journal: JournalFacts::default(),
+    })
+}
+
+/// Whether any of these objects can be read in this account. Stops at the first that can.
+///
+/// # Errors
+/// What [`StripeError::stops_the_run`].
+pub async fn witness(
+    client: &Client,
+    references: &[CheckoutReference],
+) -> Result<Witness, StripeError> {
+    for reference in references {
+        if let Reading::Seen(_) = client.read(reference).await? {
+            return Ok(Witness::Read);
+        }
+    }
+    Ok(Witness::Absent)
+}
+
+/// An order without a product is read: nothing says that it is out of scope.
+fn is_in_scope(order: &Order, scope: &[String]) -> bool {
+    order
+        .product
+        .as_ref()
+        .is_none_or(|product| scope.contains(&product.category))
+}
+
+/// A day before the oldest of these orders was made; `None` when one of them does not say when. The day
+/// covers what two hosts' clocks may differ by.
+fn oldest<'a>(orders: impl Iterator<Item = &'a Order>) -> Option<Timestamp> {
+    let dated: Option<Vec<Timestamp>> = orders.map(|order| order.created_at).collect();
+    let Timestamp(oldest) = dated?.into_iter().min()?;
+    Some(Timestamp(oldest.saturating_sub(DAY).max(0)))
+}
+
+fn skipped(order: Order) -> OrderFacts {
+    OrderFacts {
+        order,
+        stored: Stored::Skipped,
+        others: Listing::Complete(Vec::new()),
+        journal: JournalFacts::default(),
+    }
+}
+
+async fn witness_for(
+    client: &Client,
+    orders: &[OrderFacts],
+    more: &[CheckoutReference],
+) -> Result<Witness, StripeError> {
+    let reading = |facts: &OrderFacts| match &facts.stored {
+        Stored::Read(_, reading) => Some((**reading).clone()),
+        Stored::Nothing | Stored::Unknown(_) | Stored::Skipped => None,
+    };
+    let mut is_missing = false;
+    for reading in orders.iter().filter_map(reading) {
+        match reading {
+            Reading::Seen(_) => return Ok(Witness::Read),
+            Reading::NoSuchObject => is_missing = true,
+            Reading::NotLive | Reading::Unread(_) => {}
+        }
+    }
+    if is_missing {
+        witness(client, more).await
+    } else {
+        Ok(Witness::Absent)
+    }
+}
+
+async fn read_stored(
+    client: &Client,
+    reference: Option<&CheckoutReference>,
+) -> Result<Stored, StripeError> {
+    Ok(match reference {
+        None => Stored::Nothing,
+        Some(CheckoutReference::Other(text)) => Stored::Unknown(text.clone()),
+        Some(reference) => {
+            let reading = client.read(reference).await?;
+            Stored::Read(reference.clone(), Box::new(reading))
+        }
+    })
+}
+
+/// Reads what the index knows of the order beside its stored object, links first: a session that turns up in
+/// a link's family is not read again on its own. Then the recovered copies of every session met, and their
+/// copies in turn.
+async fn read_others(
+    client: &Client,
+    order: &Order,
+    stored: &Stored,
+    index: &Index,
+) -> Result<Listing<StripeObject>, StripeError> {
+    let mut met: HashSet<SessionId> = sessions_of(stored).into_iter().collect();
+    let mut visited: HashSet<CheckoutReference> = order.reference.iter().cloned().collect();
+    let named: BTreeSet<CheckoutReference> = index.naming(order.id).into_iter().collect();
+    let (links, sessions): (Vec<_>, Vec<_>) = named
+        .into_iter()
+        .partition(|reference| matches!(reference, CheckoutReference::Link(_)));
+    let mut waiting: VecDeque<CheckoutReference> = links.into_iter().chain(sessions).collect();
+    waiting.extend(copies(index, &met));
+    let mut others = Vec::new();
+    while let Some(reference) = waiting.pop_front() {
+        let is_met = matches!(&reference, CheckoutReference::Session(id) if met.contains(id));
+        if is_met || !visited.insert(reference.clone()) {
+            continue;
+        }
+        let object = match client.read(&reference).await? {
+            Reading::Seen(object) => object,
+            Reading::Unread(reason) => return Ok(Listing::Unfinished(reason)),
+            Reading::NotLive | Reading::NoSuchObject => {
+                let reason = format!("`{reference}` was listed and then not found");
+                return Ok(Listing::Unfinished(reason));
+            }
+        };
+        if let StripeObject::Link(family) = &object
+            && let Listing::Unfinished(reason) = &family.sessions
+        {
+            return Ok(Listing::Unfinished(reason.clone()));
+        }
+        if !belongs_to(&object, order, &met) {
+            continue;
+        }
+        let ids: HashSet<SessionId> = object.sessions().iter().map(|s| s.id.clone()).collect();
+        waiting.extend(copies(index, &ids));
+        met.extend(ids);
+        others.push(object);
+    }
+    Ok(Listing::Complete(others))
+}
+
+/// The stored session by its id even where it could not be read: its copies are known by it.
+fn sessions_of(stored: &Stored) -> Vec<SessionId> {
+    let Stored::Read(reference, reading) = stored else {
+        return Vec::new();
+    };
+    match (reference, &**reading) {
+        (CheckoutReference::Session(id), _) => vec![id.clone()],
+        (_, Reading::Seen(object)) => object.sessions().iter().map(|s| s.id.clone()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn copies(index: &Index, sessions: &HashSet<SessionId>) -> Vec<CheckoutReference> {
+    sessions
+        .iter()
+        .flat_map(|id| index.copies_of(id))
+        .map(CheckoutReference::Session)
+        .collect()
+}
+
+/// As it reads now: metadata may have changed since the listing, and what names another order must never
+/// look like a duplicate of this one.
+fn belongs_to(object: &StripeObject, order: &Order, met: &HashSet<SessionId>) -> bool {
+    let is_copy = match object {
+        StripeObject::Session(session) => session
+            .recovered_from
+            .as_ref()
+            .is_some_and(|id| met.contains(id)),
+        StripeObject::Link(_) => false,
+    };
+    is_copy || *object.owner() == Owner::Order(order.id)
+}
+
+/// Refunds are read where they decide something: more than one payment, or a canceled order that has one.
+/// Where they cannot be read the payment counts as kept, which asks for a person.
+async fn mark_refunds(
+    client: &Client,
+    order: &Order,
+    stored: &mut Stored,
+    others: &mut Listing<StripeObject>,
+) -> Result<(), StripeError> {
+    let mut payments = payments_mut(stored, others);
+    let mut intents: BTreeSet<PaymentIntentId> = payments
+        .iter()
+        .filter_map(|payment| payment.intent.clone())
+        .collect();
+    let taken = intents.len();
+    intents.extend(order.payment_intent.clone());
+    if taken == 0 || (intents.len() < 2 && order.status != OrderStatus::Canceled) {
+        return Ok(());
+    }
+    for payment in &mut payments {
+        let Some(intent) = &payment.intent else {
+            continue;
+        };
+        match client.refunds(intent).await {
+            Ok(refunds) => payment.refunded = covers(&refunds, payment),
+            Err(error @ StripeError::Permission { .. }) => {
+                tracing::warn!(%intent, %error, "refunds not read, the payment counts as kept");
+            }
+            Err(error) if error.stops_the_run() => return Err(error),
+            Err(error) => {
+                tracing::warn!(%intent, %error, "refunds not read, the payment counts as kept")
+            }
+        }
+    }
+    Ok(())
+}
+
+fn covers(refunds: &[(String, i64)], payment: &Payment) -> bool {
+    payment.amount.is_some_and(|amount| {
+        let code = amount.currency.code();
+        let back: i64 = refunds
+            .iter()
+            .filter(|(currency, _)| *currency == code)
+            .fold(0, |sum, (_, minor)| sum.saturating_add(*minor));
+        back >= amount.minor
+    })
+}
+
+fn payments_mut<'a>(
+    stored: &'a mut Stored,
+    others: &'a mut Listing<StripeObject>,
+) -> Vec<&'a mut Payment> {
+    let mut objects: Vec<&mut StripeObject> = Vec::new();
+    if let Stored::Read(_, reading) = stored
+        && let Reading::Seen(object) = &mut **reading
+    {
+        objects.push(object);
+    }
+    if let Listing::Complete(others) = others {
+        objects.extend(others);
+    }
+    objects
+        .into_iter()
+        .flat_map(sessions_mut)
+        .filter_map(|session| match &mut session.state {
+            SessionState::Paid(payment) => Some(payment),
+            _ => None,
+        })
+        .collect()
+}
+
+fn sessions_mut(object: &mut StripeObject) -> Vec<&mut Session> {
+    match object {
+        StripeObject::Session(session) => vec![session],
+        StripeObject::Link(family) => match &mut family.sessions {
+            Listing::Complete(sessions) => sessions.iter_mut().collect(),
+            Listing::Unfinished(_) => Vec::new(),
+        },
+    }
+}

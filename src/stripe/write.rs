@@ -1,0 +1,134 @@
+//! Sends a write, and keeps apart what is known from what is not.
+//!
+//! Nothing is repeated in here without the caller's consent, always with the same key and the same bytes.
+//! Once one request's fate is unknown, only an answer that speaks for that key can settle it: a later 401
+//! or 429 says nothing about the request before.
+
+use serde_json::Value;
+
+use super::http::Call;
+use super::judge::{Effect, judge};
+use super::retry::{Failure, Retry, jitter, next};
+use super::{Client, StripeError, WriteError};
+use crate::actions::StripeWrite;
+
+/// Stripe's 2xx.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    pub status: u16,
+    pub body: Value,
+    pub request_id: Option<String>,
+    /// The saved answer to an earlier request with this key: history, not state. Read the object.
+    pub replayed: bool,
+}
+
+impl Reply {
+    /// The id of the object that the reply shows.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.body.get("id").and_then(Value::as_str)
+    }
+}
+
+/// One request that is not known to be done, with what the retry rule needs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct FailedWrite {
+    pub error: WriteError,
+    pub failure: Failure,
+}
+
+impl Client {
+    /// Sends the write once.
+    ///
+    /// # Errors
+    /// Refused or unknown, see [`WriteError`].
+    pub async fn send_once(&self, write: &StripeWrite) -> Result<Reply, FailedWrite> {
+        let outcome = judge(self.exchange(&Call::Post(write)).await);
+        let answer = outcome.map_err(|trouble| {
+            let replayed = matches!(trouble.failure, Failure::Status { replayed: true, .. });
+            tracing::warn!(path = %write.path, key = %write.key, replayed, error = %trouble.error, "write not done");
+            FailedWrite {
+                error: match trouble.effect {
+                    Effect::None => WriteError::Refused {
+                        error: trouble.error,
+                        replayed,
+                    },
+                    Effect::Unknown => WriteError::Unknown {
+                        why: trouble.error,
+                        replayed,
+                    },
+                },
+                failure: trouble.failure,
+            }
+        })?;
+        let request_id = answer.request_id.as_deref().unwrap_or("none");
+        tracing::info!(
+            path = %write.path, request_id, status = answer.status, replayed = answer.replayed, "write answered"
+        );
+        match serde_json::from_slice::<Value>(&answer.body) {
+            Ok(body) if body.is_object() => Ok(Reply {
+                status: answer.status,
+                body,
+                request_id: answer.request_id,
+                replayed: answer.replayed,
+            }),
+            _ => Err(FailedWrite {
+                error: WriteError::Unknown {
+                    why: StripeError::Garbage {
+                        what: format!(
+                            "status {} with a body that is no JSON object",
+                            answer.status
+                        ),
+                    },
+                    replayed: answer.replayed,
+                },
+                failure: Failure::Garbage,
+            }),
+        }
+    }
+
+    /// Sends the write, and again as the retry rule says, while `before_retry` allows it. It is asked after
+    /// the wait and right before each repetition: the place to look whether the lease still holds.
+    ///
+    /// # Errors
+    /// Refused or unknown, see [`WriteError`]; also when `before_retry` forbade another try.
+    pub async fn send(
+        &self,
+        write: &StripeWrite,
+        mut before_retry: impl AsyncFnMut() -> bool,
+    ) -> Result<Reply, WriteError> {
+        let mut doubt: Option<WriteError> = None;
+        let mut attempt = 1;
+        loop {
+            let failed = match self.send_once(write).await {
+                Ok(reply) => return Ok(reply),
+                Err(failed) => failed,
+            };
+            let error = settle(doubt, failed.error);
+            match next(&failed.failure, attempt, jitter(), self.timings()) {
+                Retry::After(wait) => tokio::time::sleep(wait).await,
+                Retry::Stop => return Err(error),
+            }
+            if !before_retry().await {
+                return Err(error);
+            }
+            doubt = matches!(error, WriteError::Unknown { .. }).then_some(error);
+            attempt += 1;
+        }
+    }
+}
+
+/// The outcome after one more answer. An earlier doubt yields to nothing but Stripe's word on the same key.
+fn settle(doubt: Option<WriteError>, latest: WriteError) -> WriteError {
+    let speaks_for_the_key = match &latest {
+        WriteError::Refused { replayed, error } => {
+            *replayed || matches!(error, StripeError::KeyReused { .. })
+        }
+        WriteError::Unknown { .. } => true,
+    };
+    match doubt {
+        Some(doubt) if !speaks_for_the_key => doubt,
+        _ => latest,
+    }
+}
