@@ -1,2 +1,5 @@
 //! The integration tests, one binary. `tests/run` sets up what they need and runs them.
 #![allow(clippy::unwrap_used)]
+
+mod client_http;
+mod client_server;
