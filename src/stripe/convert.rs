@@ -173,3 +173,7 @@ pub(super) fn session_id(text: &str) -> Result<SessionId, StripeError> {
 pub(super) fn link_id(text: &str) -> Result<LinkId, StripeError> {
     LinkId::parse(text).map_err(|e| garbage(e.to_string()))
 }
+
+#[cfg(test)]
+#[path = "convert_tests.rs"]
+mod tests;

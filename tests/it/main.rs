@@ -2,4 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod client_http;
+mod client_observe;
 mod client_server;
+mod client_world;
