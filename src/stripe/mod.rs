@@ -22,7 +22,9 @@ mod write;
 pub use client::Client;
 pub use error::{StripeError, WriteError};
 pub use index::Index;
-pub use observe::{ObserveRequest, observe, observe_indexed, observe_order, witness};
+pub use observe::{
+    ObserveRequest, observe, observe_indexed, observe_order, observe_watched, witness,
+};
 pub use read::Account;
 pub use settings::{Rps, Settings, Timings};
 pub use write::{FailedWrite, Reply};

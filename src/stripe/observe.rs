@@ -99,10 +99,24 @@ pub async fn observe_order(
     order: Order,
     index: &Index,
 ) -> Result<OrderFacts, StripeError> {
+    observe_watched(client, order, index, &BTreeSet::new()).await
+}
+
+/// [`observe_order`], with these objects in it whatever they are by now: what an operation meant to close
+/// or made must show in each of its looks, listed or not.
+///
+/// # Errors
+/// As [`observe_order`].
+pub async fn observe_watched(
+    client: &Client,
+    order: Order,
+    index: &Index,
+    watched: &BTreeSet<CheckoutReference>,
+) -> Result<OrderFacts, StripeError> {
     let mut stored = read_stored(client, order.reference.as_ref()).await?;
     let mut others = match index.gap() {
         Some(reason) => Listing::Unfinished(reason.to_owned()),
-        None => read_others(client, &order, &stored, index).await?,
+        None => read_others(client, &order, &stored, index, watched).await?,
     };
     mark_refunds(client, &order, &mut stored, &mut others).await?;
     Ok(OrderFacts {
@@ -200,10 +214,12 @@ async fn read_others(
     order: &Order,
     stored: &Stored,
     index: &Index,
+    watched: &BTreeSet<CheckoutReference>,
 ) -> Result<Listing<StripeObject>, StripeError> {
     let mut met: HashSet<SessionId> = sessions_of(stored).into_iter().collect();
     let mut visited: HashSet<CheckoutReference> = order.reference.iter().cloned().collect();
-    let named: BTreeSet<CheckoutReference> = index.naming(order.id).into_iter().collect();
+    let mut named = watched.clone();
+    named.extend(index.naming(order.id));
     let (links, sessions): (Vec<_>, Vec<_>) = named
         .into_iter()
         .partition(|reference| matches!(reference, CheckoutReference::Link(_)));
@@ -228,7 +244,7 @@ async fn read_others(
         {
             return Ok(Listing::Unfinished(reason.clone()));
         }
-        if !belongs_to(&object, order, &met) {
+        if !watched.contains(&reference) && !belongs_to(&object, order, &met) {
             continue;
         }
         let ids: HashSet<SessionId> = object.sessions().iter().map(|s| s.id.clone()).collect();

@@ -9,6 +9,8 @@ use serde_json::json as value;
 
 use crate::client_server::{Answer, KEY, Request, Server, error, json, settings, status};
 
+type Script = fn() -> Answer;
+
 fn write() -> StripeWrite {
     StripeWrite {
         path: "/v1/payment_links".to_owned(),
@@ -148,7 +150,7 @@ async fn what_may_have_happened_is_unknown_and_never_refused() {
         headers: Vec::new(),
         body: "blocked by the proxy".to_owned(),
     };
-    let cases: [(&str, fn() -> Answer); 8] = [
+    let cases: [(&str, Script); 8] = [
         ("reset", || Answer::Reset),
         ("an HTML 502", broken),
         ("a cut-off answer", truncated),
@@ -246,7 +248,7 @@ async fn a_later_refusal_does_not_settle_an_earlier_doubt() {
     let bad = || error(400, "invalid_request_error", None, "no");
     let saved =
         || error(400, "invalid_request_error", None, "no").with("Idempotent-Replayed", "true");
-    let cases: [(&str, fn() -> Answer, bool); 4] = [
+    let cases: [(&str, Script, bool); 4] = [
         ("401", unauthorized, true),
         ("429", limited, true),
         ("400", bad, true),
@@ -390,7 +392,7 @@ async fn every_refusal_of_a_read_has_its_own_name() {
     let server = Server::sequence(vec![limited]).await;
     assert!(ask(&server).await.to_string().contains("endpoint-rate"));
     for answer in [
-        html as fn() -> Answer,
+        html as Script,
         || json(value!({"id": 7})),
         || json(value!({"id": "nobody"})),
     ] {
@@ -415,7 +417,7 @@ fn missing(tail: &str) -> Answer {
     )
 }
 
-async fn reading(answer: fn() -> Answer) -> Result<Reading, StripeError> {
+async fn reading(answer: Script) -> Result<Reading, StripeError> {
     let server = Server::sequence(vec![answer]).await;
     server
         .client()
@@ -439,9 +441,7 @@ async fn gone_wrong_mode_and_unreadable_are_three_different_things() {
         headers: Vec::new(),
         body: "<h1>Not Found</h1>".to_owned(),
     };
-    for answer in [proxys as fn() -> Answer, broken, html, truncated, || {
-        Answer::Reset
-    }] {
+    for answer in [proxys as Script, broken, html, truncated, || Answer::Reset] {
         assert!(matches!(reading(answer).await, Ok(Reading::Unread(_))));
     }
     let unknown_url = || {

@@ -6,7 +6,7 @@ use relink::domain::{
     CheckoutReference, Currency, LinkId, Listing, Money, Order, OrderFacts, OrderId, OrderStatus,
     Product, Reading, Session, SessionState, Snapshot, Stored, StripeObject, Timestamp, Witness,
 };
-use relink::stripe::{ObserveRequest, StripeError, observe, observe_order};
+use relink::stripe::{ObserveRequest, StripeError, observe, observe_order, observe_watched};
 use serde_json::json;
 
 use crate::client_server::{Answer, Server, error};
@@ -664,6 +664,27 @@ async fn what_names_another_order_by_now_is_no_duplicate() {
     world.lock().unwrap().links = vec![link("plink_2", 2, json!({}))];
     let facts = observe_order(&client, order(1, ""), &index).await.unwrap();
     assert!(others(&facts).is_empty());
+}
+
+#[tokio::test]
+async fn a_watched_object_shows_in_every_look_whatever_became_of_it() {
+    let world = World {
+        links: vec![link("plink_2", 1, json!({"active": false, "metadata": {}}))],
+        ..World::default()
+    };
+    let server = world.serve().await;
+    let client = server.client();
+    let index = client.live_index(None).await.unwrap();
+    let watched = [CheckoutReference::classify("plink_2")].into();
+    let facts = observe_watched(&client, order(1, ""), &index, &watched)
+        .await
+        .unwrap();
+    assert_eq!(others(&facts), ["plink_2"]);
+    let watched = [CheckoutReference::classify("plink_gone")].into();
+    let facts = observe_watched(&client, order(1, ""), &index, &watched)
+        .await
+        .unwrap();
+    assert!(matches!(facts.others, Listing::Unfinished(_)), "{facts:?}");
 }
 
 #[tokio::test]
