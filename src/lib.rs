@@ -3,5 +3,5 @@
 //! Data flows one way: orders → snapshot → plan → approved plan → report. This file only names the rooms.
 
 pub mod domain;
-pub mod store;
 pub mod sandbox;
+pub mod store;

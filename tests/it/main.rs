@@ -1,3 +1,5 @@
 //! The integration tests, one binary. `tests/run` sets up what they need and runs them.
 #![allow(clippy::unwrap_used)]
+mod sample_data;
+mod sample_database;
 mod support;

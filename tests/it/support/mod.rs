@@ -1,3 +1,4 @@
 //! What the tests are built from: databases of their own, rows in them, and servers on loopback.
 
 pub mod postgres;
+pub mod world;
