@@ -14,6 +14,8 @@ mod wording;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+pub use super::postgres::Flavour;
+use super::postgres::{self, TestDatabase};
 pub use process::Output;
 pub use relink::domain::OrderId;
 pub use rows::{Row, Rows};
@@ -23,31 +25,34 @@ pub use wording::*;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     Sqlite,
+    Postgres(Flavour),
 }
 
 pub struct World {
     pub rows: Rows,
     next_order: AtomicI64,
-    database_url: String,
+    database: Database,
     home: tempfile::TempDir,
+}
+
+/// Dropped with the world.
+enum Database {
+    Sqlite(String),
+    Postgres(TestDatabase),
 }
 
 impl World {
     pub async fn on(backend: Backend) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let (database_url, rows) = match backend {
-            Backend::Sqlite => {
-                let file = home.path().join("club.db");
-                let url = format!("sqlite://{}?mode=rwc", file.display());
-                let rows = Rows::connect(&url).await;
-                rows.run(relink::sandbox::sample::SCHEMA_SQLITE).await;
-                (format!("sqlite://{}", file.display()), rows)
-            }
+        let database = match backend {
+            Backend::Sqlite => Database::Sqlite(postgres::sqlite_database(home.path()).await),
+            Backend::Postgres(flavour) => Database::Postgres(postgres::database(flavour).await),
         };
+        let rows = Rows::connect(database.url()).await;
         World {
             rows,
             next_order: AtomicI64::new(1001),
-            database_url,
+            database,
             home,
         }
     }
@@ -83,6 +88,23 @@ impl World {
     }
 }
 
+impl Database {
+    fn url(&self) -> &str {
+        match self {
+            Database::Sqlite(url) => url,
+            Database::Postgres(database) => &database.url,
+        }
+    }
+
+    /// A role that may only read; on SQLite there are no roles.
+    fn readonly_url(&self) -> &str {
+        match self {
+            Database::Sqlite(url) => url,
+            Database::Postgres(database) => &database.readonly_url,
+        }
+    }
+}
+
 /// Makes one behaviour test into one test per database: `name::sqlite`, `name::postgres_native_enums`, ….
 #[macro_export]
 macro_rules! on_each_backend {
@@ -91,13 +113,23 @@ macro_rules! on_each_backend {
         mod $name {
             #[allow(unused_imports)]
             use super::*;
-            use $crate::support::world::{Backend, World};
+            use $crate::support::world::{Backend, Flavour, World};
 
             async fn behaves($world: World) $behaviour
 
             #[tokio::test]
             async fn sqlite() {
                 behaves(World::on(Backend::Sqlite).await).await;
+            }
+
+            #[tokio::test]
+            async fn postgres_native_enums() {
+                behaves(World::on(Backend::Postgres(Flavour::NativeEnums)).await).await;
+            }
+
+            #[tokio::test]
+            async fn postgres_text_columns() {
+                behaves(World::on(Backend::Postgres(Flavour::TextColumns)).await).await;
             }
         }
     };
