@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used)]
 mod sample_data;
 mod sample_database;
+mod sample_orders;
 mod support;

@@ -57,6 +57,16 @@ impl World {
         }
     }
 
+    /// As `DATABASE_URL` takes it; on Postgres the superuser's.
+    pub fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// A role that may SELECT and nothing else; on SQLite there are no roles.
+    pub fn readonly_url(&self) -> &str {
+        self.database.readonly_url()
+    }
+
     pub async fn load_sample(&self) {
         self.rows.load_sample().await;
     }
@@ -96,7 +106,6 @@ impl Database {
         }
     }
 
-    /// A role that may only read; on SQLite there are no roles.
     fn readonly_url(&self) -> &str {
         match self {
             Database::Sqlite(url) => url,
