@@ -11,5 +11,6 @@ pub mod plan;
 pub mod report;
 pub mod saga;
 pub mod stripe;
+pub mod sandbox;
 pub mod store;
 pub mod ui;

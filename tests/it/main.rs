@@ -7,4 +7,7 @@ mod client_server;
 mod client_world;
 mod plan_laws;
 mod saga_steps;
+mod sample_data;
+mod sample_database;
+mod sample_orders;
 mod support;
