@@ -29,11 +29,7 @@ pub(super) fn act(
 
 /// Of what would be retired, only the objects given by id; an open session of a link that would be retired
 /// may be named by itself.
-fn narrow_to_named(
-    objects: Vec<CheckoutReference>,
-    facts: &OrderFacts,
-    policy: &Policy,
-) -> Action {
+fn narrow_to_named(objects: Vec<CheckoutReference>, facts: &OrderFacts, policy: &Policy) -> Action {
     let within = open_sessions_within(&objects, facts);
     let named: Vec<CheckoutReference> = policy
         .objects

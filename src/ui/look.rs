@@ -14,8 +14,9 @@ use crate::plan::Verdict;
 /// Columns when the output is not a terminal.
 pub const WIDE: u16 = 200;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ColorChoice {
+    #[default]
     Auto,
     Always,
     Never,

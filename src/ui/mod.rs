@@ -40,7 +40,7 @@ pub enum Format {
     Json,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     pub format: Format,
     pub color: ColorChoice,
@@ -133,6 +133,14 @@ impl Ui {
         }
     }
 
+    /// A value as it is: JSON, whatever the format.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn value(&self, value: &serde_json::Value) -> io::Result<()> {
+        print_json(value)
+    }
+
     /// What a commit did.
     ///
     /// # Errors
@@ -158,6 +166,11 @@ impl Ui {
         if !self.quiet {
             talk::banner(banner, self.stderr);
         }
+    }
+
+    /// A refusal that is already worded and coloured: the argument parser's.
+    pub fn raw_error(&self, text: &str) {
+        talk::write_stderr(text);
     }
 
     pub fn warn(&self, text: &str) {

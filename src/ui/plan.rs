@@ -4,7 +4,7 @@
 use comfy_table::Cell;
 
 use super::NextStep;
-use super::look::{Hue, Look, cell, name, render, right, short};
+use super::look::{Hue, Look, cell, full, name, render, right, short};
 use super::sanitize::clean;
 use super::words::{self, Ids};
 use crate::domain::Order;
@@ -29,6 +29,12 @@ pub fn text(plan: &Plan, next: &NextStep, look: Look) -> String {
             table.add_row(row(decision));
         }
         out.push_str(&render(&table));
+    }
+    for object in &plan.forced {
+        let object = full(object);
+        out.push_str(&format!(
+            "{object}: would retire it by force, it belongs to no order in scope\n"
+        ));
     }
     out.push_str(&words::summary(plan));
     out.push('\n');

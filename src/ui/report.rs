@@ -173,7 +173,6 @@ impl Tally {
 }
 
 /// Objects that this run closed.
-#[must_use]
 pub fn closed(report: &Report) -> impl Iterator<Item = &CheckoutReference> {
     report.outcomes.iter().flat_map(|outcome| &outcome.retired)
 }

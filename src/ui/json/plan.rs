@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use super::super::NextStep;
 use super::super::words::Fates;
 use super::{Next, OrderHead, Why, flags};
-use crate::domain::{AccountId, Mode, Money, OrderId, Timestamp};
+use crate::domain::{AccountId, CheckoutReference, Mode, Money, OrderId, Timestamp};
 use crate::plan::{Action, Decision, Goal, Hold, Plan, Policy, StoredState, Verdict, advise};
 
 #[derive(Serialize)]
@@ -18,6 +18,8 @@ pub struct PlanDocument<'a> {
     goal: Goal,
     policy: PolicyBody<'a>,
     orders: Vec<DecisionBody<'a>>,
+    /// Objects that would be retired although they belong to no order in scope.
+    forced_objects: &'a [CheckoutReference],
     /// What would be minted, per currency.
     totals: Vec<Money>,
     counts: Counts,
@@ -33,6 +35,7 @@ impl<'a> PlanDocument<'a> {
             account,
             taken_at,
             decisions,
+            forced,
         } = plan;
         PlanDocument {
             schema: "relink.plan/1",
@@ -42,6 +45,7 @@ impl<'a> PlanDocument<'a> {
             goal: policy.goal,
             policy: PolicyBody::new(policy),
             orders: decisions.iter().map(DecisionBody::new).collect(),
+            forced_objects: forced,
             totals: plan.totals(),
             counts: Counts::of(plan),
             next: Next::new(next),
@@ -55,6 +59,7 @@ pub(super) struct PolicyBody<'a> {
     min_age_seconds: i64,
     releases: Vec<&'static str>,
     named_orders: Vec<OrderId>,
+    named_objects: Vec<&'a CheckoutReference>,
 }
 
 impl<'a> PolicyBody<'a> {
@@ -65,12 +70,14 @@ impl<'a> PolicyBody<'a> {
             min_age,
             releases,
             named,
+            objects,
         } = policy;
         PolicyBody {
             scope,
             min_age_seconds: *min_age,
             releases: flags(releases.iter().copied()),
             named_orders: named.iter().copied().collect(),
+            named_objects: objects.iter().collect(),
         }
     }
 }
