@@ -1,0 +1,99 @@
+//! The one place where a plan becomes an approved one. `execute` takes nothing else, so nothing can be
+//! written that was not shown first and agreed to.
+//!
+//! No terminal and no `--yes` is a refusal, never a silent yes.
+
+use crate::domain::AccountId;
+use crate::error::Error;
+use crate::plan::{Action, Plan, audit};
+
+/// A value that somebody agreed to. Only `approve` makes one.
+#[derive(Debug)]
+pub struct Approved<T> {
+    value: T,
+    account: AccountId,
+}
+
+impl<T> Approved<T> {
+    #[must_use]
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// The account that the approval was given for.
+    #[must_use]
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    #[must_use]
+    pub fn into_value(self) -> T {
+        self.value
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Agreed,
+    Declined,
+}
+
+/// How consent is had.
+pub enum Consent<'a> {
+    /// `--yes`.
+    Given,
+    /// Ask a person at a terminal.
+    Ask(&'a dyn Fn(&Plan) -> Result<Answer, Error>),
+    /// Nobody can be asked; the text says why.
+    Nobody(&'static str),
+}
+
+/// # Errors
+/// Refused: declined, or nobody to ask. Configuration: the account is not known. Bug: the plan breaks a
+/// rule that holds for every plan.
+pub fn approve(
+    plan: Plan,
+    account: Option<&AccountId>,
+    consent: &Consent<'_>,
+) -> Result<Approved<Plan>, Error> {
+    if let Some(violation) = audit(&plan).first() {
+        return Err(Error::Bug(format!("the plan is unsound: {violation}")));
+    }
+    let Some(account) = account.cloned() else {
+        return Err(Error::configuration(
+            "the key may not read which account it belongs to",
+            "add --expect-account acct_…, or give the key the permission to read the account",
+        ));
+    };
+    match consent {
+        Consent::Given => {}
+        Consent::Nobody(why) => {
+            return Err(Error::refused(
+                format!("{}: {why}", summary(&plan)),
+                "look at the plan above, then add --yes to the same command",
+            ));
+        }
+        Consent::Ask(ask) => match ask(&plan)? {
+            Answer::Agreed => {}
+            Answer::Declined => {
+                return Err(Error::refused("declined, nothing was written", ""));
+            }
+        },
+    }
+    Ok(Approved {
+        value: plan,
+        account,
+    })
+}
+
+fn summary(plan: &Plan) -> String {
+    let replaced = plan
+        .work()
+        .filter(|d| matches!(d.action, Action::Replace(_)))
+        .count();
+    let retired = plan.work().count() - replaced + plan.forced.len();
+    format!(
+        "{replaced} to be replaced and {retired} to be retired in {} mode",
+        plan.mode
+    )
+}

@@ -1,0 +1,376 @@
+//! The command line: names, values, help. Nothing is read or decided here.
+//!
+//! Secrets have no flag: the key comes from `STRIPE_API_KEY` or a file, and no value taken from the
+//! environment is ever shown in a help text.
+
+use std::path::PathBuf;
+
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::plan::Verdict;
+
+/// Find unpaid orders behind dead Stripe checkout URLs, and give each exactly one payment link.
+///
+/// Nothing is written without --commit: every command first shows what it would do. Exit codes: 0 done,
+/// 2 usage, 3 partial or a person is needed, 4 configuration, 5 permission, 6 refused by a guard,
+/// 9 Stripe or database unavailable, 130/143 interrupted; treat an unknown code as failure.
+#[derive(Debug, Parser)]
+#[command(name = "relink", version, max_term_width = 100)]
+#[command(disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Rehearse without an account or a server:\n  relink regen --tournament-id 2 --sandbox"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what the database says, what Stripe says, the verdict, and the next command
+    #[command(
+        after_help = "Examples:\n  relink inspect --tournament-id 2\n  relink inspect --order-id 207\n  relink inspect --all --verdict leaked -o json"
+    )]
+    Inspect(InspectArgs),
+    /// Give each pending order one good link: retire what is live and wrong, mint, store
+    #[command(
+        after_help = "Examples:\n  relink regen --tournament-id 2\n  relink regen --tournament-id 2 --commit\n  relink regen --order-id 207 --allow-amount-change --commit"
+    )]
+    Regen(RegenArgs),
+    /// Close live sessions and links that should not be
+    #[command(
+        after_help = "Examples:\n  relink retire --all\n  relink retire --order-id 305 --commit\n  relink retire plink_1SbxA cs_test_b2 --commit"
+    )]
+    Retire(RetireArgs),
+    /// Mint and store a link for pending orders that hold no live object
+    #[command(
+        after_help = "Examples:\n  relink mint --tournament-id 2\n  relink mint --order-id 207 --commit"
+    )]
+    Mint(MintArgs),
+    /// The local Stripe double and its sample database, for rehearsal and tests
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+#[group(id = "selection", required = true, multiple = false)]
+pub struct Select {
+    /// Orders of every product that this tournament sells
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..), allow_negative_numbers = true, group = "selection")]
+    pub tournament_id: Option<i64>,
+    /// This order (repeatable)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..), allow_negative_numbers = true, group = "selection", action = ArgAction::Append)]
+    pub order_id: Vec<i64>,
+    /// Every order of the database
+    #[arg(long, group = "selection")]
+    pub all: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct Narrow {
+    /// Leave this order out (repeatable)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..), allow_negative_numbers = true, action = ArgAction::Append)]
+    pub exclude_order_id: Vec<i64>,
+    /// Only orders with this verdict (repeatable)
+    #[arg(long, value_name = "VERDICT", value_parser = verdicts(), action = ArgAction::Append)]
+    pub verdict: Vec<String>,
+}
+
+fn verdicts() -> PossibleValuesParser {
+    PossibleValuesParser::new(Verdict::ALL.map(Verdict::name))
+}
+
+/// Flags that release a hold; each order that one concerns says so in the plan.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Releasing a hold")]
+pub struct Releases {
+    /// Leave open sessions younger than this alone: a parent may be typing a card number
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = parse_duration)]
+    pub min_age: i64,
+    /// Replace an object that asks another amount than the order
+    #[arg(long)]
+    pub allow_amount_change: bool,
+    /// Replace an object that asks another currency than the order
+    #[arg(long)]
+    pub allow_currency_change: bool,
+    /// Replace a live object without `order_id` metadata (only with --order-id)
+    #[arg(long, requires = "order_id")]
+    pub adopt_unowned: bool,
+    /// Go on although a recovery URL of the old session stays payable
+    #[arg(long)]
+    pub accept_recovery_url: bool,
+    /// Take an object that Stripe does not know for dead (only with --order-id, and only when another
+    /// object of this database could be read in this account)
+    #[arg(long, requires = "order_id")]
+    pub missing_is_dead: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Safety")]
+pub struct Commit {
+    /// Write: without it nothing leaves for Stripe but reads, and the database session is read-only
+    #[arg(long)]
+    pub commit: bool,
+    /// Do not ask before writing; needed where there is no terminal
+    #[arg(long)]
+    pub yes: bool,
+    /// The account that must be meant; needed where the key may not read the account
+    #[arg(long, value_name = "acct_…")]
+    pub expect_account: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    #[command(flatten)]
+    pub select: Select,
+    #[command(flatten)]
+    pub narrow: Narrow,
+}
+
+#[derive(Debug, Args)]
+pub struct RegenArgs {
+    #[command(flatten)]
+    pub select: Select,
+    #[command(flatten)]
+    pub narrow: Narrow,
+    #[command(flatten)]
+    pub releases: Releases,
+    #[command(flatten)]
+    pub commit: Commit,
+}
+
+#[derive(Debug, Args)]
+pub struct MintArgs {
+    #[command(flatten)]
+    pub select: Select,
+    #[command(flatten)]
+    pub narrow: Narrow,
+    /// Take an object that Stripe does not know for dead (only with --order-id, and only when another
+    /// object of this database could be read in this account)
+    #[arg(long, requires = "order_id", help_heading = "Releasing a hold")]
+    pub missing_is_dead: bool,
+    #[command(flatten)]
+    pub commit: Commit,
+}
+
+#[derive(Debug, Args)]
+pub struct RetireArgs {
+    #[command(flatten)]
+    pub select: RetireSelect,
+    #[command(flatten)]
+    pub narrow: Narrow,
+    /// Close healthy links of pending orders too
+    #[arg(long, help_heading = "Releasing a hold")]
+    pub pending: bool,
+    /// Leave open sessions of pending orders younger than this alone
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = parse_duration, help_heading = "Releasing a hold")]
+    pub min_age: i64,
+    /// Close the named objects even where they belong to no order in scope
+    #[arg(long, requires = "objects", help_heading = "Releasing a hold")]
+    pub force_object: bool,
+    #[command(flatten)]
+    pub commit: Commit,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+#[group(id = "selection", required = true, multiple = false)]
+pub struct RetireSelect {
+    /// Checkout sessions (cs_…) and payment links (plink_…) by id
+    #[arg(value_name = "OBJECT_ID", group = "selection", action = ArgAction::Append)]
+    pub objects: Vec<String>,
+    /// Orders of every product that this tournament sells
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..), allow_negative_numbers = true, group = "selection")]
+    pub tournament_id: Option<i64>,
+    /// This order (repeatable)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..), allow_negative_numbers = true, group = "selection", action = ArgAction::Append)]
+    pub order_id: Vec<i64>,
+    /// Every order of the database
+    #[arg(long, group = "selection")]
+    pub all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SandboxCommand {
+    /// Serve the double on loopback, for Stripe's own tools and libraries
+    Serve {
+        /// Port on 127.0.0.1; 0 lets the system choose
+        #[arg(long, default_value_t = 12111)]
+        port: u16,
+    },
+    /// Put the sample incident back as it was
+    Reset,
+    /// Open a link's URL as a parent would: makes a checkout session
+    Visit {
+        /// A link's URL or id, or a recovery URL
+        url: String,
+    },
+    /// Pay as a parent would
+    Pay {
+        /// A link's or session's URL or id
+        url: String,
+        /// How the parent pays
+        #[arg(long, value_enum, default_value_t = PayMethod::Card)]
+        method: PayMethod,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PayMethod {
+    /// Paid at once
+    Card,
+    /// A bank debit that stays on its way
+    Async,
+    /// A bank debit that fails
+    AsyncFail,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct Common {
+    /// The application's database: postgres://… or sqlite:///path
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "DATABASE_URL",
+        hide_env_values = true
+    )]
+    pub database_url: Option<String>,
+    /// A file that holds the Stripe key, readable by nobody else (STRIPE_API_KEY holds the key itself)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub stripe_key_file: Option<PathBuf>,
+    /// Another address for Stripe's API; refused with a live key
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "STRIPE_API_BASE",
+        hide_env_values = true
+    )]
+    pub stripe_api_base: Option<String>,
+    /// A connected account to act for
+    #[arg(long, global = true, value_name = "acct_…")]
+    pub stripe_account: Option<String>,
+    /// Where a parent lands after paying (default: Stripe's own confirmation page)
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "RELINK_SUCCESS_URL",
+        hide_env_values = true
+    )]
+    pub success_url: Option<String>,
+    /// Currency of every order: the tables have no column for it
+    #[arg(long, global = true, value_name = "CODE", default_value = "usd")]
+    pub currency: String,
+    /// Use the embedded sandbox instead of a database and Stripe; its files live in DIR
+    #[arg(long, global = true, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "", value_parser = path_or_empty())]
+    pub sandbox: Option<PathBuf>,
+    /// Mean live mode: needed with a live key, refused with a test key
+    #[arg(long, global = true)]
+    pub live: bool,
+    /// Requests per second to Stripe's account (default: 80 % of Stripe's limit; 0, no budget, only with
+    /// another API base)
+    #[arg(long, global = true, value_name = "N")]
+    pub rps: Option<f64>,
+    /// Orders in flight together
+    #[arg(long, global = true, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub concurrency: u16,
+    /// What goes to stdout
+    #[arg(short, long, global = true, value_enum, default_value_t = Output::Table, help_heading = "Output")]
+    pub output: Output,
+    /// Say less on stderr
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub quiet: bool,
+    /// Say more on stderr (-vv, -vvv)
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+    /// How logs are written to stderr
+    #[arg(long, global = true, value_enum, default_value_t = LogOutput::Text, help_heading = "Output")]
+    pub log_format: LogOutput,
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, help_heading = "Output")]
+    pub color: When,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Table,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogOutput {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// `--sandbox` without a value is the empty path; clap's own parser of paths refuses that.
+fn path_or_empty() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+/// Seconds from `90s`, `30m`, `2h`, `1d` or a bare number of seconds.
+fn parse_duration(text: &str) -> Result<i64, String> {
+    let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let number: i64 = digits
+        .parse()
+        .map_err(|_| "expected a duration such as `30m`, `2h` or `0s`".to_owned())?;
+    let scale = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(format!("unknown unit `{unit}`: use s, m, h or d")),
+    };
+    number
+        .checked_mul(scale)
+        .filter(|seconds| *seconds <= 365 * 86_400)
+        .ok_or_else(|| "longer than a year".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read_with_their_units() {
+        assert_eq!(parse_duration("30m"), Ok(1800));
+        assert_eq!(parse_duration("0s"), Ok(0));
+        assert_eq!(parse_duration("90"), Ok(90));
+        assert_eq!(parse_duration("2h"), Ok(7200));
+        for text in [
+            "",
+            "m",
+            "-5m",
+            "5w",
+            "1.5h",
+            "99999999999999999999s",
+            "400d",
+        ] {
+            assert!(parse_duration(text).is_err(), "{text:?} was accepted");
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! From the command line and the environment to checked settings, before anything is opened.
+//!
+//! Every refusal here happens before the first byte leaves: a key of the wrong kind, a mode that was not
+//! meant, an address that must not see a live key.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::cli::{Commit, Common, Narrow, Releases, RetireSelect, Select};
+use crate::domain::{AccountId, Currency, Mode, OrderId, TournamentId};
+use crate::error::Error;
+use crate::plan::{Goal, Policy, Release, Verdict};
+use crate::secrets::{StripeKey, find_key};
+use crate::store::{Scope, Selection};
+use crate::stripe::Rps;
+
+const STRIPE: &str = "https://api.stripe.com";
+/// The double accepts any test key; this one says what it is.
+const SANDBOX_KEY: &str = "sk_test_sandbox";
+
+/// Where orders and Stripe objects live.
+#[derive(Debug)]
+pub enum Place {
+    /// The embedded sandbox, its files in this folder.
+    Sandbox(PathBuf),
+    Real {
+        database_url: SecretString,
+        stripe_base: Url,
+    },
+}
+
+/// Checked settings that every command shares.
+#[derive(Debug)]
+pub struct Config {
+    pub place: Place,
+    pub key: StripeKey,
+    pub stripe_account: Option<AccountId>,
+    pub success_url: Option<String>,
+    pub currency: Currency,
+    pub rps: Rps,
+    pub concurrency: usize,
+}
+
+impl Config {
+    /// # Errors
+    /// Usage for malformed values and flags that exclude each other, configuration for keys and modes.
+    pub fn resolve(common: &Common, environment: &Environment) -> Result<Config, Error> {
+        let currency = Currency::parse(&common.currency)
+            .map_err(|e| Error::usage(format!("--currency: {e}"), "give it as `usd`"))?;
+        let stripe_account = parse_account("--stripe-account", common.stripe_account.as_deref())?;
+        let success_url = common
+            .success_url
+            .as_deref()
+            .map(parse_success_url)
+            .transpose()?;
+        let (place, key) = match &common.sandbox {
+            Some(dir) => sandbox_place(dir, common, environment)?,
+            None => real_place(common, environment)?,
+        };
+        let own_base = match &place {
+            Place::Sandbox(_) => true,
+            Place::Real { stripe_base, .. } => stripe_base.as_str().trim_end_matches('/') != STRIPE,
+        };
+        Ok(Config {
+            rps: parse_rps(common.rps, own_base)?,
+            concurrency: usize::from(common.concurrency),
+            place,
+            key,
+            stripe_account,
+            success_url,
+            currency,
+        })
+    }
+}
+
+/// What is taken from the environment besides clap's own variables, read once in `main`.
+#[derive(Default)]
+pub struct Environment {
+    pub stripe_api_key: Option<SecretString>,
+    pub xdg_state_home: Option<PathBuf>,
+    pub home: Option<PathBuf>,
+}
+
+impl Environment {
+    #[must_use]
+    pub fn read() -> Self {
+        let path = |name: &str| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
+        // A value that is no text cannot be a key; it becomes one that is refused as malformed.
+        let key = std::env::var_os("STRIPE_API_KEY")
+            .map(|value| SecretString::from(value.to_string_lossy().into_owned()));
+        Environment {
+            stripe_api_key: key,
+            xdg_state_home: path("XDG_STATE_HOME"),
+            home: path("HOME"),
+        }
+    }
+}
+
+fn sandbox_place(
+    dir: &std::path::Path,
+    common: &Common,
+    environment: &Environment,
+) -> Result<(Place, StripeKey), Error> {
+    let excluded = [
+        (common.live, "--live"),
+        (
+            common.database_url.is_some(),
+            "a database URL (--database-url, DATABASE_URL)",
+        ),
+        (
+            common.stripe_api_base.is_some(),
+            "another Stripe address (--stripe-api-base, STRIPE_API_BASE)",
+        ),
+        (common.stripe_key_file.is_some(), "--stripe-key-file"),
+    ];
+    for (present, what) in excluded {
+        if present {
+            return Err(Error::usage(
+                format!("--sandbox cannot be combined with {what}"),
+                "leave one of them out: the sandbox brings its own database and its own Stripe",
+            ));
+        }
+    }
+    if let Some(key) = &environment.stripe_api_key
+        && find_key(Some(key.clone()), None).is_ok_and(|key| key.mode == Mode::Live)
+    {
+        return Err(Error::usage(
+            "--sandbox cannot be combined with a live key (STRIPE_API_KEY)",
+            "unset STRIPE_API_KEY for a rehearsal",
+        ));
+    }
+    let dir = if dir.as_os_str().is_empty() {
+        default_sandbox_dir(environment)?
+    } else {
+        dir.to_owned()
+    };
+    let key = find_key(Some(SecretString::from(SANDBOX_KEY)), None)?;
+    Ok((Place::Sandbox(dir), key))
+}
+
+/// `DIR` of `--sandbox` without a value.
+///
+/// # Errors
+/// Neither XDG_STATE_HOME nor HOME is set.
+pub fn default_sandbox_dir(environment: &Environment) -> Result<PathBuf, Error> {
+    let state = environment.xdg_state_home.clone().or_else(|| {
+        environment
+            .home
+            .as_ref()
+            .map(|home| home.join(".local/state"))
+    });
+    state
+        .map(|state| state.join("relink/sandbox"))
+        .ok_or_else(|| {
+            Error::configuration(
+                "no place for the sandbox: neither XDG_STATE_HOME nor HOME is set",
+                "name a folder: --sandbox=DIR",
+            )
+        })
+}
+
+fn real_place(common: &Common, environment: &Environment) -> Result<(Place, StripeKey), Error> {
+    let key = find_key(
+        environment.stripe_api_key.clone(),
+        common.stripe_key_file.as_deref(),
+    )?;
+    match (key.mode, common.live) {
+        (Mode::Live, false) => {
+            return Err(Error::configuration(
+                "this is a live key, and --live was not given",
+                "add --live if real money is meant, or use a test key",
+            ));
+        }
+        (Mode::Test, true) => {
+            return Err(Error::configuration(
+                "--live was given with a test key",
+                "leave --live out, or use the live key",
+            ));
+        }
+        (Mode::Live, true) | (Mode::Test, false) => {}
+    }
+    let stripe_base = parse_base(common.stripe_api_base.as_deref(), key.mode)?;
+    let Some(url) = &common.database_url else {
+        return Err(Error::configuration(
+            "no database",
+            "set DATABASE_URL or --database-url, or rehearse with --sandbox",
+        ));
+    };
+    let place = Place::Real {
+        database_url: SecretString::from(url.clone()),
+        stripe_base,
+    };
+    Ok((place, key))
+}
+
+fn parse_base(text: Option<&str>, mode: Mode) -> Result<Url, Error> {
+    let text = text.unwrap_or(STRIPE);
+    let hint = "give it as `http://127.0.0.1:12111`, or leave it out for Stripe itself";
+    let url = Url::parse(text)
+        .map_err(|e| Error::usage(format!("the Stripe API base is not a URL: {e}"), hint))?;
+    if mode == Mode::Live && url.as_str().trim_end_matches('/') != STRIPE {
+        return Err(Error::configuration(
+            "another Stripe API base is refused with a live key",
+            "unset STRIPE_API_BASE, or use a test key",
+        ));
+    }
+    Ok(url)
+}
+
+fn parse_success_url(text: &str) -> Result<String, Error> {
+    let hint = "give it as `https://club.example.com/payment/success`";
+    let url = Url::parse(text)
+        .map_err(|e| Error::usage(format!("the success URL is not a URL: {e}"), hint))?;
+    if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
+        return Err(Error::usage(
+            "the success URL is not an https address",
+            hint,
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn parse_rps(rps: Option<f64>, own_base: bool) -> Result<Rps, Error> {
+    match rps {
+        None => Ok(Rps::Default),
+        Some(0.0) if own_base => Ok(Rps::Unlimited),
+        Some(0.0) => Err(Error::usage(
+            "--rps 0 is allowed only with a Stripe API base of your own",
+            "give a positive number, or leave it out",
+        )),
+        Some(rate) if rate.is_finite() && (0.01..=1000.0).contains(&rate) => {
+            Ok(Rps::PerSecond(rate))
+        }
+        Some(rate) => Err(Error::usage(
+            format!("--rps {rate} is not between 0.01 and 1000"),
+            "give a number such as 20",
+        )),
+    }
+}
+
+/// # Errors
+/// Usage: not an `acct_…` id.
+pub fn parse_account(flag: &str, text: Option<&str>) -> Result<Option<AccountId>, Error> {
+    text.map(AccountId::parse)
+        .transpose()
+        .map_err(|e| Error::usage(format!("{flag}: {e}"), "give it as `acct_…`"))
+}
+
+/// The orders that `select` and `narrow` name.
+#[must_use]
+pub fn selection(select: &Select, narrow: &Narrow) -> Selection {
+    let scope = match select.tournament_id {
+        Some(id) => Scope::Tournament(TournamentId(id)),
+        None if select.all => Scope::All,
+        None => Scope::Orders(select.order_id.iter().copied().map(OrderId).collect()),
+    };
+    Selection {
+        scope,
+        exclude: excluded(narrow),
+    }
+}
+
+/// The same for `retire`, whose selection may name objects; `None` then.
+#[must_use]
+pub fn retire_selection(select: &RetireSelect, narrow: &Narrow) -> Option<Selection> {
+    let scope = match select.tournament_id {
+        Some(id) => Scope::Tournament(TournamentId(id)),
+        None if select.all => Scope::All,
+        None if !select.order_id.is_empty() => {
+            Scope::Orders(select.order_id.iter().copied().map(OrderId).collect())
+        }
+        None => return None,
+    };
+    Some(Selection {
+        scope,
+        exclude: excluded(narrow),
+    })
+}
+
+fn excluded(narrow: &Narrow) -> Vec<OrderId> {
+    narrow
+        .exclude_order_id
+        .iter()
+        .copied()
+        .map(OrderId)
+        .collect()
+}
+
+/// The verdicts of `--verdict`; clap has checked their names.
+#[must_use]
+pub fn verdicts(narrow: &Narrow) -> Vec<Verdict> {
+    narrow
+        .verdict
+        .iter()
+        .filter_map(|name| name.parse().ok())
+        .collect()
+}
+
+/// The policy of one run. `named` are the orders of `--order-id`.
+#[must_use]
+pub fn policy(goal: Goal, releases: Option<&Releases>, named: &[i64]) -> Policy {
+    let mut policy = Policy::new(goal);
+    policy.named = named.iter().copied().map(OrderId).collect();
+    if let Some(given) = releases {
+        policy.min_age = given.min_age;
+        policy.releases = [
+            (given.missing_is_dead, Release::MissingIsDead),
+            (given.accept_recovery_url, Release::AcceptRecoveryUrl),
+            (given.adopt_unowned, Release::AdoptUnowned),
+            (given.allow_amount_change, Release::AllowAmountChange),
+            (given.allow_currency_change, Release::AllowCurrencyChange),
+        ]
+        .into_iter()
+        .filter_map(|(present, release)| present.then_some(release))
+        .collect::<BTreeSet<_>>();
+    }
+    policy
+}
+
+/// The account of `--expect-account`.
+///
+/// # Errors
+/// Usage: not an `acct_…` id.
+pub fn expected_account(commit: &Commit) -> Result<Option<AccountId>, Error> {
+    parse_account("--expect-account", commit.expect_account.as_deref())
+}

@@ -1,0 +1,163 @@
+//! The Stripe key: where it comes from, which mode it opens, and what keeps it out of every text.
+//!
+//! A key is never taken from an argument, and no error here repeats what it read.
+
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::domain::Mode;
+use crate::error::Error;
+use crate::files;
+
+const KEY_HINT: &str = "set STRIPE_API_KEY, or --stripe-key-file FILE, to a secret or restricted key \
+     (sk_test_…, rk_test_…, sk_live_…, rk_live_…)";
+
+/// A secret or restricted key with the mode that its prefix names.
+#[derive(Debug)]
+pub struct StripeKey {
+    pub secret: SecretString,
+    pub mode: Mode,
+}
+
+/// Finds the key in the environment or in the file.
+///
+/// # Errors
+/// Configuration: none, empty, malformed or publishable; two sources that differ; a file that cannot be
+/// read or that others can read.
+pub fn find_key(
+    environment: Option<SecretString>,
+    file: Option<&Path>,
+) -> Result<StripeKey, Error> {
+    let from_file = match file {
+        Some(path) => Some(read_key_file(path)?),
+        None => None,
+    };
+    let secret = match (environment, from_file) {
+        (Some(one), Some(other)) if one.expose_secret() != other.expose_secret() => {
+            return Err(Error::configuration(
+                "STRIPE_API_KEY and --stripe-key-file hold two different keys",
+                "unset one of them: relink does not guess which one is meant",
+            ));
+        }
+        (Some(secret), _) | (None, Some(secret)) => secret,
+        (None, None) => return Err(Error::configuration("no Stripe key", KEY_HINT)),
+    };
+    let mode = mode_of(secret.expose_secret())?;
+    Ok(StripeKey { secret, mode })
+}
+
+fn read_key_file(path: &Path) -> Result<SecretString, Error> {
+    let text = files::read_private(path)?;
+    Ok(SecretString::from(
+        text.trim_end_matches(['\n', '\r']).to_owned(),
+    ))
+}
+
+fn mode_of(key: &str) -> Result<Mode, Error> {
+    if key.is_empty() {
+        return Err(Error::configuration("the Stripe key is empty", KEY_HINT));
+    }
+    let starts = |prefixes: [&str; 2]| prefixes.iter().any(|prefix| key.starts_with(prefix));
+    if starts(["pk_test_", "pk_live_"]) {
+        return Err(Error::configuration(
+            "the Stripe key is a publishable one (`pk_…`): it can neither read nor write orders' objects",
+            KEY_HINT,
+        ));
+    }
+    let tail_is_clean = key.len() > 8
+        && key[8..]
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && key.is_ascii();
+    let mode = if starts(["sk_test_", "rk_test_"]) {
+        Mode::Test
+    } else if starts(["sk_live_", "rk_live_"]) {
+        Mode::Live
+    } else {
+        return Err(Error::configuration(
+            "the Stripe key is malformed: it begins with none of sk_test_, rk_test_, sk_live_, rk_live_",
+            KEY_HINT,
+        ));
+    };
+    if tail_is_clean {
+        Ok(mode)
+    } else {
+        Err(Error::configuration(
+            "the Stripe key is malformed: after its prefix only letters, digits and `_` may follow (is there a space or a line break in it?)",
+            KEY_HINT,
+        ))
+    }
+}
+
+/// Blots out whatever looks like a key or a webhook secret, for texts that come from outside: an argument
+/// that somebody mistook, an answer that repeats what it was sent.
+#[must_use]
+pub fn redact(text: &str) -> String {
+    const PREFIXES: [&str; 7] = [
+        "sk_test_", "sk_live_", "rk_test_", "rk_live_", "pk_test_", "pk_live_", "whsec_",
+    ];
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((at, prefix)) = PREFIXES
+        .iter()
+        .filter_map(|prefix| rest.find(prefix).map(|at| (at, *prefix)))
+        .min()
+    {
+        let tail = &rest[at + prefix.len()..];
+        let end = tail
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '*')
+            .unwrap_or(tail.len());
+        out.push_str(&rest[..at + prefix.len()]);
+        out.push_str(if end == 0 { "" } else { "…" });
+        rest = &tail[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(key: &str) -> Result<Mode, String> {
+        find_key(Some(SecretString::from(key.to_owned())), None)
+            .map(|key| key.mode)
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_prefix_names_the_mode() {
+        assert_eq!(mode("sk_test_a1"), Ok(Mode::Test));
+        assert_eq!(mode("rk_live_a1"), Ok(Mode::Live));
+    }
+
+    #[test]
+    fn unusable_keys_are_refused_without_being_repeated() {
+        for key in [
+            "",
+            "sk_test_",
+            "pk_live_zebra",
+            "zebra",
+            "sk_test_zebra\n",
+            "sk_test_ze bra",
+            "sk_live_é",
+        ] {
+            let message = mode(key).unwrap_err();
+            assert!(!message.contains("zebra"), "{message}");
+        }
+    }
+
+    #[test]
+    fn texts_from_outside_lose_their_keys() {
+        assert_eq!(
+            redact("Invalid API Key provided: sk_live_abc*****123, or whsec_zz."),
+            "Invalid API Key provided: sk_live_…, or whsec_…."
+        );
+        assert_eq!(
+            redact("begins with sk_test_, rk_test_"),
+            "begins with sk_test_, rk_test_"
+        );
+        assert_eq!(redact("nothing"), "nothing");
+    }
+}
