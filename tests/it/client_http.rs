@@ -1,5 +1,7 @@
 //! The wire: what leaves, what is repeated, and what every kind of bad answer is taken for.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use relink::actions::{IdempotencyKey, StripeWrite};
@@ -524,4 +526,50 @@ async fn the_key_shows_in_nothing_that_can_be_printed() {
         shown.contains("sk_…"),
         "the answer's message was not there to begin with: {shown}"
     );
+}
+
+#[tokio::test]
+async fn every_write_is_logged_with_stripes_request_id() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.subscriber());
+    let server = Server::sequence(vec![limited, minted]).await;
+    send(&server).await.unwrap();
+    let text = log.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.contains("/v1/payment_links") && line.contains("req_1")),
+        "{text}"
+    );
+    assert!(!text.contains("SecretSecret"), "{text}");
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
+        let log = self.clone();
+        tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || log.clone())
+            .finish()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -442,6 +442,46 @@ async fn a_key_that_is_not_accepted_ends_the_reading() {
 }
 
 #[tokio::test]
+async fn a_listing_that_the_key_may_not_read_ends_the_reading() {
+    let fault = |request: &crate::client_server::Request| {
+        let is_index = request.query("active").is_some();
+        is_index.then(|| error(403, "invalid_request_error", None, "no permission"))
+    };
+    let server = World::default().serve_with(Box::new(fault)).await;
+    let told = try_observe(&server, vec![order(1, "")]).await.unwrap_err();
+    assert!(matches!(told, StripeError::Permission { .. }), "{told}");
+}
+
+#[tokio::test]
+async fn the_stored_link_is_not_its_own_duplicate() {
+    let world = World {
+        links: vec![link("plink_1", 1, json!({}))],
+        ..World::default()
+    };
+    let facts = facts(world, order(1, "plink_1")).await;
+    assert!(seen(&facts.stored).is_live());
+    assert!(others(&facts).is_empty());
+}
+
+#[tokio::test]
+async fn an_object_of_another_kind_is_garbage() {
+    let fault = |_: &crate::client_server::Request| {
+        let change = json!({"object": "checkout.session_of_tomorrow"});
+        Some(crate::client_server::json(session("cs_test_a1", 1, change)))
+    };
+    let server = World::default().serve_with(Box::new(fault)).await;
+    let reading = server
+        .client()
+        .read(&CheckoutReference::classify("cs_test_a1"))
+        .await
+        .unwrap();
+    assert!(
+        matches!(&reading, Reading::Unread(reason) if reason.contains("of_tomorrow")),
+        "{reading:?}"
+    );
+}
+
+#[tokio::test]
 async fn an_object_whose_livemode_contradicts_the_key_ends_the_reading() {
     let world = World {
         links: vec![link("plink_1", 1, json!({"livemode": true}))],
