@@ -6,11 +6,13 @@
 
 use serde_json::Value;
 
+use super::convert::garbage;
 use super::http::{Answer, Call, NoAnswer};
 use super::judge::{Effect, Trouble, judge};
 use super::retry::{Failure, Retry, jitter, next};
 use super::{Client, StripeError, WriteError};
 use crate::actions::StripeWrite;
+use crate::domain::LinkId;
 
 /// Stripe's 2xx.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +29,19 @@ impl Reply {
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.body.get("id").and_then(Value::as_str)
+    }
+
+    /// The id and the URL of the link that a mint made. Whether it is still active only a GET can tell.
+    ///
+    /// # Errors
+    /// [`StripeError::Garbage`]: the link was made, but the reply does not say which. Look for it.
+    pub fn minted(&self) -> Result<(LinkId, String), StripeError> {
+        let url = self.body.get("url").and_then(Value::as_str);
+        let url = url.filter(|url| !url.is_empty());
+        match (self.id().map(LinkId::parse), url) {
+            (Some(Ok(id)), Some(url)) => Ok((id, url.to_owned())),
+            _ => Err(garbage("the reply to a mint names no link or no URL")),
+        }
     }
 }
 
