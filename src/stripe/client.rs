@@ -103,3 +103,37 @@ impl fmt::Debug for Client {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stripe::Rps;
+
+    fn settings(base: &str) -> Settings {
+        Settings {
+            key: "sk_test_51HxSecret".to_owned().into(),
+            base: base.parse().unwrap_or_else(|e| panic!("{e}")),
+            account: None,
+            mode: Mode::Test,
+            rps: Rps::Default,
+            timings: Timings::default(),
+        }
+    }
+
+    #[test]
+    fn the_header_that_carries_the_key_does_not_print_it() {
+        let client = Client::new(settings("http://127.0.0.1:1")).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(format!("{:?}", client.authorization), "Sensitive");
+    }
+
+    #[test]
+    fn stripe_itself_is_an_accepted_base() {
+        for mode in [Mode::Test, Mode::Live] {
+            let settings = Settings {
+                mode,
+                ..settings("https://api.stripe.com")
+            };
+            assert_eq!(settings.check(), Ok(()));
+        }
+    }
+}

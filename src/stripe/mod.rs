@@ -14,6 +14,7 @@ mod index;
 mod judge;
 mod observe;
 mod read;
+mod refunds;
 pub mod retry;
 mod settings;
 mod wire;

@@ -6,11 +6,13 @@
 
 use serde_json::Value;
 
-use super::http::Call;
-use super::judge::{Effect, judge};
+use super::convert::garbage;
+use super::http::{Answer, Call, NoAnswer};
+use super::judge::{Effect, Trouble, judge};
 use super::retry::{Failure, Retry, jitter, next};
 use super::{Client, StripeError, WriteError};
 use crate::actions::StripeWrite;
+use crate::domain::LinkId;
 
 /// Stripe's 2xx.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +30,19 @@ impl Reply {
     pub fn id(&self) -> Option<&str> {
         self.body.get("id").and_then(Value::as_str)
     }
+
+    /// The id and the URL of the link that a mint made. Whether it is still active only a GET can tell.
+    ///
+    /// # Errors
+    /// [`StripeError::Garbage`]: the link was made, but the reply does not say which. Look for it.
+    pub fn minted(&self) -> Result<(LinkId, String), StripeError> {
+        let url = self.body.get("url").and_then(Value::as_str);
+        let url = url.filter(|url| !url.is_empty());
+        match (self.id().map(LinkId::parse), url) {
+            (Some(Ok(id)), Some(url)) => Ok((id, url.to_owned())),
+            _ => Err(garbage("the reply to a mint names no link or no URL")),
+        }
+    }
 }
 
 /// One request that is not known to be done, with what the retry rule needs.
@@ -44,28 +59,9 @@ impl Client {
     /// # Errors
     /// Refused or unknown, see [`WriteError`].
     pub async fn send_once(&self, write: &StripeWrite) -> Result<Reply, FailedWrite> {
-        let outcome = judge(self.exchange(&Call::Post(write)).await);
-        let answer = outcome.map_err(|trouble| {
-            let replayed = matches!(trouble.failure, Failure::Status { replayed: true, .. });
-            tracing::warn!(path = %write.path, key = %write.key, replayed, error = %trouble.error, "write not done");
-            FailedWrite {
-                error: match trouble.effect {
-                    Effect::None => WriteError::Refused {
-                        error: trouble.error,
-                        replayed,
-                    },
-                    Effect::Unknown => WriteError::Unknown {
-                        why: trouble.error,
-                        replayed,
-                    },
-                },
-                failure: trouble.failure,
-            }
-        })?;
-        let request_id = answer.request_id.as_deref().unwrap_or("none");
-        tracing::info!(
-            path = %write.path, request_id, status = answer.status, replayed = answer.replayed, "write answered"
-        );
+        let outcome = self.exchange(&Call::Post(write)).await;
+        log(write, &outcome);
+        let answer = judge(outcome).map_err(failed)?;
         match serde_json::from_slice::<Value>(&answer.body) {
             Ok(body) if body.is_object() => Ok(Reply {
                 status: answer.status,
@@ -116,6 +112,41 @@ impl Client {
             doubt = matches!(error, WriteError::Unknown { .. }).then_some(error);
             attempt += 1;
         }
+    }
+}
+
+/// One line for every request that left, with the id by which Stripe's support finds it.
+fn log(write: &StripeWrite, outcome: &Result<Answer, NoAnswer>) {
+    let path = &write.path;
+    match outcome {
+        Ok(Answer {
+            status,
+            request_id,
+            replayed,
+            ..
+        }) => {
+            let request_id = request_id.as_deref().unwrap_or("none");
+            tracing::info!(%path, request_id, status, replayed, "write answered");
+        }
+        Err(reason) => tracing::warn!(%path, ?reason, "write without an answer"),
+    }
+}
+
+fn failed(trouble: Trouble) -> FailedWrite {
+    let replayed = matches!(trouble.failure, Failure::Status { replayed: true, .. });
+    let error = match trouble.effect {
+        Effect::None => WriteError::Refused {
+            error: trouble.error,
+            replayed,
+        },
+        Effect::Unknown => WriteError::Unknown {
+            why: trouble.error,
+            replayed,
+        },
+    };
+    FailedWrite {
+        error,
+        failure: trouble.failure,
     }
 }
 

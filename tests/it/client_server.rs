@@ -4,8 +4,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use relink::actions::{IdempotencyKey, StripeWrite};
 use relink::domain::Mode;
-use relink::stripe::{Client, Rps, Settings, Timings};
+use relink::stripe::{Client, Rps, Settings, StripeError, Timings};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -211,4 +212,61 @@ async fn give(mut stream: TcpStream, answer: Answer) {
         }
         Answer::Silence => tokio::time::sleep(Duration::from_secs(60)).await,
     }
+}
+
+pub type Script = fn() -> Answer;
+
+pub fn minted() -> Answer {
+    json(serde_json::json!({"id": "plink_1", "object": "payment_link"}))
+}
+
+pub fn limited() -> Answer {
+    error(
+        429,
+        "invalid_request_error",
+        Some("rate_limit"),
+        "slow down",
+    )
+    .with("Stripe-Rate-Limited-Reason", "endpoint-rate")
+}
+
+pub fn account() -> Answer {
+    json(serde_json::json!({"id": "acct_1", "object": "account"}))
+}
+
+pub fn broken() -> Answer {
+    Answer::Http {
+        status: 502,
+        headers: Vec::new(),
+        body: "<html>Bad Gateway</html>".to_owned(),
+    }
+}
+
+/// An answer that ends before it should.
+pub fn truncated() -> Answer {
+    Answer::Raw(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{\"id\": \"plink_1\", \"obj".to_vec(),
+    )
+}
+
+pub fn html() -> Answer {
+    Answer::Http {
+        status: 200,
+        headers: Vec::new(),
+        body: "<html>Sign in to the network</html>".to_owned(),
+    }
+}
+
+/// A write whatever it is for.
+pub fn write() -> StripeWrite {
+    StripeWrite {
+        path: "/v1/payment_links".to_owned(),
+        body: "line_items%5B0%5D%5Bquantity%5D=1".to_owned(),
+        key: IdempotencyKey::parse("key-1").unwrap(),
+        api_version: "2026-07-29.dahlia",
+    }
+}
+
+pub async fn ask(server: &Server) -> StripeError {
+    server.client().account().await.unwrap_err()
 }

@@ -1,10 +1,14 @@
 //! The integration tests, one binary. `tests/run` sets up what they need and runs them.
 #![allow(clippy::unwrap_used)]
 
-mod client_http;
+mod client_facts;
+mod client_gaps;
+mod client_index;
 mod client_observe;
+mod client_refusals;
 mod client_server;
 mod client_world;
+mod client_writes;
 mod plan_laws;
 mod saga_steps;
 mod sample_data;

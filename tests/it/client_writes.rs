@@ -1,72 +1,20 @@
-//! The wire: what leaves, what is repeated, and what every kind of bad answer is taken for.
+//! Writes: what leaves, what is repeated, and what every kind of bad answer is taken for.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use relink::actions::{IdempotencyKey, StripeWrite};
-use relink::domain::{CheckoutReference, Mode, Reading, SessionId, Timestamp};
-use relink::stripe::{Client, Rps, StripeError, WriteError};
+use relink::domain::Timestamp;
+use relink::stripe::{Client, StripeError, WriteError};
 use serde_json::json as value;
 
-use crate::client_server::{Answer, KEY, Request, Server, error, json, settings, status};
-
-type Script = fn() -> Answer;
-
-fn write() -> StripeWrite {
-    StripeWrite {
-        path: "/v1/payment_links".to_owned(),
-        body: "line_items%5B0%5D%5Bquantity%5D=1".to_owned(),
-        key: IdempotencyKey::parse("key-1").unwrap(),
-        api_version: "2026-07-29.dahlia",
-    }
-}
-
-fn minted() -> Answer {
-    json(value!({"id": "plink_1", "object": "payment_link"}))
-}
-
-fn limited() -> Answer {
-    error(
-        429,
-        "invalid_request_error",
-        Some("rate_limit"),
-        "slow down",
-    )
-    .with("Stripe-Rate-Limited-Reason", "endpoint-rate")
-}
-
-fn account() -> Answer {
-    json(value!({"id": "acct_1", "object": "account"}))
-}
-
-fn broken() -> Answer {
-    Answer::Http {
-        status: 502,
-        headers: Vec::new(),
-        body: "<html>Bad Gateway</html>".to_owned(),
-    }
-}
-
-/// An answer that ends before it should.
-fn truncated() -> Answer {
-    Answer::Raw(
-        b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{\"id\": \"plink_1\", \"obj".to_vec(),
-    )
-}
-
-fn html() -> Answer {
-    Answer::Http {
-        status: 200,
-        headers: Vec::new(),
-        body: "<html>Sign in to the network</html>".to_owned(),
-    }
-}
+use crate::client_server::{
+    Answer, KEY, Script, Server, account, ask, broken, error, html, json, limited, minted,
+    settings, status, truncated, write,
+};
 
 async fn send(server: &Server) -> Result<relink::stripe::Reply, WriteError> {
     server.client().send(&write(), async || true).await
-}
-
-async fn ask(server: &Server) -> StripeError {
-    server.client().account().await.unwrap_err()
 }
 
 #[tokio::test]
@@ -119,6 +67,24 @@ async fn a_read_carries_the_pinned_version_and_no_idempotency_key() {
     assert_eq!(request.header("idempotency-key"), None);
     assert_eq!(client.now(), Some(Timestamp(1_795_500_000)));
     assert_eq!((client.reads(), client.writes()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_mints_reply_names_the_link_or_is_no_reply_to_a_mint() {
+    let url = "https://buy.stripe.com/test_1";
+    let named = |body: serde_json::Value| async move {
+        let server = Server::start(move |_| json(body.clone())).await;
+        send(&server).await.unwrap().minted()
+    };
+    let whole = named(value!({"id": "plink_1", "url": url})).await.unwrap();
+    assert_eq!((whole.0.as_str(), whole.1.as_str()), ("plink_1", url));
+    for body in [
+        value!({"id": "plink_1"}),
+        value!({"id": "plink_1", "url": ""}),
+        value!({"id": "price_1", "url": url}),
+    ] {
+        assert!(named(body).await.is_err());
+    }
 }
 
 #[tokio::test]
@@ -358,170 +324,47 @@ async fn a_redirect_is_not_followed_and_the_key_goes_nowhere_else() {
 }
 
 #[tokio::test]
-async fn every_refusal_of_a_read_has_its_own_name() {
-    let unauthorized = || {
-        error(
-            401,
-            "invalid_request_error",
-            None,
-            "Invalid API Key provided: sk_test_*********cret",
-        )
-    };
-    let server = Server::sequence(vec![unauthorized]).await;
-    assert_eq!(
-        ask(&server).await.to_string(),
-        "Stripe does not accept the key: Invalid API Key provided: sk_…; check which key is set and that it was not rolled"
-    );
-    let forbidden = || {
-        error(
-            403,
-            "invalid_request_error",
-            None,
-            "The provided key 'rk_test_*********cret' does not have the required permissions for this endpoint. Having the 'rak_accounts_kyc_basic_read' permission would allow this request to continue.",
-        )
-    };
-    let server = Server::sequence(vec![forbidden]).await;
-    let told = ask(&server).await;
-    assert!(matches!(told, StripeError::Permission { .. }));
+async fn every_write_is_logged_with_stripes_request_id() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.subscriber());
+    let server = Server::sequence(vec![limited, minted]).await;
+    send(&server).await.unwrap();
+    let text = log.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
     assert!(
-        told.to_string().contains("rak_accounts_kyc_basic_read"),
-        "{told}"
+        lines
+            .iter()
+            .all(|line| line.contains("/v1/payment_links") && line.contains("req_1")),
+        "{text}"
     );
-    assert!(!told.to_string().contains("cret"), "{told}");
+    assert!(!text.contains("SecretSecret"), "{text}");
+}
 
-    let server = Server::sequence(vec![limited]).await;
-    assert!(ask(&server).await.to_string().contains("endpoint-rate"));
-    for answer in [
-        html as Script,
-        || json(value!({"id": 7})),
-        || json(value!({"id": "nobody"})),
-    ] {
-        let server = Server::sequence(vec![answer]).await;
-        assert!(matches!(ask(&server).await, StripeError::Garbage { .. }));
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
+        let log = self.clone();
+        tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || log.clone())
+            .finish()
     }
-    let server = Server::sequence(vec![broken]).await;
-    assert!(matches!(
-        ask(&server).await,
-        StripeError::Server { status: 502, .. }
-    ));
-    assert_eq!(server.heard().len(), 4);
-}
 
-fn missing(tail: &str) -> Answer {
-    let message = format!("No such checkout.session: cs_test_a1{tail}");
-    error(
-        404,
-        "invalid_request_error",
-        Some("resource_missing"),
-        &message,
-    )
-}
-
-async fn reading(answer: Script) -> Result<Reading, StripeError> {
-    let server = Server::sequence(vec![answer]).await;
-    server
-        .client()
-        .read(&CheckoutReference::classify("cs_test_a1"))
-        .await
-}
-
-#[tokio::test]
-async fn gone_wrong_mode_and_unreadable_are_three_different_things() {
-    assert_eq!(reading(|| missing("")).await, Ok(Reading::NoSuchObject));
-    let other_mode = reading(|| {
-        missing(
-            "; a similar object exists in live mode, but a test mode key was used to make this request.",
-        )
-    });
-    let told = other_mode.await.unwrap_err();
-    assert!(matches!(told, StripeError::WrongMode { .. }));
-    assert!(told.stops_the_run());
-    let proxys = || Answer::Http {
-        status: 404,
-        headers: Vec::new(),
-        body: "<h1>Not Found</h1>".to_owned(),
-    };
-    for answer in [proxys as Script, broken, html, truncated, || Answer::Reset] {
-        assert!(matches!(reading(answer).await, Ok(Reading::Unread(_))));
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
-    let unknown_url = || {
-        error(
-            404,
-            "invalid_request_error",
-            None,
-            "Unrecognized request URL",
-        )
-    };
-    assert!(matches!(reading(unknown_url).await, Ok(Reading::Unread(_))));
 }
 
-#[tokio::test]
-async fn a_session_of_the_other_mode_is_refused_before_the_network() {
-    let server = Server::sequence(vec![account]).await;
-    let id = SessionId::parse("cs_live_a1").unwrap();
-    let told = server.client().session(&id).await.unwrap_err();
-    assert!(matches!(told, StripeError::WrongMode { .. }), "{told}");
-    assert!(server.heard().is_empty());
-}
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
 
-#[tokio::test]
-async fn an_endless_answer_is_given_up() {
-    let server = Server::start(|_: &Request| {
-        Answer::Raw([b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b' '; 17 << 20]].concat())
-    })
-    .await;
-    assert!(ask(&server).await.to_string().contains("16 MiB"));
-}
-
-#[test]
-fn settings_that_could_leak_the_key_are_refused() {
-    let refused = |base: &str, change: fn(&mut relink::stripe::Settings)| {
-        let mut settings = settings("https://api.stripe.com");
-        settings.rps = Rps::Default;
-        settings.base = base.parse().unwrap();
-        change(&mut settings);
-        match Client::new(settings) {
-            Err(StripeError::BadSettings { what }) => what,
-            other => panic!("{base}: {other:?}"),
-        }
-    };
-    let live = |s: &mut relink::stripe::Settings| s.mode = Mode::Live;
-    refused("http://example.com", |_| {});
-    refused("http://127.0.0.1.example.com", |_| {});
-    refused("ftp://127.0.0.1", |_| {});
-    refused("https://api.stripe.com.example.com", live);
-    refused("http://127.0.0.1:1", live);
-    refused("https://api.stripe.com?x=1", |_| {});
-    assert!(!refused("https://u:hunter2@api.stripe.com", |_| {}).contains("hunter2"));
-    refused("https://api.stripe.com", |s| s.rps = Rps::Unlimited);
-    refused("https://api.stripe.com", |s| s.rps = Rps::PerSecond(0.0));
-    refused("https://api.stripe.com", |s| {
-        s.rps = Rps::PerSecond(f64::NAN)
-    });
-    let told = refused("https://api.stripe.com", |s| {
-        s.key = "sk_test_abc\ndef".to_owned().into()
-    });
-    assert!(!told.contains("abc"), "{told}");
-}
-
-#[tokio::test]
-async fn the_key_shows_in_nothing_that_can_be_printed() {
-    let server = Server::start(|request: &Request| {
-        let key = request.header("authorization").unwrap().to_owned();
-        error(400, "invalid_request_error", Some(&key), &key).with("Stripe-Should-Retry", "false")
-    })
-    .await;
-    let client = server.client();
-    let read = client.account().await.unwrap_err();
-    let written = client.send(&write(), async || true).await.unwrap_err();
-    let once = client.send_once(&write()).await.unwrap_err();
-    let shown = format!(
-        "{client:?} {:?} {read} {read:?} {written} {written:?} {once} {once:?}",
-        settings(&server.base)
-    );
-    assert!(!shown.contains("SecretSecret"), "{shown}");
-    assert!(
-        shown.contains("sk_…"),
-        "the answer's message was not there to begin with: {shown}"
-    );
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

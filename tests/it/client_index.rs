@@ -1,0 +1,114 @@
+//! The index: what it finds, how it is kept up to date, and that nothing rests on it alone.
+
+use std::sync::{Arc, Mutex};
+
+use relink::domain::{CheckoutReference, LinkId, Listing, Timestamp};
+use relink::stripe::{observe_order, observe_watched};
+use serde_json::json;
+
+use crate::client_facts::{order, others};
+use crate::client_server::{Request, error};
+use crate::client_world::{Shared, World, link, session};
+
+#[tokio::test]
+async fn a_refresh_finds_what_came_up_since_and_heals_after_a_failure() {
+    let world = Arc::new(Mutex::new(World {
+        sessions: vec![session("cs_test_a1", 1, json!({}))],
+        ..World::default()
+    }));
+    let broken = Arc::new(Mutex::new(false));
+    let is_broken = broken.clone();
+    let fault = move |request: &Request| {
+        let hit = *is_broken.lock().unwrap() && request.path() == "/v1/events";
+        hit.then(|| error(500, "api_error", None, "oops"))
+    };
+    let server = world.serve_shared(Box::new(fault)).await;
+    let client = server.client();
+    let mut index = client.live_index(None).await.unwrap();
+    {
+        let mut world = world.lock().unwrap();
+        let new = link("plink_2", 1, json!({}));
+        world.events.push(json!({
+            "id": "evt_1", "object": "event", "type": "payment_link.created", "created": 1_795_500_010,
+            "livemode": false, "data": {"object": new}, "request": {"id": "req_9", "idempotency_key": "k"},
+        }));
+        world.links.push(new);
+        let open = json!({"status": "open", "created": 1_795_500_020});
+        world.sessions.push(session("cs_test_b1", 1, open));
+        *broken.lock().unwrap() = true;
+    }
+    assert!(index.refresh(&client).await.is_err());
+    let gap = observe_order(&client, order(1, "cs_test_a1"), &index)
+        .await
+        .unwrap();
+    assert!(matches!(gap.others, Listing::Unfinished(_)), "{gap:?}");
+    *broken.lock().unwrap() = false;
+    index.refresh(&client).await.unwrap();
+    let facts = observe_order(&client, order(1, "cs_test_a1"), &index)
+        .await
+        .unwrap();
+    assert_eq!(others(&facts), ["plink_2", "cs_test_b1"]);
+}
+
+#[tokio::test]
+async fn what_names_another_order_by_now_is_no_duplicate() {
+    let world = Arc::new(Mutex::new(World {
+        links: vec![link("plink_2", 1, json!({}))],
+        ..World::default()
+    }));
+    let server = world.serve_shared(Box::new(|_| None)).await;
+    let client = server.client();
+    let index = client.live_index(None).await.unwrap();
+    world.lock().unwrap().links = vec![link("plink_2", 2, json!({}))];
+    let facts = observe_order(&client, order(1, ""), &index).await.unwrap();
+    assert!(others(&facts).is_empty());
+}
+
+#[tokio::test]
+async fn a_watched_object_shows_in_every_look_whatever_became_of_it() {
+    let world = World {
+        links: vec![link("plink_2", 1, json!({"active": false, "metadata": {}}))],
+        ..World::default()
+    };
+    let server = world.serve().await;
+    let client = server.client();
+    let index = client.live_index(None).await.unwrap();
+    let watched = [CheckoutReference::classify("plink_2")].into();
+    let facts = observe_watched(&client, order(1, ""), &index, &watched)
+        .await
+        .unwrap();
+    assert_eq!(others(&facts), ["plink_2"]);
+    let watched = [CheckoutReference::classify("plink_gone")].into();
+    let facts = observe_watched(&client, order(1, ""), &index, &watched)
+        .await
+        .unwrap();
+    assert!(matches!(facts.others, Listing::Unfinished(_)), "{facts:?}");
+}
+
+#[tokio::test]
+async fn a_lost_mint_is_found_by_its_key_or_by_its_metadata() {
+    let event = |id: &str, link: &str, key: &str, relink_key: &str| {
+        json!({
+            "id": id, "object": "event", "type": "payment_link.created", "created": 1_795_500_010,
+            "request": {"idempotency_key": key},
+            "data": {"object": {"id": link, "metadata": {"relink_key": relink_key}}},
+        })
+    };
+    let world = World {
+        events: vec![
+            event("evt_1", "plink_1", "the-key", "other"),
+            event("evt_2", "plink_2", "another", "the-key"),
+            event("evt_3", "plink_3", "another", "other"),
+        ],
+        ..World::default()
+    };
+    let server = world.serve().await;
+    let key = relink::actions::IdempotencyKey::parse("the-key").unwrap();
+    let found = server
+        .client()
+        .links_minted_with(&key, "the-key", Timestamp(0))
+        .await
+        .unwrap();
+    let found: Vec<&str> = found.iter().map(LinkId::as_str).collect();
+    assert_eq!(found, ["plink_1", "plink_2"]);
+}
