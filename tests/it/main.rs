@@ -1,3 +1,7 @@
 //! The integration tests, one binary. `tests/run` sets up what they need and runs them.
 #![allow(clippy::unwrap_used)]
+mod store_connect;
+mod store_publish;
+mod store_read;
+mod store_world;
 mod support;

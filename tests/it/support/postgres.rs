@@ -78,7 +78,7 @@ pub async fn lax_sqlite_database(dir: &Path) -> String {
         .filter(|line| !line.trim_start().starts_with("FOREIGN KEY"))
         .map(|line| line.replace(" NOT NULL", "") + "\n")
         .collect();
-    sqlite_from(dir, &unchecked.replace("PRIMARY KEY (id),\n)", "PRIMARY KEY (id)\n)")).await
+    sqlite_from(dir, &unchecked.replace(",\n)", "\n)")).await
 }
 
 async fn sqlite_from(dir: &Path, schema: &str) -> String {
@@ -146,7 +146,10 @@ async fn make_reader(server: &mut PgConnection) {
 async fn copy(server: &mut PgConnection, template: &str, name: &str) {
     let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
     for _ in 0..100 {
-        match sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut *server).await {
+        match sqlx::raw_sql(AssertSqlSafe(sql.clone()))
+            .execute(&mut *server)
+            .await
+        {
             Ok(_) => return,
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(OBJECT_IN_USE) => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
