@@ -267,7 +267,7 @@ async fn sqlalchemys_spelling_of_a_url_is_understood() {
         "postgresql+asyncpg",
         "postgres",
     ] {
-        let url = world.url.replacen("postgres", scheme, 1) + "?connect_timeout=3";
+        let url = world.url.replacen("postgres", scheme, 1) + "&connect_timeout=3";
         let store = open(&url, Access::ReadOnly).await.unwrap();
         assert_eq!(select(&store, Scope::All).await.len(), 5, "{scheme}");
     }
@@ -304,7 +304,7 @@ async fn a_schema_is_found_through_the_search_path_of_the_url() {
         matches!(&error, StoreError::Schema { missing } if missing.len() == 6),
         "{error}"
     );
-    let url = format!("{}?options=-c%20search_path%3Dclub", world.url);
+    let url = format!("{}&options=-c%20search_path%3Dclub", world.url);
     let store = open(&url, Access::ReadOnly).await.unwrap();
     assert_eq!(select(&store, Scope::All).await.len(), 5);
 }
@@ -323,7 +323,7 @@ async fn session(world: &World, store: &Store, column: &str) -> Option<String> {
 #[tokio::test]
 async fn tls_is_used_and_its_certificate_verified_when_the_url_asks_for_it() {
     let world = World::postgres_enums().await;
-    let with = |query: &str| format!("{}?{query}", world.url);
+    let with = |query: &str| edited(&world.url, |url| url.set_query(Some(query)));
     let verified = with(&format!(
         "sslmode=verify-full&sslrootcert={}",
         server_authority()
