@@ -145,9 +145,9 @@ fn postgres(rest: &str, access: Access) -> Result<Address, StoreError> {
         return Err(refused(ENCODE_HINT));
     }
     let url = with_session(&url, access)?;
-    let options = PgConnectOptions::from_str(url.as_str()).map_err(|error| match error {
-        sqlx::Error::Configuration(cause) => refused(cause.to_string()),
-        _ => refused("one of its parameters cannot be read"),
+    let options = PgConnectOptions::from_str(url.as_str()).map_err(|error| {
+        let said = error.to_string();
+        refused(said.trim_start_matches("error with configuration: "))
     })?;
     let identity = DatabaseIdentity {
         kind: DatabaseKind::Postgres,
@@ -164,7 +164,10 @@ fn with_session(url: &Url, access: Access) -> Result<Url, StoreError> {
     pairs.clear();
     let mut named = false;
     for (key, value) in url.query_pairs() {
-        if PASSED.contains(&&*key) {
+        if key == "sslrootcert" && value == "system" {
+            // libpq's word for the system's certificates, which the driver uses when none are named.
+        } else if PASSED.contains(&&*key) {
+            require_readable(&key, &value)?;
             named |= key == "application_name";
             pairs.append_pair(&key, &value);
         } else if IGNORED.contains(&&*key) {
@@ -184,6 +187,17 @@ fn with_session(url: &Url, access: Access) -> Result<Url, StoreError> {
     }
     drop(pairs);
     Ok(checked)
+}
+
+/// The driver would only say that some file does not exist.
+fn require_readable(key: &str, value: &str) -> Result<(), StoreError> {
+    let names_file = matches!(key, "sslrootcert" | "sslcert" | "sslkey");
+    if !names_file || value.starts_with("-----BEGIN") {
+        return Ok(());
+    }
+    std::fs::File::open(value)
+        .map(drop)
+        .map_err(|error| refused(format!("its `{key}` names `{value}`: {error}")))
 }
 
 fn postgres_place(options: &PgConnectOptions) -> String {

@@ -93,10 +93,15 @@ fn describe(error: &sqlx::Error) -> String {
     }
 }
 
+/// Enough ids to see what went wrong; all of them are in the value.
+const LISTED: usize = 20;
+
 fn listed(ids: &[OrderId]) -> String {
-    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    match ids.as_slice() {
-        [one] => format!("id {one}"),
-        many => format!("one of the ids {}", many.join(", ")),
+    let shown: Vec<String> = ids.iter().take(LISTED).map(ToString::to_string).collect();
+    let shown = shown.join(", ");
+    match ids.len() {
+        1 => format!("id {shown}"),
+        count if count > LISTED => format!("one of the ids {shown} and {} more", count - LISTED),
+        _ => format!("one of the ids {shown}"),
     }
 }

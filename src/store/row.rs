@@ -109,14 +109,17 @@ fn product(fields: &Fields<'_>, gaps: &mut Gaps) -> Result<Option<Product>, sqlx
     if !gaps.leads(&ORDER_PRODUCT, names, fields.text("product")?, "product") {
         return Ok(None);
     }
-    let is_active = fields.text("is_active")?;
-    let is_active = gaps.required(&PRODUCT_IS_ACTIVE, is_active);
     Ok(Some(Product {
         id: fields.id("product")?,
         name: gaps.required(&PRODUCT_NAME, fields.text("product_name")?),
         category: gaps.required(&PRODUCT_CATEGORY, fields.text("category")?),
-        is_active: matches!(is_active.as_str(), "true" | "1"),
+        is_active: is_true(&gaps.required(&PRODUCT_IS_ACTIVE, fields.text("is_active")?)),
     }))
+}
+
+/// As Postgres and SQLite cast a boolean to text.
+fn is_true(text: &str) -> bool {
+    matches!(text, "true" | "1")
 }
 
 struct Fields<'a> {
