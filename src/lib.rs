@@ -14,3 +14,5 @@ pub mod stripe;
 pub mod sandbox;
 pub mod store;
 pub mod ui;
+
+pub mod sandbox;

@@ -5,3 +5,8 @@
 
 pub mod database;
 pub mod sample;
+//! The sandbox: a Stripe double and what is needed to rehearse against it. It imports nothing from the code that
+//! talks to Stripe, so that both cannot share a mistake, and it only ever listens on loopback.
+
+pub mod client;
+pub mod double;
