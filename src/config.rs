@@ -65,7 +65,11 @@ impl Config {
             Place::Real { stripe_base, .. } => stripe_base.as_str().trim_end_matches('/') != STRIPE,
         };
         Ok(Config {
-            rps: parse_rps(common.rps, own_base)?,
+            rps: match (&place, common.rps) {
+                // The double has no limit unless it is told to have one.
+                (Place::Sandbox(_), None) => Rps::Unlimited,
+                (_, rps) => parse_rps(rps, own_base)?,
+            },
             concurrency: usize::from(common.concurrency),
             place,
             key,

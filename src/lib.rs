@@ -3,16 +3,25 @@
 //! Data flows one way: orders → snapshot → plan → approved plan → report. This file only names the rooms.
 
 pub mod actions;
+pub mod approval;
+pub mod cli;
+pub mod commands;
+pub mod config;
 pub mod domain;
+pub mod error;
 pub mod events;
+pub mod execute;
 pub mod exit;
+pub mod files;
+pub mod interrupt;
 pub mod logging;
 pub mod plan;
+pub mod program;
 pub mod report;
 pub mod saga;
-pub mod stripe;
 pub mod sandbox;
+pub mod secrets;
 pub mod store;
+pub mod stripe;
+pub mod tls;
 pub mod ui;
-
-pub mod sandbox;

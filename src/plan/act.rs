@@ -117,7 +117,10 @@ fn resolve_duplicate(facts: &OrderFacts, moment: Moment, policy: &Policy) -> Act
 
 fn mint(judgement: &Judgement) -> Action {
     match judgement.verdict {
-        Verdict::OutOfScope | Verdict::Settled | Verdict::Healthy => Action::Nothing,
+        // What is live is `regen`'s to replace.
+        Verdict::OutOfScope | Verdict::Settled | Verdict::Healthy | Verdict::Dying => {
+            Action::Nothing
+        }
         Verdict::Dead => Action::Replace(Vec::new()),
         Verdict::Processing | Verdict::Withdrawn => Action::Hold(Hold::Waits),
         Verdict::Unobserved
@@ -132,8 +135,7 @@ fn mint(judgement: &Judgement) -> Action {
         | Verdict::InvalidOrder
         | Verdict::Duplicate
         | Verdict::Unowned
-        | Verdict::Wrong
-        | Verdict::Dying => needs_person(judgement),
+        | Verdict::Wrong => needs_person(judgement),
     }
 }
 

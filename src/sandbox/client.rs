@@ -49,6 +49,14 @@ pub async fn put_objects(base: &str, objects: Vec<Value>) -> Result<Value, Clien
     call(base, Method::POST, "objects", Some(Value::Array(objects))).await
 }
 
+/// Every object of both modes.
+///
+/// # Errors
+/// `Unreachable` when nothing answers.
+pub async fn objects(base: &str) -> Result<Value, ClientError> {
+    call(base, Method::GET, "objects", None).await
+}
+
 /// Empties the double: objects, keys, faults, limits; the clock returns to its start.
 ///
 /// # Errors
@@ -74,6 +82,7 @@ async fn call(
         base: base.to_owned(),
         source,
     };
+    crate::tls::choose_provider();
     let client = reqwest::Client::builder()
         .no_proxy()
         .build()

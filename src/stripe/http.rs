@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Method, redirect};
-use rustls::crypto::CryptoProvider;
 
 use super::error::scrub;
 use super::{Client, Settings, StripeError, budget};
 use crate::actions::{API_VERSION, StripeWrite};
 use crate::domain::Timestamp;
+use crate::tls;
 
 const USER_AGENT: &str = concat!("relink/", env!("CARGO_PKG_VERSION"));
 /// A page of 100 expanded objects has some hundred kilobytes.
@@ -72,18 +72,14 @@ pub(super) fn connector(settings: &Settings) -> Result<reqwest::Client, StripeEr
     })
 }
 
-/// One provider for the whole process: with two compiled in and none chosen, rustls panics at the first
-/// connection.
 fn install_crypto_provider() -> Result<(), StripeError> {
-    if CryptoProvider::get_default().is_none() {
-        // Losing this race is fine: somebody else installed the only provider there is.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
-    match CryptoProvider::get_default() {
-        Some(_) => Ok(()),
-        None => Err(StripeError::BadSettings {
+    tls::choose_provider();
+    if tls::has_provider() {
+        Ok(())
+    } else {
+        Err(StripeError::BadSettings {
             what: "no TLS crypto provider could be installed".to_owned(),
-        }),
+        })
     }
 }
 

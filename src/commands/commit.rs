@@ -1,0 +1,136 @@
+//! Plan → approved plan → report: the writing half, shared by `regen`, `retire` and `mint`.
+//!
+//! Without `--commit` the run ends after the plan was shown: that is all there is to a dry run.
+
+use tokio::sync::RwLock;
+
+use crate::approval::{Answer, Approved, Consent, approve};
+use crate::cli::{Commit, Common, Output};
+use crate::error::Error;
+use crate::execute::{LinkTexts, Site, execute};
+use crate::exit::ExitStatus;
+use crate::plan::{Plan, audit};
+use crate::report::Report;
+use crate::store::Access;
+use crate::ui::{self, NextStep, NoTerminal, Question};
+
+use super::Context;
+use super::opening::Opened;
+use super::survey::Survey;
+
+/// Shown to whoever opens a link after it was paid or replaced.
+const INACTIVE_MESSAGE: &str = "This payment link is closed. If your order is not paid yet, please use the link in our latest e-mail.";
+
+pub fn access(commit: &Commit) -> Access {
+    if commit.commit {
+        Access::ReadWrite
+    } else {
+        Access::ReadOnly
+    }
+}
+
+/// Shows the plan and, with `--commit`, has it approved and carries it out.
+///
+/// # Errors
+/// A guard's refusal, an account that is not known, an unsound plan. What happens to single orders is in
+/// the report, not an error.
+pub async fn conclude(
+    opened: &Opened,
+    survey: Survey,
+    commit: &Commit,
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let Survey {
+        plan,
+        index,
+        snapshot,
+    } = survey;
+    if let Some(violation) = audit(&plan).first() {
+        return Err(Error::Bug(format!("the plan is unsound: {violation}")));
+    }
+    if !commit.commit {
+        context.ui.plan(&plan, &next_step(&plan, context))?;
+        return Ok(ExitStatus::Done);
+    }
+    if common.output == Output::Table {
+        context.ui.plan_before_commit(&plan)?;
+    }
+    if !plan.has_work() {
+        let report = nothing_done(opened, plan);
+        context.ui.report(&report)?;
+        return Ok(report.exit_status());
+    }
+    let approved = ask(opened, plan, commit, common, context)?;
+    let site = Site {
+        store: &opened.store,
+        stripe: &opened.stripe,
+        index: RwLock::new(index),
+        currency: opened.config.currency,
+        witness: snapshot.witness,
+        texts: LinkTexts {
+            success_url: opened.config.success_url.clone(),
+            inactive_message: INACTIVE_MESSAGE.to_owned(),
+        },
+        concurrency: opened.config.concurrency,
+        run: uuid::Uuid::now_v7().to_string(),
+    };
+    let listener = context.ui.progress();
+    let report = execute(approved, &site, &context.interrupt, &listener).await;
+    context.ui.report(&report)?;
+    Ok(report.exit_status())
+}
+
+fn ask(
+    opened: &Opened,
+    plan: Plan,
+    commit: &Commit,
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<Approved<Plan>, Error> {
+    let ask = |plan: &Plan| {
+        let database = opened.store.identity().to_string();
+        let question = Question::about(plan, opened.account_name.clone(), database);
+        match context.ui.confirm(&question) {
+            Ok(ui::Answer::Approved) => Ok(Answer::Agreed),
+            Ok(ui::Answer::Declined) => Ok(Answer::Declined),
+            Ok(ui::Answer::Interrupted) => Err(Error::Interrupted(ExitStatus::Interrupted)),
+            Err(NoTerminal) => Err(Error::refused("there is no terminal to ask at", "")),
+        }
+    };
+    let consent = if commit.yes {
+        Consent::Given
+    } else if common.output == Output::Json {
+        Consent::Nobody("the question cannot be asked together with -o json")
+    } else if !context.ui.can_prompt() {
+        Consent::Nobody("there is no terminal to ask at")
+    } else {
+        Consent::Ask(&ask)
+    };
+    approve(plan, opened.account.as_ref(), &consent)
+}
+
+fn nothing_done(opened: &Opened, plan: Plan) -> Report {
+    Report {
+        plan,
+        outcomes: Vec::new(),
+        stopped: None,
+        reads: opened.stripe.reads(),
+        writes: opened.stripe.writes(),
+    }
+}
+
+/// The command line as it was given, with the switch that would carry it out.
+fn next_step(plan: &Plan, context: &Context<'_>) -> NextStep {
+    if plan.has_work() {
+        return NextStep {
+            command: Some(format!("{} --commit", context.command_line)),
+            note: None,
+        };
+    }
+    let advice = plan.for_a_person().find_map(crate::plan::advise);
+    NextStep {
+        command: advice,
+        note: None,
+    }
+}

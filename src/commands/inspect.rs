@@ -1,0 +1,69 @@
+//! `relink inspect`: what the database says, what Stripe says, the verdict, the next command. Read only.
+
+use crate::cli::{Common, InspectArgs};
+use crate::config;
+use crate::domain::OrderFacts;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::plan::{Goal, Plan, advise};
+use crate::store::Access;
+use crate::ui::{Explanation, NextStep};
+
+use super::Context;
+use super::opening::Opened;
+use super::survey::{Survey, survey};
+
+pub async fn run(
+    args: &InspectArgs,
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let selection = config::selection(&args.select, &args.narrow);
+    // Verdicts do not depend on the goal; what `regen` would do is what an operator wants to know.
+    let policy = config::policy(Goal::Regen, None, &args.select.order_id);
+    let verdicts = config::verdicts(&args.narrow);
+
+    let opened = Opened::open(common, context, Access::ReadOnly, None).await?;
+    let survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
+    match explained(&survey) {
+        Some(explanation) => context.ui.explain(&explanation)?,
+        None => context
+            .ui
+            .plan(&survey.plan, &next_step(&survey.plan, context))?,
+    }
+    opened.close().await?;
+    Ok(ExitStatus::Done)
+}
+
+/// One named order is explained in full; more are shown as a table.
+fn explained(survey: &Survey) -> Option<Explanation> {
+    let [decision] = survey.plan.decisions.as_slice() else {
+        return None;
+    };
+    if survey.plan.policy.named.len() != 1 {
+        return None;
+    }
+    let same = |facts: &&OrderFacts| facts.order.id == decision.order.id;
+    let facts = survey.snapshot.orders.iter().find(same)?;
+    let next = NextStep {
+        command: advise(decision),
+        note: None,
+    };
+    Explanation::of(&survey.plan, facts, next)
+}
+
+/// Work first, since a regen settles most of it; then whatever needs a person.
+fn next_step(plan: &Plan, context: &Context<'_>) -> NextStep {
+    let command = if plan.work().next().is_some() {
+        context.command_line.find(" inspect").map(|at| {
+            let (before, after) = context.command_line.split_at(at);
+            format!("{before} regen{}", &after[" inspect".len()..])
+        })
+    } else {
+        plan.decisions.iter().find_map(advise)
+    };
+    NextStep {
+        command,
+        note: None,
+    }
+}

@@ -1,0 +1,32 @@
+//! `relink mint`: pending orders that hold no live object get a link. It retires nothing.
+
+use crate::cli::{Common, MintArgs};
+use crate::config;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::plan::{Goal, Release};
+
+use super::opening::Opened;
+use super::survey::survey;
+use super::{Context, commit};
+
+pub async fn run(
+    args: &MintArgs,
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let selection = config::selection(&args.select, &args.narrow);
+    let mut policy = config::policy(Goal::Mint, None, &args.select.order_id);
+    if args.missing_is_dead {
+        policy.releases.insert(Release::MissingIsDead);
+    }
+    let verdicts = config::verdicts(&args.narrow);
+    let expected = config::expected_account(&args.commit)?;
+    let access = commit::access(&args.commit);
+
+    let opened = Opened::open(common, context, access, expected).await?;
+    let survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
+    let status = commit::conclude(&opened, survey, &args.commit, common, context).await?;
+    opened.close().await?;
+    Ok(status)
+}

@@ -1,0 +1,41 @@
+//! One file per subcommand: arguments in, the pipeline, an exit status out.
+//!
+//! A command's `run` reads as an operator would describe the job. It decides nothing and prints nothing:
+//! it hands values from one room to the next.
+
+mod commit;
+mod inspect;
+mod mint;
+mod opening;
+mod regen;
+mod retire;
+mod sandbox;
+mod survey;
+
+use crate::cli::{Cli, Command};
+use crate::config::Environment;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::interrupt::Interrupt;
+use crate::ui::Ui;
+
+/// What every command is given.
+pub struct Context<'a> {
+    pub ui: &'a Ui,
+    pub environment: &'a Environment,
+    pub interrupt: Interrupt,
+    /// As it was typed, quoted for a shell.
+    pub command_line: String,
+}
+
+/// # Errors
+/// Whatever kept the command from being carried out; see `error::Error`.
+pub async fn run(cli: &Cli, context: &Context<'_>) -> Result<ExitStatus, Error> {
+    match &cli.command {
+        Command::Inspect(args) => inspect::run(args, &cli.common, context).await,
+        Command::Regen(args) => regen::run(args, &cli.common, context).await,
+        Command::Retire(args) => retire::run(args, &cli.common, context).await,
+        Command::Mint(args) => mint::run(args, &cli.common, context).await,
+        Command::Sandbox(command) => sandbox::run(command, &cli.common, context).await,
+    }
+}

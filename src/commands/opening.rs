@@ -1,0 +1,122 @@
+//! Opens what a command works on: the database, Stripe, and the sandbox that stands in for both.
+//!
+//! Opens the database read-only unless the command commits.
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::cli::Common;
+use crate::config::{Config, Place};
+use crate::domain::AccountId;
+use crate::error::Error;
+use crate::sandbox::Sandbox;
+use crate::store::{Access, Store};
+use crate::stripe::{Client, Settings, StripeError, Timings};
+use crate::ui::Banner;
+
+use super::Context;
+
+/// Everything a command holds while it runs.
+pub struct Opened {
+    pub config: Config,
+    pub store: Store,
+    pub stripe: Client,
+    pub account: Option<AccountId>,
+    pub account_name: Option<String>,
+    sandbox: Option<Sandbox>,
+}
+
+impl Opened {
+    /// # Errors
+    /// Configuration, an unreachable database or Stripe, a key that is not accepted, another account than
+    /// the expected one.
+    pub async fn open(
+        common: &Common,
+        context: &Context<'_>,
+        access: Access,
+        expected: Option<AccountId>,
+    ) -> Result<Opened, Error> {
+        let config = Config::resolve(common, context.environment)?;
+        let (sandbox, database_url, base) = match &config.place {
+            Place::Real {
+                database_url,
+                stripe_base,
+            } => (None, database_url.clone(), stripe_base.clone()),
+            Place::Sandbox(dir) => {
+                let sandbox = Sandbox::open(dir).await?;
+                let url = SecretString::from(sandbox.database_url().to_owned());
+                let base = parse_sandbox_base(sandbox.base_url())?;
+                (Some(sandbox), url, base)
+            }
+        };
+        let stripe = Client::new(Settings {
+            key: config.key.secret.clone(),
+            base: base.clone(),
+            account: config.stripe_account.clone(),
+            mode: config.key.mode,
+            rps: config.rps,
+            timings: Timings::default(),
+        })?;
+        let store = Store::connect(&database_url, access).await?;
+        let (account, account_name) = find_account(&stripe, expected).await?;
+        context.ui.banner(&Banner {
+            mode: config.key.mode,
+            account: account.clone(),
+            account_name: account_name.clone(),
+            database: store.identity().to_string(),
+            stripe: match &config.place {
+                Place::Sandbox(dir) => format!("sandbox {}", dir.display()),
+                Place::Real { .. } => base.host_str().unwrap_or_default().to_owned(),
+            },
+        });
+        Ok(Opened {
+            config,
+            store,
+            stripe,
+            account,
+            account_name,
+            sandbox,
+        })
+    }
+
+    /// Puts everything down in good order; the sandbox's state is on disk afterwards.
+    ///
+    /// # Errors
+    /// The sandbox could not write its state.
+    pub async fn close(self) -> Result<(), Error> {
+        self.store.close().await;
+        if let Some(sandbox) = self.sandbox {
+            sandbox.close().await?;
+        }
+        Ok(())
+    }
+}
+
+fn parse_sandbox_base(text: &str) -> Result<Url, Error> {
+    Url::parse(text).map_err(|e| Error::Bug(format!("the sandbox's address is not a URL: {e}")))
+}
+
+/// A key that may not read the account is no reason to stop a dry run; another account than the expected
+/// one always is.
+async fn find_account(
+    stripe: &Client,
+    expected: Option<AccountId>,
+) -> Result<(Option<AccountId>, Option<String>), Error> {
+    let found = match stripe.account().await {
+        Ok(account) => account,
+        Err(StripeError::Permission { message }) => {
+            tracing::info!(message, "the key may not read its account");
+            return Ok((expected, None));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(expected) = expected
+        && expected != found.id
+    {
+        return Err(Error::configuration(
+            format!("the key belongs to account {}, not to {expected}", found.id),
+            "use the key of the account that --expect-account names",
+        ));
+    }
+    Ok((Some(found.id), found.display_name))
+}

@@ -1,0 +1,29 @@
+//! `relink regen`: each pending order of the selection gets exactly one good link.
+
+use crate::cli::{Common, RegenArgs};
+use crate::config;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::plan::Goal;
+
+use super::opening::Opened;
+use super::survey::survey;
+use super::{Context, commit};
+
+pub async fn run(
+    args: &RegenArgs,
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let selection = config::selection(&args.select, &args.narrow);
+    let policy = config::policy(Goal::Regen, Some(&args.releases), &args.select.order_id);
+    let verdicts = config::verdicts(&args.narrow);
+    let expected = config::expected_account(&args.commit)?;
+    let access = commit::access(&args.commit);
+
+    let opened = Opened::open(common, context, access, expected).await?;
+    let survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
+    let status = commit::conclude(&opened, survey, &args.commit, common, context).await?;
+    opened.close().await?;
+    Ok(status)
+}

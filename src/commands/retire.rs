@@ -1,0 +1,213 @@
+//! `relink retire`: closes live objects that should not be, by selection or by their own ids.
+//!
+//! A bare id is resolved to its order and handled as that order. What belongs to no order in scope is
+//! refused unless the operator insists.
+
+use std::collections::BTreeSet;
+
+use crate::cli::{Common, RetireArgs};
+use crate::config;
+use crate::domain::{CheckoutReference, OrderId, Owner, Reading};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::plan::{Action, Goal, Plan, Policy};
+use crate::store::{Scope, Selection};
+
+use super::opening::Opened;
+use super::survey::survey;
+use super::{Context, commit};
+
+pub async fn run(
+    args: &RetireArgs,
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let named = parse_objects(&args.select.objects)?;
+    let policy = policy(args, &named);
+    let verdicts = config::verdicts(&args.narrow);
+    let expected = config::expected_account(&args.commit)?;
+    let access = commit::access(&args.commit);
+
+    let opened = Opened::open(common, context, access, expected).await?;
+    let (selection, forced) = match config::retire_selection(&args.select, &args.narrow) {
+        Some(selection) => (selection, Vec::new()),
+        None => resolve(&opened, &named, &policy, args, context).await?,
+    };
+    let mut survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
+    refuse_unless_retired(&survey.plan, &named, &forced)?;
+    survey.plan.forced = forced;
+    let status = commit::conclude(&opened, survey, &args.commit, common, context).await?;
+    opened.close().await?;
+    Ok(status)
+}
+
+fn policy(args: &RetireArgs, named: &[CheckoutReference]) -> Policy {
+    let goal = if args.pending {
+        Goal::RetirePending
+    } else {
+        Goal::Retire
+    };
+    let mut policy = config::policy(goal, None, &args.select.order_id);
+    policy.min_age = args.min_age;
+    policy.objects = named.iter().cloned().collect();
+    policy
+}
+
+fn parse_objects(texts: &[String]) -> Result<Vec<CheckoutReference>, Error> {
+    let mut objects = BTreeSet::new();
+    for text in texts {
+        match CheckoutReference::classify(text) {
+            CheckoutReference::Other(text) => {
+                return Err(Error::usage(
+                    format!(
+                        "`{text}` is neither a checkout session nor a payment link; it is left alone"
+                    ),
+                    "give ids that begin with cs_ or plink_",
+                ));
+            }
+            reference => {
+                objects.insert(reference);
+            }
+        }
+    }
+    Ok(objects.into_iter().collect())
+}
+
+/// Finds each object's order, by its metadata and by the rows that hold it. The second list is what
+/// belongs to none in scope, when `--force-object` lets it through.
+async fn resolve(
+    opened: &Opened,
+    named: &[CheckoutReference],
+    policy: &Policy,
+    args: &RetireArgs,
+    context: &Context<'_>,
+) -> Result<(Selection, Vec<CheckoutReference>), Error> {
+    let finding = async {
+        let mut orders = BTreeSet::new();
+        let mut forced = Vec::new();
+        for reference in named {
+            match find_order(opened, reference, policy).await? {
+                Ok(order) => {
+                    orders.insert(order);
+                }
+                Err(_) if args.force_object => forced.push(reference.clone()),
+                Err(why) => {
+                    return Err(Error::refused(
+                        format!("{reference} is left alone: {why}"),
+                        "if it must be closed all the same, add --force-object",
+                    ));
+                }
+            }
+        }
+        Ok((orders, forced))
+    };
+    let (orders, forced) = context.interrupt.unless_asked(finding).await?;
+    let selection = Selection {
+        scope: Scope::Orders(orders.into_iter().collect()),
+        exclude: args
+            .narrow
+            .exclude_order_id
+            .iter()
+            .copied()
+            .map(OrderId)
+            .collect(),
+    };
+    Ok((selection, forced))
+}
+
+/// The one order in scope that the object belongs to; else why there is none.
+async fn find_order(
+    opened: &Opened,
+    reference: &CheckoutReference,
+    policy: &Policy,
+) -> Result<Result<OrderId, String>, Error> {
+    let object = match opened.stripe.read(reference).await? {
+        Reading::Seen(object) => object,
+        Reading::NoSuchObject | Reading::NotLive => {
+            return Err(Error::usage(
+                format!("Stripe knows no {reference} in this account"),
+                "check the id, and that the key is of the right account and mode",
+            ));
+        }
+        Reading::Unread(why) => {
+            return Err(Error::Unavailable {
+                what: format!("reading {reference}"),
+                detail: why,
+            });
+        }
+    };
+    let currency = opened.config.currency;
+    let holders = opened
+        .store
+        .orders_by_reference(reference.as_str(), currency)
+        .await?;
+    let owner = match object.owner() {
+        Owner::Order(id) => match opened.store.order(*id, currency).await? {
+            Some(order) => order,
+            None => {
+                return Ok(Err(format!(
+                    "its metadata names order {id}, which does not exist"
+                )));
+            }
+        },
+        Owner::Unreadable(text) => return Ok(Err(format!("its metadata names order `{text}`"))),
+        Owner::Nobody => match <[_; 1]>::try_from(holders.clone()) {
+            Ok([holder]) => {
+                return Ok(Err(format!(
+                    "it names no order in its metadata, though the row of order {} holds it",
+                    holder.id
+                )));
+            }
+            Err(_) => return Ok(Err("it names no order in its metadata".to_owned())),
+        },
+    };
+    if let Some(other) = holders.iter().find(|holder| holder.id != owner.id) {
+        return Ok(Err(format!(
+            "its metadata names order {}, the row of order {} holds it",
+            owner.id, other.id
+        )));
+    }
+    let category = owner
+        .product
+        .as_ref()
+        .map(|product| product.category.as_str());
+    match category {
+        Some(category) if policy.scope.iter().any(|known| known == category) => Ok(Ok(owner.id)),
+        Some(category) => Ok(Err(format!(
+            "order {} is out of scope (category `{category}`)",
+            owner.id
+        ))),
+        None => Ok(Err(format!("order {} has no product", owner.id))),
+    }
+}
+
+/// An object given by id that the plan would not close is a refusal, not a silence.
+fn refuse_unless_retired(
+    plan: &Plan,
+    named: &[CheckoutReference],
+    forced: &[CheckoutReference],
+) -> Result<(), Error> {
+    let retired = |object: &CheckoutReference| {
+        plan.decisions
+            .iter()
+            .any(|decision| match &decision.action {
+                Action::Retire(objects) => objects.contains(object),
+                _ => false,
+            })
+    };
+    let left = named
+        .iter()
+        .find(|object| !forced.contains(object) && !retired(object));
+    let Some(object) = left else {
+        return Ok(());
+    };
+    let orders: Vec<String> = plan
+        .decisions
+        .iter()
+        .map(|d| format!("order {} is {} ({})", d.order.id, d.verdict, d.reason))
+        .collect();
+    Err(Error::refused(
+        format!("{object} is left alone: {}", orders.join("; ")),
+        "an object that is not live needs no closing; a live one of a pending order goes with --pending",
+    ))
+}

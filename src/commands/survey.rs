@@ -1,0 +1,61 @@
+//! Orders → snapshot → plan: the reading half of every command. Writes nothing.
+
+use crate::domain::Snapshot;
+use crate::error::Error;
+use crate::events::{Event, Listener};
+use crate::plan::{Plan, Policy, Verdict, decide};
+use crate::store::Selection;
+use crate::stripe::{Index, ObserveRequest, observe_indexed};
+
+use super::Context;
+use super::opening::Opened;
+
+/// How many other references are tried as witnesses that this database belongs to this account.
+const WITNESSES: u32 = 20;
+
+pub struct Survey {
+    pub snapshot: Snapshot,
+    pub plan: Plan,
+    pub index: Index,
+}
+
+/// # Errors
+/// An unknown tournament or order, an unreadable database, a key that is not accepted, a Stripe that never
+/// answers; interrupted.
+pub async fn survey(
+    opened: &Opened,
+    selection: &Selection,
+    policy: &Policy,
+    verdicts: &[Verdict],
+    context: &Context<'_>,
+) -> Result<Survey, Error> {
+    let reading = async {
+        let currency = opened.config.currency;
+        let orders = opened.store.select_orders(selection, currency).await?;
+        let witnesses = opened.store.witness_references(WITNESSES).await?;
+        let listener = context.ui.progress();
+        listener.hear(Event::Began {
+            what: "reading orders",
+            total: orders.len(),
+        });
+        let request = ObserveRequest {
+            scope: &policy.scope,
+            account: opened.account.clone(),
+            witnesses: &witnesses,
+            concurrency: opened.config.concurrency,
+        };
+        let read = observe_indexed(&opened.stripe, orders, &request, |_, _| {
+            listener.hear(Event::Read);
+        })
+        .await;
+        listener.hear(Event::Finished);
+        Ok(read?)
+    };
+    let (snapshot, index) = context.interrupt.unless_asked(reading).await?;
+    let plan = decide(&snapshot, policy).narrowed_to(verdicts);
+    Ok(Survey {
+        snapshot,
+        plan,
+        index,
+    })
+}

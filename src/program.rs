@@ -1,0 +1,127 @@
+//! From `main` to a command and back: arguments, logging, the runtime, and the one place where an error
+//! becomes a message and an exit status.
+//!
+//! What clap would repeat of a mistaken argument loses its keys before it is shown.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, LogOutput, Output, When};
+use crate::commands::{self, Context};
+use crate::config::Environment;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::interrupt::Interrupt;
+use crate::logging;
+use crate::secrets::redact;
+use crate::ui::{self, Ui};
+
+/// Runs the whole program.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse_arguments(&error),
+    };
+    let ui = Ui::new(ui_settings(&cli));
+    logging::start(cli.common.verbose, log_format(&cli), ui.colors_stderr());
+    let environment = Environment::read();
+    let status = match run_command(&cli, &ui, &environment) {
+        Ok(status) => status,
+        Err(error) => {
+            let failure = error.describe();
+            ui.failure(&failure);
+            failure.status
+        }
+    };
+    status.into()
+}
+
+fn run_command(cli: &Cli, ui: &Ui, environment: &Environment) -> Result<ExitStatus, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::Io {
+            what: "starting".to_owned(),
+            detail: e.to_string(),
+        })?;
+    runtime.block_on(async {
+        let context = Context {
+            ui,
+            environment,
+            interrupt: Interrupt::listen()?,
+            command_line: shown_command_line(),
+        };
+        commands::run(cli, &context).await
+    })
+}
+
+/// Help and version go to stdout and succeed; everything else is a usage error.
+fn refuse_arguments(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        return match error.print() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitStatus::Unclassified.into(),
+        };
+    }
+    let ui = Ui::new(ui::Settings::default());
+    let text = if ui.colors_stderr() {
+        error.render().ansi().to_string()
+    } else {
+        error.render().to_string()
+    };
+    ui.raw_error(&redact(&text));
+    ExitStatus::Usage.into()
+}
+
+fn ui_settings(cli: &Cli) -> ui::Settings {
+    ui::Settings {
+        format: match cli.common.output {
+            Output::Table => ui::Format::Table,
+            Output::Json => ui::Format::Json,
+        },
+        color: match cli.common.color {
+            When::Auto => ui::ColorChoice::Auto,
+            When::Always => ui::ColorChoice::Always,
+            When::Never => ui::ColorChoice::Never,
+        },
+        quiet: cli.common.quiet,
+        ..ui::Settings::default()
+    }
+}
+
+fn log_format(cli: &Cli) -> logging::LogFormat {
+    match cli.common.log_format {
+        LogOutput::Text => logging::LogFormat::Text,
+        LogOutput::Json => logging::LogFormat::Json,
+    }
+}
+
+/// The command line as it was typed, fit to be typed again: quoted where a shell needs it, and without the
+/// database URL, which may hold a password.
+fn shown_command_line() -> String {
+    let mut words = vec!["relink".to_owned()];
+    let mut arguments = std::env::args_os().skip(1);
+    while let Some(argument) = arguments.next() {
+        let text = argument.to_string_lossy().into_owned();
+        if text == "--database-url" {
+            let _password = arguments.next();
+            words.push("--database-url \"$DATABASE_URL\"".to_owned());
+        } else if text.starts_with("--database-url=") {
+            words.push("--database-url \"$DATABASE_URL\"".to_owned());
+        } else {
+            words.push(quote(&redact(&text)));
+        }
+    }
+    words.join(" ")
+}
+
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

@@ -1,0 +1,162 @@
+//! The sandbox as a whole: the sample database and the double, opened and closed together.
+//!
+//! One process at a time keeps the double's state in a folder; while `sandbox serve` runs there, other
+//! commands use that one over loopback instead of opening the state a second time.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::client::{self, ClientError};
+use super::database::{self, DatabaseError};
+use super::double::{self, Double, DoubleError, Limits, Options, StateAt};
+use super::sample;
+
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Double(#[from] DoubleError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+/// How a parent pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Paid at once.
+    Card,
+    /// A bank debit that stays on its way.
+    Async,
+    /// A bank debit that fails.
+    AsyncFail,
+}
+
+impl Method {
+    fn name(self) -> &'static str {
+        match self {
+            Method::Card => "card",
+            Method::Async => "async",
+            Method::AsyncFail => "async_fail",
+        }
+    }
+}
+
+/// An open sandbox. Dropped without `close`, it loses nothing that was answered.
+pub struct Sandbox {
+    base_url: String,
+    database_url: String,
+    /// `None` while another process serves this folder.
+    double: Option<Double>,
+}
+
+impl Sandbox {
+    /// Opens the sandbox in `dir`; makes it, with the sample incident, when there is none.
+    ///
+    /// # Errors
+    /// The folder cannot be written, holds a database that is not ours, or is in use.
+    pub async fn open(dir: &Path) -> Result<Sandbox, SandboxError> {
+        if !database::exists(dir)? {
+            database::create(dir).await?;
+        }
+        if let Some(base_url) = double::running_address(dir) {
+            return Ok(Sandbox {
+                base_url,
+                database_url: database::url(dir),
+                double: None,
+            });
+        }
+        let sandbox = Sandbox::start(dir, 0).await?;
+        sandbox.seed_if_empty().await?;
+        Ok(sandbox)
+    }
+
+    /// Opens the sandbox on a fixed port, for other programs.
+    ///
+    /// # Errors
+    /// As `open`; the port is taken.
+    pub async fn serve(dir: &Path, port: u16) -> Result<Sandbox, SandboxError> {
+        if !database::exists(dir)? {
+            database::create(dir).await?;
+        }
+        let sandbox = Sandbox::start(dir, port).await?;
+        sandbox.seed_if_empty().await?;
+        if let Some(double) = &sandbox.double {
+            double.announce()?;
+        }
+        Ok(sandbox)
+    }
+
+    /// Puts the sample incident back as it was, rows and Stripe objects.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub async fn reset(dir: &Path) -> Result<(), SandboxError> {
+        database::create(dir).await?;
+        let sandbox = Sandbox::open(dir).await?;
+        client::reset(&sandbox.base_url).await?;
+        sandbox.seed_if_empty().await?;
+        sandbox.close().await
+    }
+
+    async fn start(dir: &Path, port: u16) -> Result<Sandbox, SandboxError> {
+        let double = Double::start(Options {
+            state: StateAt::Dir(dir.to_owned()),
+            port,
+            limits: Limits::default(),
+        })
+        .await?;
+        Ok(Sandbox {
+            base_url: double.base_url().to_owned(),
+            database_url: database::url(dir),
+            double: Some(double),
+        })
+    }
+
+    /// A process killed between making the database and filling the double is made good here.
+    async fn seed_if_empty(&self) -> Result<(), SandboxError> {
+        let objects = client::objects(&self.base_url).await?;
+        if objects.as_array().is_some_and(Vec::is_empty) {
+            client::put_objects(&self.base_url, sample::stripe_objects()).await?;
+        }
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    #[must_use]
+    pub fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
+    /// Opens a link as a parent would; answers with the session.
+    ///
+    /// # Errors
+    /// The link is closed or unknown.
+    pub async fn visit(&self, url_or_id: &str) -> Result<Value, SandboxError> {
+        Ok(client::visit(&self.base_url, url_or_id).await?)
+    }
+
+    /// Pays a session, or visits a link and pays; answers with the session.
+    ///
+    /// # Errors
+    /// The object is closed or unknown.
+    pub async fn pay(&self, url_or_id: &str, method: Method) -> Result<Value, SandboxError> {
+        Ok(client::pay(&self.base_url, url_or_id, method.name()).await?)
+    }
+
+    /// Puts the sandbox down; its state is on disk afterwards.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub async fn close(self) -> Result<(), SandboxError> {
+        if let Some(double) = self.double {
+            double.stop().await?;
+        }
+        Ok(())
+    }
+}
