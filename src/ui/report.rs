@@ -5,7 +5,7 @@ use comfy_table::Cell;
 use super::look::{Hue, Look, agree, cell, count, full, list, render, right, short, sums};
 use super::plan::{amount, player};
 use super::sanitize::clean;
-use super::words;
+use super::words::{self, Ids};
 use crate::domain::CheckoutReference;
 use crate::exit::ExitStatus;
 use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
@@ -114,13 +114,13 @@ pub fn detail(outcome: &Outcome) -> String {
         Ending::Moved { verdict, reason } => {
             return format!(
                 "it is {verdict} now: {}; nothing was written",
-                words::reason(reason)
+                words::reason(reason, Ids::Full)
             );
         }
         Ending::PaidMeanwhile { verdict, reason } => {
             format!(
                 "{verdict}: {}; nothing new can be paid",
-                words::reason(reason)
+                words::reason(reason, Ids::Full)
             )
         }
         Ending::LostRace => "its row changed meanwhile; nothing was stored".to_owned(),
@@ -197,7 +197,9 @@ fn summary(report: &Report, look: Look) -> String {
         parts.push(format!("{} not begun", tally.not_begun));
     }
     let people: Vec<String> = report.plan.for_a_person().map(person_line).collect();
-    parts.push(agree(people.len(), "needs a person", "need a person"));
+    if people.is_empty() {
+        parts.push("0 need a person".to_owned());
+    }
     let mut out = parts.join(", ") + "\n";
 
     let (links, totals) = report.replaced();
@@ -212,7 +214,14 @@ fn summary(report: &Report, look: Look) -> String {
     if objects > 0 {
         out.push_str(&format!("closed {}\n", count(objects, "object")));
     }
-    out.extend(people);
+    if !people.is_empty() {
+        out.push_str(&agree(
+            people.len(),
+            "needs a person:\n",
+            "need a person:\n",
+        ));
+        out.extend(people);
+    }
     if let Some(stop) = &report.stopped {
         out.push_str(&format!("stopped early: {}\n", stop_words(stop)));
     }
@@ -234,7 +243,7 @@ fn person_line(decision: &crate::plan::Decision) -> String {
         decision.order.id,
         player(&decision.order),
         decision.verdict,
-        words::reason(&decision.reason)
+        words::reason(&decision.reason, Ids::Full)
     )
 }
 

@@ -26,12 +26,12 @@ impl Ids {
 pub fn would(decision: &Decision, ids: Ids) -> String {
     match &decision.action {
         Action::Nothing => "—".to_owned(),
-        Action::Hold(Hold::Waits) => format!("waits: {}", reason(&decision.reason)),
+        Action::Hold(Hold::Waits) => format!("waits: {}", reason(&decision.reason, ids)),
         Action::Hold(Hold::NeedsPerson { release }) => {
             let hint = release.map(|flag| release_hint(flag, decision));
             format!(
-                "held: needs a person: {}{}",
-                reason(&decision.reason),
+                "held, needs a person: {}{}",
+                reason(&decision.reason, ids),
                 hint.unwrap_or_default()
             )
         }
@@ -49,8 +49,25 @@ pub fn would(decision: &Decision, ids: Ids) -> String {
 
 /// The reason in one clean line.
 #[must_use]
-pub fn reason(reason: &Reason) -> String {
-    clean(&reason.to_string()).into_owned()
+pub fn reason(reason: &Reason, ids: Ids) -> String {
+    let text = reason.to_string();
+    match ids {
+        Ids::Short => shorten_sessions(&clean(&text)),
+        Ids::Full => clean(&text).into_owned(),
+    }
+}
+
+fn shorten_sessions(text: &str) -> String {
+    let outside = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    text.split_inclusive(outside)
+        .map(|piece| {
+            let word = piece.trim_end_matches(outside);
+            match CheckoutReference::classify(word) {
+                CheckoutReference::Other(_) => piece.to_owned(),
+                reference => format!("{}{}", short(&reference), &piece[word.len()..]),
+            }
+        })
+        .collect()
 }
 
 /// `expire cs_…`, `deactivate plink_…`; a link that is inactive already can only have open sessions.
