@@ -2,8 +2,9 @@
 
 use comfy_table::Cell;
 
+use super::NextStep;
 use super::look::{Hue, Look, agree, cell, count, full, list, render, right, short, sums};
-use super::plan::{amount, player};
+use super::plan::{amount, next_step, player};
 use super::sanitize::clean;
 use super::words::{self, Ids};
 use crate::domain::CheckoutReference;
@@ -258,23 +259,27 @@ fn ending(report: &Report, tally: Tally, look: Look) -> String {
         });
         out.push_str(&format!("exit statuses that hold: {all}\n"));
     }
-    if let Some(command) = next(report, tally) {
-        out.push_str(&format!("next: {}\n", look.bold(command)));
-    }
+    out.push_str(&next_step(&next(report, tally), look));
     out
 }
 
-/// What to do next; `None` when all is done.
+/// What to do next; empty when all is done.
 #[must_use]
-pub fn next(report: &Report, tally: Tally) -> Option<String> {
+pub fn next(report: &Report, tally: Tally) -> NextStep {
     if !tally.is_complete() {
-        return Some("run the same command again: it is safe".to_owned());
+        return NextStep {
+            command: None,
+            note: Some("run the same command again: it is safe".to_owned()),
+        };
     }
-    let ids: Vec<_> = report.plan.for_a_person().map(|d| d.order.id).collect();
-    let (first, rest) = ids.split_first()?;
-    Some(if rest.is_empty() {
-        format!("relink inspect --order-id {first}")
-    } else {
-        format!("relink inspect --order-id {first}, and so on for each that needs a person")
-    })
+    let mut people = report.plan.for_a_person().map(|d| d.order.id);
+    let Some(first) = people.next() else {
+        return NextStep::default();
+    };
+    NextStep {
+        command: Some(format!("relink inspect --order-id {first}")),
+        note: people
+            .next()
+            .map(|_| "look at each order that needs a person, one by one".to_owned()),
+    }
 }

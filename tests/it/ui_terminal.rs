@@ -4,12 +4,12 @@
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
 
-use relink::domain::{AccountId, Currency, Mode, Money, Timestamp};
+use relink::domain::{AccountId, Currency, Mode, Money, Order, OrderId, OrderStatus, Timestamp};
 use relink::events::{Event, Listener};
 use relink::exit::{ExitStatus, Failure};
 use relink::logging;
-use relink::plan::{Goal, Plan, Policy};
-use relink::ui::{Answer, ColorChoice, Format, NextStep, Question, Settings, Ui};
+use relink::plan::{Action, Decision, Goal, Plan, Policy, Reason, StoredState, Verdict};
+use relink::ui::{Answer, Banner, ColorChoice, Format, NextStep, Question, Settings, Ui};
 use rexpect::session::{PtySession, spawn_command};
 
 const TASK: &str = "RELINK_TEST_UI_TASK";
@@ -32,6 +32,23 @@ fn child() {
         "colors" => {
             let ui = Ui::new(settings(Format::Table, ColorChoice::Always));
             ui.warn("look");
+            ui.plan(&small_plan(), &next()).unwrap();
+        }
+        "quiet" => {
+            let ui = Ui::new(Settings {
+                quiet: true,
+                ..settings(Format::Table, ColorChoice::Auto)
+            });
+            ui.note("a note");
+            ui.banner(&Banner {
+                mode: Mode::Test,
+                account: None,
+                account_name: None,
+                database: "a database".to_owned(),
+                stripe: "sandbox".to_owned(),
+            });
+            count_to(&ui, 20);
+            ui.warn("a warning");
             ui.plan(&empty_plan(), &next()).unwrap();
         }
         "fail" => Ui::new(settings(Format::Json, ColorChoice::Auto)).failure(&Failure {
@@ -41,15 +58,7 @@ fn child() {
             request_id: None,
             status: ExitStatus::Usage,
         }),
-        "progress" => {
-            let progress = plain.progress();
-            progress.hear(Event::Began {
-                what: "reading orders",
-                total: 20,
-            });
-            (0..20).for_each(|_| progress.hear(Event::Read));
-            progress.hear(Event::Finished);
-        }
+        "progress" => count_to(&plain, 20),
         "log" => {
             logging::start(0, logging::LogFormat::Json, false);
             tracing::warn!(order = 7, "look");
@@ -57,6 +66,14 @@ fn child() {
         }
         _ => {}
     }
+}
+
+fn count_to(ui: &Ui, total: usize) {
+    let progress = ui.progress();
+    let what = "reading orders";
+    progress.hear(Event::Began { what, total });
+    (0..total).for_each(|_| progress.hear(Event::Read));
+    progress.hear(Event::Finished);
 }
 
 fn ask(ui: &Ui) {
@@ -93,6 +110,36 @@ fn empty_plan() -> Plan {
         account: None,
         taken_at: Timestamp(0),
         decisions: Vec::new(),
+    }
+}
+
+/// One order that is as it should be.
+fn small_plan() -> Plan {
+    let order = Order {
+        id: OrderId(1),
+        status: OrderStatus::Pending,
+        amount: Some(Money::new(5500, Currency::USD)),
+        reference: None,
+        url: None,
+        payment_intent: None,
+        created_at: None,
+        player: None,
+        parent: None,
+        product: None,
+        tournaments: Vec::new(),
+        gaps: Vec::new(),
+    };
+    let decision = Decision {
+        order,
+        stored: StoredState::LinkActive,
+        verdict: Verdict::Healthy,
+        reason: Reason::ActiveLink,
+        released: Vec::new(),
+        action: Action::Nothing,
+    };
+    Plan {
+        decisions: vec![decision],
+        ..empty_plan()
     }
 }
 
@@ -215,6 +262,10 @@ fn the_flag_colours_even_when_no_color_is_set() {
     let output = command("colors").env("NO_COLOR", "1").output().unwrap();
     assert!(stderr(&output).contains("\u{1b}[33mwarning"), "{output:?}");
     assert!(
+        stdout(&output).contains("\u{1b}[38;5;2m healthy"),
+        "{output:?}"
+    );
+    assert!(
         stdout(&output).contains("\u{1b}[1mrelink inspect"),
         "{output:?}"
     );
@@ -242,6 +293,17 @@ fn a_failure_is_said_on_stderr_and_stays_json_on_stdout() {
     let json: serde_json::Value = serde_json::from_str(json).unwrap();
     assert_eq!(json["error"]["code"], "unknown_order");
     assert_eq!(json["exit_code"], 2);
+}
+
+#[test]
+fn quiet_leaves_the_result_and_the_warnings() {
+    let output = piped("quiet");
+    let said = stderr(&output);
+    assert!(said.contains("warning: a warning\n"), "{said}");
+    for text in ["a note", "a database", "reading orders"] {
+        assert!(!said.contains(text), "{said}");
+    }
+    assert!(stdout(&output).contains("no orders\nnext: relink inspect --all\n"));
 }
 
 #[test]

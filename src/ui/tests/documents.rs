@@ -260,7 +260,10 @@ fn a_report_is_one_document() {
     "interrupted",
     "partial"
   ],
-  "next": "run the same command again: it is safe"
+  "next": {
+    "command": null,
+    "note": "run the same command again: it is safe"
+  }
 }
 "#);
 }

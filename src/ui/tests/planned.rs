@@ -83,7 +83,7 @@ fn an_empty_plan_says_so() {
     };
     assert_snapshot!(plan::text(&plan_of(Vec::new(), Goal::Regen, &[]), &next, PLAIN), @"
 no orders
-nothing to do
+next: nothing to do
 ");
 }
 
