@@ -138,7 +138,7 @@ pub struct Fates {
     pub replace: usize,
     /// Orders whose objects would be closed with nothing minted.
     pub retire: usize,
-    /// Objects that would be closed, those of replaced orders included.
+    /// Objects that would be closed, those of replaced orders and forced ones included.
     pub objects: usize,
     pub wait: usize,
     pub need_person: usize,
@@ -147,7 +147,10 @@ pub struct Fates {
 impl Fates {
     #[must_use]
     pub fn of(plan: &Plan) -> Fates {
-        let mut fates = Fates::default();
+        let mut fates = Fates {
+            objects: plan.forced.len(),
+            ..Fates::default()
+        };
         for decision in &plan.decisions {
             match &decision.action {
                 Action::Nothing => {}
@@ -171,12 +174,17 @@ impl Fates {
 #[must_use]
 pub fn summary(plan: &Plan) -> String {
     let total = plan.decisions.len();
-    if total == 0 {
+    let fates = Fates::of(plan);
+    if total == 0 && fates.objects == 0 {
         return "no orders".to_owned();
     }
-    let fates = Fates::of(plan);
-    let verdicts = list(&plan.counts(), |(verdict, n)| format!("{n} {verdict}"));
-    let mut parts = vec![format!("{}: {verdicts}", count(total, "order"))];
+    let mut parts = vec![match total {
+        0 => "no orders".to_owned(),
+        n => {
+            let verdicts = list(&plan.counts(), |(verdict, n)| format!("{n} {verdict}"));
+            format!("{}: {verdicts}", count(n, "order"))
+        }
+    }];
     let retires = format!("retire {}", count(fates.objects, "object"));
     let mints = match fates.replace {
         0 => "mint nothing".to_owned(),

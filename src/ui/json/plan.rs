@@ -170,7 +170,7 @@ struct Counts {
     retire: usize,
     wait: usize,
     need_person: usize,
-    /// Objects that would be closed, those of replaced orders included.
+    /// Objects that would be closed, those of replaced orders and forced ones included.
     objects: usize,
 }
 

@@ -25,7 +25,8 @@ fn a_plan_is_one_document() {
     ],
     "min_age_seconds": 1800,
     "releases": [],
-    "named_orders": []
+    "named_orders": [],
+    "named_objects": []
   },
   "orders": [
     {
@@ -125,6 +126,7 @@ fn a_plan_is_one_document() {
       "advice": "correct the row of order 16, then relink inspect --order-id 16"
     }
   ],
+  "forced_objects": [],
   "totals": [
     {
       "minor": 5500,

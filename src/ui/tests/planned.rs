@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::super::look::Look;
-use super::super::{NextStep, plan};
+use super::super::{NextStep, Question, plan};
 use super::*;
 
 #[test]
@@ -73,6 +73,17 @@ fn retiring_mints_nothing() {
 └───────┴─────────┴───────────┴─────────────────────────────┴─────────┴────────────────────────────────┘
 1 order: 1 leaked; would retire 1 object; 0 need a person
 ");
+}
+
+#[test]
+fn a_forced_object_is_shown_and_counted() {
+    let mut plan = plan_of(Vec::new(), Goal::Retire, &[]);
+    plan.forced = vec![CheckoutReference::classify("plink_stray")];
+    assert_snapshot!(plan::text(&plan, &NextStep::default(), PLAIN), @"
+plink_stray: would retire it by force, it belongs to no order in scope
+no orders; would retire 1 object; 0 need a person
+");
+    assert_eq!(Question::about(&plan, None, "club.db".to_owned()).retire, 1);
 }
 
 #[test]
