@@ -4,14 +4,14 @@
 //!
 //! sqlx logs each statement with its time at `debug`, without its parameters; its `trace` is kept out.
 
-use std::io;
-
 use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::ui::Stderr;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
@@ -45,12 +45,12 @@ pub fn start(verbosity: u8, format: LogFormat, color: bool) {
         .with(filter_fn(is_let_through));
     let started = match format {
         LogFormat::Text => {
-            let text = fmt::layer().with_writer(io::stderr).with_ansi(color);
+            let text = fmt::layer().with_writer(|| Stderr).with_ansi(color);
             registry.with(text).try_init()
         }
         LogFormat::Json => {
             let json = fmt::layer().json().flatten_event(true);
-            registry.with(json.with_writer(io::stderr)).try_init()
+            registry.with(json.with_writer(|| Stderr)).try_init()
         }
     };
     // The only failure is that a subscriber is in place already, as in tests.

@@ -11,7 +11,7 @@ use crate::domain::{
     AccountId, Family, Listing, Mode, Order, OrderFacts, Owner, Payment, PaymentLink, Reading,
     Session, SessionState, Stored, StripeObject, Timestamp,
 };
-use crate::plan::{Decision, Plan};
+use crate::plan::{Action, Decision, Hold, Plan, advise};
 
 /// Everything known about one order at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,12 +95,21 @@ pub fn text(explanation: &Explanation, look: Look) -> String {
     if let Some(note) = &next.note {
         out.push_str(&format!("  {}\n", clean(note)));
     }
-    match &next.command {
-        Some(command) => out.push_str(&format!("  {}\n", clean(command))),
-        None if next.note.is_none() => out.push_str("  nothing to do\n"),
-        None => {}
+    let said = next.command.clone().or_else(|| match next.note {
+        Some(_) => None,
+        None => Some(fallback(decision)),
+    });
+    if let Some(said) = said {
+        out.push_str(&format!("  {}\n", clean(&said)));
     }
     out
+}
+
+fn fallback(decision: &Decision) -> String {
+    advise(decision).unwrap_or_else(|| match decision.action {
+        Action::Hold(Hold::Waits) => "nothing to do but wait".to_owned(),
+        _ => "nothing to do".to_owned(),
+    })
 }
 
 fn order(order: &Order) -> Section {
@@ -339,7 +348,7 @@ fn verdict(decision: &Decision, facts: &OrderFacts, look: Look) -> Section {
         "verdict",
         look.paint(decision.verdict, Hue::of(decision.verdict)),
     );
-    section.say("reason", words::reason(&decision.reason));
+    section.say("reason", words::reason(&decision.reason, Ids::Full));
     let regen = words::would(decision, Ids::Full);
     section.say(
         "action",

@@ -236,6 +236,7 @@ pub fn sums(totals: &[Money]) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::domain::{LinkId, SessionId};

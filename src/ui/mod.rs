@@ -25,7 +25,7 @@ pub use explain::Explanation;
 pub use look::ColorChoice;
 pub use progress::Progress;
 pub use prompt::{Answer, NoTerminal, Question};
-pub use talk::Banner;
+pub use talk::{Banner, Stderr};
 
 use crate::exit::Failure;
 use crate::plan::Plan;

@@ -83,12 +83,12 @@ fn old_object(decision: &Decision) -> String {
 /// The last lines of every result: what to type next, and what to know about it.
 #[must_use]
 pub fn next_step(next: &NextStep, look: Look) -> String {
-    let mut out = String::new();
-    if let Some(note) = &next.note {
-        out.push_str(&format!("{}\n", clean(note)));
+    let NextStep { command, note } = next;
+    let note = note.as_deref().map(clean);
+    match (command, note) {
+        (Some(command), Some(note)) => format!("{note}\nnext: {}\n", look.bold(clean(command))),
+        (Some(command), None) => format!("next: {}\n", look.bold(clean(command))),
+        (None, Some(note)) => format!("next: {note}\n"),
+        (None, None) => String::new(),
     }
-    if let Some(command) = &next.command {
-        out.push_str(&format!("next: {}\n", look.bold(clean(command))));
-    }
-    out
 }

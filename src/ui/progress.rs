@@ -62,6 +62,7 @@ impl Progress {
             Kind::Bar(_) => Some(new_bar(what, total)),
             Kind::Silent | Kind::Lines => None,
         };
+        talk::keep_below(bar.clone());
         *stage = Stage {
             what,
             total,
@@ -118,6 +119,7 @@ impl Drop for Progress {
 
 fn clear(stage: &mut Stage) {
     if let Some(bar) = stage.bar.take() {
+        talk::keep_below(None);
         bar.finish_and_clear();
     }
 }

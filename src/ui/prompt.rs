@@ -158,6 +158,14 @@ mod tests {
             width: 80,
         };
         let shown = details(&question, look) + &prompt(&question);
-        assert_snapshot!(shown, @"");
+        assert_snapshot!(shown, @"
+
+account:  acct_1Utah (Utah Hoops)
+mode:     live
+database: postgres://club@db.example.com/club
+mint:     17 new links, 985.00 USD
+retire:   1 object
+retire 1 object and mint 17 links for 985.00 USD, in live mode?
+");
     }
 }

@@ -2,10 +2,11 @@
 
 use comfy_table::Cell;
 
+use super::NextStep;
 use super::look::{Hue, Look, agree, cell, count, full, list, render, right, short, sums};
-use super::plan::{amount, player};
+use super::plan::{amount, next_step, player};
 use super::sanitize::clean;
-use super::words;
+use super::words::{self, Ids};
 use crate::domain::CheckoutReference;
 use crate::exit::ExitStatus;
 use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
@@ -114,13 +115,13 @@ pub fn detail(outcome: &Outcome) -> String {
         Ending::Moved { verdict, reason } => {
             return format!(
                 "it is {verdict} now: {}; nothing was written",
-                words::reason(reason)
+                words::reason(reason, Ids::Full)
             );
         }
         Ending::PaidMeanwhile { verdict, reason } => {
             format!(
                 "{verdict}: {}; nothing new can be paid",
-                words::reason(reason)
+                words::reason(reason, Ids::Full)
             )
         }
         Ending::LostRace => "its row changed meanwhile; nothing was stored".to_owned(),
@@ -197,7 +198,9 @@ fn summary(report: &Report, look: Look) -> String {
         parts.push(format!("{} not begun", tally.not_begun));
     }
     let people: Vec<String> = report.plan.for_a_person().map(person_line).collect();
-    parts.push(agree(people.len(), "needs a person", "need a person"));
+    if people.is_empty() {
+        parts.push("0 need a person".to_owned());
+    }
     let mut out = parts.join(", ") + "\n";
 
     let (links, totals) = report.replaced();
@@ -212,7 +215,14 @@ fn summary(report: &Report, look: Look) -> String {
     if objects > 0 {
         out.push_str(&format!("closed {}\n", count(objects, "object")));
     }
-    out.extend(people);
+    if !people.is_empty() {
+        out.push_str(&agree(
+            people.len(),
+            "needs a person:\n",
+            "need a person:\n",
+        ));
+        out.extend(people);
+    }
     if let Some(stop) = &report.stopped {
         out.push_str(&format!("stopped early: {}\n", stop_words(stop)));
     }
@@ -234,7 +244,7 @@ fn person_line(decision: &crate::plan::Decision) -> String {
         decision.order.id,
         player(&decision.order),
         decision.verdict,
-        words::reason(&decision.reason)
+        words::reason(&decision.reason, Ids::Full)
     )
 }
 
@@ -249,23 +259,27 @@ fn ending(report: &Report, tally: Tally, look: Look) -> String {
         });
         out.push_str(&format!("exit statuses that hold: {all}\n"));
     }
-    if let Some(command) = next(report, tally) {
-        out.push_str(&format!("next: {}\n", look.bold(command)));
-    }
+    out.push_str(&next_step(&next(report, tally), look));
     out
 }
 
-/// What to do next; `None` when all is done.
+/// What to do next; empty when all is done.
 #[must_use]
-pub fn next(report: &Report, tally: Tally) -> Option<String> {
+pub fn next(report: &Report, tally: Tally) -> NextStep {
     if !tally.is_complete() {
-        return Some("run the same command again: it is safe".to_owned());
+        return NextStep {
+            command: None,
+            note: Some("run the same command again: it is safe".to_owned()),
+        };
     }
-    let ids: Vec<_> = report.plan.for_a_person().map(|d| d.order.id).collect();
-    let (first, rest) = ids.split_first()?;
-    Some(if rest.is_empty() {
-        format!("relink inspect --order-id {first}")
-    } else {
-        format!("relink inspect --order-id {first}, and so on for each that needs a person")
-    })
+    let mut people = report.plan.for_a_person().map(|d| d.order.id);
+    let Some(first) = people.next() else {
+        return NextStep::default();
+    };
+    NextStep {
+        command: Some(format!("relink inspect --order-id {first}")),
+        note: people
+            .next()
+            .map(|_| "look at each order that needs a person, one by one".to_owned()),
+    }
 }

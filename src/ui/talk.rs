@@ -2,6 +2,9 @@
 //! and never an error of its own: when stderr is gone there is nobody to tell.
 
 use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::ProgressBar;
 
 use super::look::{Hue, Look};
 use super::sanitize::{clean, clean_lines};
@@ -20,9 +23,35 @@ pub struct Banner {
     pub stripe: String,
 }
 
+/// The bar that stands on the last line of the terminal, of which a process has one.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Every later line on stderr is written above `bar`, until the next call.
+pub fn keep_below(bar: Option<ProgressBar>) {
+    *BAR.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+}
+
+/// stderr for whole lines, such as logs: they appear above the progress bar, not within it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let write = || io::stderr().lock().write(bytes);
+        match &*BAR.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
+}
+
 pub fn write_stderr(text: &str) {
     // When stderr is closed, nobody is left to be told.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = Stderr.write_all(text.as_bytes());
 }
 
 pub fn banner(banner: &Banner, look: Look) {
@@ -103,7 +132,10 @@ mod tests {
             database: "postgres://club@db.example.com/club".to_owned(),
             stripe: "api.stripe.com".to_owned(),
         };
-        assert_snapshot!(banner_text(&banner, LOOK), @"");
+        assert_snapshot!(banner_text(&banner, LOOK), @r#"
+stripe:   live mode, account acct_1Utah (Utah Hoops\u{1b}[2J), api.stripe.com
+database: postgres://club@db.example.com/club
+"#);
     }
 
     #[test]
@@ -115,6 +147,11 @@ mod tests {
             request_id: Some("req_123".to_owned()),
             status: ExitStatus::Permission,
         };
-        assert_snapshot!(failure_text(&failure, LOOK), @"");
+        assert_snapshot!(failure_text(&failure, LOOK), @"
+error: the key may not read payment links
+       next: rm -rf /
+       Stripe request req_123
+hint: give the key the permission `Payment Links: Read`
+");
     }
 }

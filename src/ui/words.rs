@@ -4,7 +4,7 @@
 use super::look::{agree, count, full, list, short, sums};
 use super::sanitize::clean;
 use crate::domain::CheckoutReference;
-use crate::plan::{Action, Decision, Goal, Hold, Plan, Reason, Release, StoredState, Verdict};
+use crate::plan::{Action, Decision, Goal, Hold, Plan, Reason, Release, StoredState};
 
 /// Whether ids keep their middle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +26,12 @@ impl Ids {
 pub fn would(decision: &Decision, ids: Ids) -> String {
     match &decision.action {
         Action::Nothing => "—".to_owned(),
-        Action::Hold(Hold::Waits) if decision.verdict == Verdict::Leaked => {
-            format!("left to `relink retire`: {}", reason(&decision.reason))
-        }
-        Action::Hold(Hold::Waits) => format!("waits: {}", reason(&decision.reason)),
+        Action::Hold(Hold::Waits) => format!("waits: {}", reason(&decision.reason, ids)),
         Action::Hold(Hold::NeedsPerson { release }) => {
             let hint = release.map(|flag| release_hint(flag, decision));
             format!(
-                "held: needs a person: {}{}",
-                reason(&decision.reason),
+                "held, needs a person: {}{}",
+                reason(&decision.reason, ids),
                 hint.unwrap_or_default()
             )
         }
@@ -52,8 +49,25 @@ pub fn would(decision: &Decision, ids: Ids) -> String {
 
 /// The reason in one clean line.
 #[must_use]
-pub fn reason(reason: &Reason) -> String {
-    clean(&reason.to_string()).into_owned()
+pub fn reason(reason: &Reason, ids: Ids) -> String {
+    let text = reason.to_string();
+    match ids {
+        Ids::Short => shorten_sessions(&clean(&text)),
+        Ids::Full => clean(&text).into_owned(),
+    }
+}
+
+fn shorten_sessions(text: &str) -> String {
+    let outside = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    text.split_inclusive(outside)
+        .map(|piece| {
+            let word = piece.trim_end_matches(outside);
+            match CheckoutReference::classify(word) {
+                CheckoutReference::Other(_) => piece.to_owned(),
+                reference => format!("{}{}", short(&reference), &piece[word.len()..]),
+            }
+        })
+        .collect()
 }
 
 /// `expire cs_…`, `deactivate plink_…`; a link that is inactive already can only have open sessions.
@@ -124,7 +138,7 @@ pub struct Fates {
     pub replace: usize,
     /// Orders whose objects would be closed with nothing minted.
     pub retire: usize,
-    /// Objects that would be closed, those of replaced orders included.
+    /// Objects that would be closed, those of replaced orders and forced ones included.
     pub objects: usize,
     pub wait: usize,
     pub need_person: usize,
@@ -133,7 +147,10 @@ pub struct Fates {
 impl Fates {
     #[must_use]
     pub fn of(plan: &Plan) -> Fates {
-        let mut fates = Fates::default();
+        let mut fates = Fates {
+            objects: plan.forced.len(),
+            ..Fates::default()
+        };
         for decision in &plan.decisions {
             match &decision.action {
                 Action::Nothing => {}
@@ -157,12 +174,17 @@ impl Fates {
 #[must_use]
 pub fn summary(plan: &Plan) -> String {
     let total = plan.decisions.len();
-    if total == 0 {
+    let fates = Fates::of(plan);
+    if total == 0 && fates.objects == 0 {
         return "no orders".to_owned();
     }
-    let fates = Fates::of(plan);
-    let verdicts = list(&plan.counts(), |(verdict, n)| format!("{n} {verdict}"));
-    let mut parts = vec![format!("{}: {verdicts}", count(total, "order"))];
+    let mut parts = vec![match total {
+        0 => "no orders".to_owned(),
+        n => {
+            let verdicts = list(&plan.counts(), |(verdict, n)| format!("{n} {verdict}"));
+            format!("{}: {verdicts}", count(n, "order"))
+        }
+    }];
     let retires = format!("retire {}", count(fates.objects, "object"));
     let mints = match fates.replace {
         0 => "mint nothing".to_owned(),

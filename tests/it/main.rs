@@ -20,3 +20,4 @@ mod store_publish;
 mod store_read;
 mod store_world;
 mod support;
+mod ui_terminal;

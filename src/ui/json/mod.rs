@@ -140,16 +140,14 @@ fn flags(releases: impl IntoIterator<Item = Release>) -> Vec<&'static str> {
 }
 
 #[derive(Serialize)]
-struct Next<'a> {
-    command: Option<&'a str>,
-    note: Option<&'a str>,
+struct Next {
+    command: Option<String>,
+    note: Option<String>,
 }
 
-impl<'a> Next<'a> {
-    fn new(next: &'a NextStep) -> Self {
-        Next {
-            command: next.command.as_deref(),
-            note: next.note.as_deref(),
-        }
+impl From<NextStep> for Next {
+    fn from(next: NextStep) -> Self {
+        let NextStep { command, note } = next;
+        Next { command, note }
     }
 }

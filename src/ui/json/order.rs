@@ -21,7 +21,7 @@ pub struct OrderDocument<'a> {
     journal: JournalBody<'a>,
     #[serde(flatten)]
     decided: Decided<'a>,
-    next: Next<'a>,
+    next: Next,
 }
 
 impl<'a> OrderDocument<'a> {
@@ -53,7 +53,7 @@ impl<'a> OrderDocument<'a> {
                 withdrawn: journal.withdrawn,
             },
             decided: Decided::new(decision),
-            next: Next::new(next),
+            next: Next::from(next.clone()),
         }
     }
 }

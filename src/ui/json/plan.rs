@@ -23,7 +23,7 @@ pub struct PlanDocument<'a> {
     /// What would be minted, per currency.
     totals: Vec<Money>,
     counts: Counts,
-    next: Next<'a>,
+    next: Next,
 }
 
 impl<'a> PlanDocument<'a> {
@@ -48,7 +48,7 @@ impl<'a> PlanDocument<'a> {
             forced_objects: forced,
             totals: plan.totals(),
             counts: Counts::of(plan),
-            next: Next::new(next),
+            next: Next::from(next.clone()),
         }
     }
 }
@@ -170,7 +170,7 @@ struct Counts {
     retire: usize,
     wait: usize,
     need_person: usize,
-    /// Objects that would be closed, those of replaced orders included.
+    /// Objects that would be closed, those of replaced orders and forced ones included.
     objects: usize,
 }
 

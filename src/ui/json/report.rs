@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::super::report::{Tally, closed, detail, next, outcome_code, stop_words};
-use super::{Named, Why, player};
+use super::{Named, Next, Why, player};
 use crate::domain::{AccountId, Mode, Money, OrderId};
 use crate::exit::ExitStatus;
 use crate::plan::{Decision, Goal, Verdict};
@@ -29,7 +29,7 @@ pub struct ReportDocument<'a> {
     exit_code: u8,
     /// All that held, foremost first.
     statuses: BTreeSet<ExitStatus>,
-    next: Option<String>,
+    next: Next,
 }
 
 impl<'a> ReportDocument<'a> {
@@ -56,7 +56,7 @@ impl<'a> ReportDocument<'a> {
             stopped: stopped.as_ref().map(stop_words),
             exit_code: report.exit_status().code(),
             statuses: report.statuses(),
-            next: next(report, tally),
+            next: Next::from(next(report, tally)),
         }
     }
 }

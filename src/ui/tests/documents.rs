@@ -1,0 +1,462 @@
+//! The documents as programs read them.
+
+use insta::assert_snapshot;
+
+use super::super::json::{ErrorDocument, OrderDocument, PlanDocument, ReportDocument, render};
+use super::*;
+use crate::exit::{ExitStatus, Failure};
+
+#[test]
+fn a_plan_is_one_document() {
+    let orders = odd_orders()
+        .into_iter()
+        .filter(|facts| [1, 4, 16].contains(&facts.order.id.0));
+    let plan = plan_of(orders.collect(), Goal::Regen, &[]);
+    assert_snapshot!(render(&PlanDocument::new(&plan, &next())).unwrap(), @r#"
+{
+  "schema": "relink.plan/1",
+  "mode": "test",
+  "account": "acct_1Utah",
+  "taken_at": "2026-09-21T14:13:20Z",
+  "goal": "regen",
+  "policy": {
+    "scope": [
+      "tournament"
+    ],
+    "min_age_seconds": 1800,
+    "releases": [],
+    "named_orders": [],
+    "named_objects": []
+  },
+  "orders": [
+    {
+      "order_id": 1,
+      "status": "pending",
+      "player": {
+        "id": 101,
+        "name": "Ann Lee"
+      },
+      "tournaments": [
+        {
+          "id": 2,
+          "name": "Utah Invitational"
+        }
+      ],
+      "amount": {
+        "minor": 5500,
+        "currency": "usd"
+      },
+      "reference": "cs_test_a1kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk0001",
+      "url": "https://pay.example.com/1",
+      "state": "session_expired",
+      "verdict": "dead",
+      "reason": {
+        "code": "expired_session",
+        "text": "session expired"
+      },
+      "released": [],
+      "action": {
+        "kind": "replace",
+        "objects": [],
+        "needs_person": false,
+        "release_flag": null
+      },
+      "advice": "relink regen --order-id 1 --commit"
+    },
+    {
+      "order_id": 4,
+      "status": "pending",
+      "player": {
+        "id": 104,
+        "name": "Di Wrong"
+      },
+      "tournaments": [
+        {
+          "id": 2,
+          "name": "Utah Invitational"
+        }
+      ],
+      "amount": {
+        "minor": 5500,
+        "currency": "usd"
+      },
+      "reference": "plink_wrong4",
+      "url": "https://pay.example.com/4",
+      "state": "link_active",
+      "verdict": "wrong",
+      "reason": {
+        "code": "other_amount",
+        "text": "asks 50.00 USD, the order says 55.00 USD"
+      },
+      "released": [],
+      "action": {
+        "kind": "hold",
+        "objects": [],
+        "needs_person": true,
+        "release_flag": "--allow-amount-change"
+      },
+      "advice": "relink regen --order-id 4 --allow-amount-change"
+    },
+    {
+      "order_id": 16,
+      "status": "pending",
+      "player": null,
+      "tournaments": [
+        {
+          "id": 2,
+          "name": "Utah Invitational"
+        }
+      ],
+      "amount": null,
+      "reference": null,
+      "url": null,
+      "state": "none",
+      "verdict": "invalid_order",
+      "reason": {
+        "code": "gap",
+        "text": "orders.amount_cents is NULL"
+      },
+      "released": [],
+      "action": {
+        "kind": "hold",
+        "objects": [],
+        "needs_person": true,
+        "release_flag": null
+      },
+      "advice": "correct the row of order 16, then relink inspect --order-id 16"
+    }
+  ],
+  "forced_objects": [],
+  "totals": [
+    {
+      "minor": 5500,
+      "currency": "usd"
+    }
+  ],
+  "counts": {
+    "orders": 3,
+    "verdicts": {
+      "invalid_order": 1,
+      "wrong": 1,
+      "dead": 1
+    },
+    "replace": 1,
+    "retire": 0,
+    "wait": 0,
+    "need_person": 2,
+    "objects": 0
+  },
+  "next": {
+    "command": "relink regen --tournament-id 2 --sandbox --commit",
+    "note": null
+  }
+}
+"#);
+}
+
+#[test]
+fn a_report_is_one_document() {
+    let mut report = super::reported::every_ending();
+    report.outcomes.retain(|outcome| {
+        let code = super::super::report::outcome_code(outcome);
+        ["replaced", "not_begun"].contains(&code)
+    });
+    report.plan = plan_of(odd_orders().split_off(15), Goal::Regen, &[]);
+    assert_snapshot!(render(&ReportDocument::new(&report)).unwrap(), @r#"
+{
+  "schema": "relink.report/1",
+  "mode": "test",
+  "account": "acct_1Utah",
+  "goal": "regen",
+  "outcomes": [
+    {
+      "order_id": 1,
+      "player": {
+        "id": 101,
+        "name": "Ann Lee"
+      },
+      "amount": {
+        "minor": 5500,
+        "currency": "usd"
+      },
+      "old": "cs_test_a1kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk0001",
+      "retired": [],
+      "outcome": "replaced",
+      "link": {
+        "id": "plink_new1",
+        "url": "https://buy.stripe.com/test_new1"
+      },
+      "detail": "https://buy.stripe.com/test_new1 (plink_new1)"
+    },
+    {
+      "order_id": 2,
+      "player": {
+        "id": 102,
+        "name": "Ben Ito"
+      },
+      "amount": {
+        "minor": 6500,
+        "currency": "usd"
+      },
+      "old": "cs_test_a1kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk0002",
+      "retired": [
+        "plink_old2"
+      ],
+      "outcome": "replaced",
+      "link": {
+        "id": "plink_new2",
+        "url": "https://buy.stripe.com/test_new2"
+      },
+      "detail": "https://buy.stripe.com/test_new2 (plink_new2); the last look at the old objects failed: timeout after 30 s"
+    },
+    {
+      "order_id": 10,
+      "player": {
+        "id": 110,
+        "name": "Jo Later"
+      },
+      "amount": {
+        "minor": 5500,
+        "currency": "usd"
+      },
+      "old": null,
+      "retired": [],
+      "outcome": "not_begun",
+      "link": null,
+      "detail": ""
+    }
+  ],
+  "needs_person": [
+    {
+      "order_id": 16,
+      "player": null,
+      "amount": null,
+      "verdict": "invalid_order",
+      "reason": {
+        "code": "gap",
+        "text": "orders.amount_cents is NULL"
+      }
+    }
+  ],
+  "summary": {
+    "approved": 3,
+    "done": 2,
+    "failed": 0,
+    "unknown": 0,
+    "not_begun": 1,
+    "needs_person": 1,
+    "links_minted": 2,
+    "totals": [
+      {
+        "minor": 12000,
+        "currency": "usd"
+      }
+    ],
+    "objects_closed": 1
+  },
+  "reads": 41,
+  "writes": 1,
+  "stopped": "interrupted (SIGINT)",
+  "exit_code": 130,
+  "statuses": [
+    "interrupted",
+    "partial"
+  ],
+  "next": {
+    "command": null,
+    "note": "run the same command again: it is safe"
+  }
+}
+"#);
+}
+
+#[test]
+fn an_order_is_one_document() {
+    let explanation = super::explained::explanation(super::explained::tangled(), next());
+    assert_snapshot!(render(&OrderDocument::new(&explanation)).unwrap(), @r#"
+{
+  "schema": "relink.order/1",
+  "mode": "test",
+  "account": "acct_1Utah",
+  "taken_at": "2026-09-21T14:13:20Z",
+  "order": {
+    "order_id": 1,
+    "status": "pending",
+    "player": {
+      "id": 101,
+      "name": "Ann Lee"
+    },
+    "tournaments": [
+      {
+        "id": 2,
+        "name": "Utah Invitational"
+      }
+    ],
+    "amount": {
+      "minor": 5500,
+      "currency": "usd"
+    },
+    "reference": "plink_own1",
+    "url": "https://pay.example.com/1",
+    "payment_intent": null,
+    "created_at": "2026-09-12T14:13:20Z",
+    "parent": {
+      "name": "Parent of Ann Lee",
+      "has_email": true
+    },
+    "product": {
+      "id": 3,
+      "name": "Utah fee",
+      "category": "tournament",
+      "is_active": true
+    },
+    "gaps": []
+  },
+  "stripe": {
+    "stored": {
+      "found": "seen",
+      "id": "plink_own1",
+      "why": null,
+      "object": {
+        "kind": "payment_link",
+        "id": "plink_own1",
+        "active": true,
+        "url": "https://buy.stripe.com/test_1",
+        "owner": {
+          "order_id": 1,
+          "unreadable": null
+        },
+        "amount": {
+          "minor": 5500,
+          "currency": "usd"
+        },
+        "completed_count": 1,
+        "relink_key": "0123456789abcdefghij",
+        "sessions": {
+          "unfinished": null,
+          "items": [
+            {
+              "id": "cs_test_open1",
+              "state": "open",
+              "unknown_status": null,
+              "owner": {
+                "order_id": 1,
+                "unreadable": null
+              },
+              "amount": {
+                "minor": 5500,
+                "currency": "usd"
+              },
+              "created": "2026-09-19T14:13:20Z",
+              "expires_at": "2026-09-22T14:13:20Z",
+              "payment_link": "plink_own1",
+              "payment": null,
+              "recovery": null,
+              "recovered_from": null
+            },
+            {
+              "id": "cs_test_paid1",
+              "state": "paid",
+              "unknown_status": null,
+              "owner": {
+                "order_id": 1,
+                "unreadable": null
+              },
+              "amount": {
+                "minor": 5500,
+                "currency": "usd"
+              },
+              "created": "2026-09-19T14:13:20Z",
+              "expires_at": "2026-09-20T14:13:20Z",
+              "payment_link": "plink_own1",
+              "payment": {
+                "intent": "pi_1",
+                "amount": {
+                  "minor": 5500,
+                  "currency": "usd"
+                },
+                "refunded": false
+              },
+              "recovery": null,
+              "recovered_from": null
+            }
+          ]
+        }
+      }
+    },
+    "others": {
+      "unfinished": null,
+      "items": [
+        {
+          "kind": "checkout_session",
+          "id": "cs_test_copy1",
+          "state": "expired",
+          "unknown_status": null,
+          "owner": {
+            "order_id": null,
+            "unreadable": null
+          },
+          "amount": {
+            "minor": 5500,
+            "currency": "usd"
+          },
+          "created": "2026-09-19T14:13:20Z",
+          "expires_at": "2026-09-20T14:13:20Z",
+          "payment_link": null,
+          "payment": null,
+          "recovery": {
+            "expires_at": "2026-10-11T14:13:20Z"
+          },
+          "recovered_from": "cs_test_first1"
+        }
+      ]
+    }
+  },
+  "journal": {
+    "in_doubt": null,
+    "withdrawn": false
+  },
+  "state": "link_active",
+  "verdict": "paid_unrecorded",
+  "reason": {
+    "code": "paid_session",
+    "text": "cs_test_paid1 is paid, the order is not"
+  },
+  "released": [],
+  "action": {
+    "kind": "hold",
+    "objects": [],
+    "needs_person": true,
+    "release_flag": null
+  },
+  "advice": "relink webhook replay --order-id 1",
+  "next": {
+    "command": "relink regen --tournament-id 2 --sandbox --commit",
+    "note": null
+  }
+}
+"#);
+}
+
+#[test]
+fn a_failure_is_one_document() {
+    let failure = Failure {
+        code: "unknown_order",
+        message: "no order 99".to_owned(),
+        hint: String::new(),
+        request_id: None,
+        status: ExitStatus::Usage,
+    };
+    assert_snapshot!(render(&ErrorDocument::new(&failure)).unwrap(), @r#"
+{
+  "schema": "relink.error/1",
+  "error": {
+    "code": "unknown_order",
+    "message": "no order 99",
+    "hint": null,
+    "stripe_request_id": null
+  },
+  "exit_code": 2
+}
+"#);
+}

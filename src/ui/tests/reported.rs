@@ -1,0 +1,186 @@
+//! The report as people read it.
+
+use insta::assert_snapshot;
+
+use super::super::report;
+use super::*;
+use crate::plan::{Reason, Verdict};
+use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
+use crate::saga::{Ending, Minted};
+
+pub fn outcome(facts: OrderFacts, retired: &[&str], ending: Ending) -> Outcome {
+    Outcome {
+        subject: Subject::Order(Box::new(facts.order)),
+        retired: retired
+            .iter()
+            .map(|id| CheckoutReference::classify(id))
+            .collect(),
+        conclusion: Conclusion::Ended(ending),
+    }
+}
+
+fn replaced(n: i64) -> Ending {
+    Ending::Replaced {
+        link: Minted {
+            id: LinkId::parse(&format!("plink_new{n}")).unwrap(),
+            url: format!("https://buy.stripe.com/test_new{n}"),
+        },
+        unconfirmed: None,
+    }
+}
+
+pub fn every_ending() -> Report {
+    let paid = SessionId::parse("cs_test_paid3").unwrap();
+    let outcomes = vec![
+        outcome(expired(1, "Ann Lee", 5500), &[], replaced(1)),
+        outcome(
+            expired(2, "Ben Ito", 6500),
+            &["plink_old2"],
+            Ending::Replaced {
+                link: Minted {
+                    id: LinkId::parse("plink_new2").unwrap(),
+                    url: "https://buy.stripe.com/test_new2".to_owned(),
+                },
+                unconfirmed: Some("timeout after 30 s".to_owned()),
+            },
+        ),
+        outcome(
+            expired(3, "Cy Open", 5500),
+            &["plink_old3"],
+            Ending::PaidMeanwhile {
+                verdict: Verdict::PaidUnrecorded,
+                reason: Reason::PaidSession(paid),
+            },
+        ),
+        outcome(
+            expired(4, "Di Wrong", 5500),
+            &[],
+            Ending::Moved {
+                verdict: Verdict::Healthy,
+                reason: Reason::ActiveLink,
+            },
+        ),
+        outcome(
+            expired(5, "Eve Lost", 5500),
+            &["plink_old5"],
+            Ending::LostRace,
+        ),
+        outcome(
+            expired(6, "Flo Live", 5500),
+            &[],
+            Ending::StillLive(vec![CheckoutReference::classify("plink_live6")]),
+        ),
+        outcome(
+            expired(7, "Gus No", 5500),
+            &["cs_test_old7"],
+            Ending::Refused {
+                what: "mint a link".to_owned(),
+                why: "amount is too small (req_1)".to_owned(),
+            },
+        ),
+        outcome(
+            expired(8, "Hal Maybe", 5500),
+            &[],
+            Ending::Unknown {
+                what: "mint a link".to_owned(),
+                why: "no answer within 30 s".to_owned(),
+            },
+        ),
+        outcome(
+            expired(9, "Ida Shut", 5500),
+            &["plink_old9"],
+            Ending::Retired,
+        ),
+        Outcome {
+            subject: Subject::Order(Box::new(order(10, "Jo Later", 5500))),
+            retired: Vec::new(),
+            conclusion: Conclusion::NotBegun,
+        },
+        Outcome {
+            subject: Subject::Object(CheckoutReference::classify("plink_bare")),
+            retired: vec![CheckoutReference::classify("plink_bare")],
+            conclusion: Conclusion::Ended(Ending::Retired),
+        },
+    ];
+    Report {
+        plan: plan_of(odd_orders(), Goal::Regen, &[]),
+        outcomes,
+        stopped: Some(Stop::Interrupted),
+        reads: 41,
+        writes: 1,
+    }
+}
+
+#[test]
+fn every_ending_has_its_line() {
+    assert_snapshot!(report::text(&every_ending(), PLAIN), @"
+┌───────┬───────────┬───────────┬────────────────┬────────────────────────────────────────────────────────────────────────────────────────────────────────────┐
+│ order ┆ player    ┆ amount    ┆ outcome        ┆ new link, or why not                                                                                       │
+╞═══════╪═══════════╪═══════════╪════════════════╪════════════════════════════════════════════════════════════════════════════════════════════════════════════╡
+│     1 ┆ Ann Lee   ┆ 55.00 USD ┆ replaced       ┆ https://buy.stripe.com/test_new1 (plink_new1)                                                              │
+│     2 ┆ Ben Ito   ┆ 65.00 USD ┆ replaced       ┆ https://buy.stripe.com/test_new2 (plink_new2); the last look at the old objects failed: timeout after 30 s │
+│     3 ┆ Cy Open   ┆ 55.00 USD ┆ paid meanwhile ┆ paid_unrecorded: cs_test_paid3 is paid, the order is not; nothing new can be paid; closed plink_old3       │
+│     4 ┆ Di Wrong  ┆ 55.00 USD ┆ moved          ┆ it is healthy now: active link; nothing was written                                                        │
+│     5 ┆ Eve Lost  ┆ 55.00 USD ┆ lost race      ┆ its row changed meanwhile; nothing was stored; closed plink_old5                                           │
+│     6 ┆ Flo Live  ┆ 55.00 USD ┆ still live     ┆ can still be paid: plink_live6                                                                             │
+│     7 ┆ Gus No    ┆ 55.00 USD ┆ refused        ┆ mint a link: amount is too small (req_1); closed cs_test_old7                                              │
+│     8 ┆ Hal Maybe ┆ 55.00 USD ┆ unknown        ┆ mint a link: no answer within 30 s; it may have happened                                                   │
+│     9 ┆ Ida Shut  ┆ 55.00 USD ┆ retired        ┆ closed plink_old9                                                                                          │
+│    10 ┆ Jo Later  ┆ 55.00 USD ┆ not begun      ┆                                                                                                            │
+│     — ┆ —         ┆         — ┆ retired        ┆ closed plink_bare                                                                                          │
+└───────┴───────────┴───────────┴────────────────┴────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
+11 approved: 4 done, 5 failed, 1 unknown, 1 not begun
+minted 2 links, 120.00 USD
+closed 6 objects
+8 need a person:
+  order 4, Di Wrong: wrong: asks 50.00 USD, the order says 55.00 USD
+  order 7, Flo Paid: paid_unrecorded: cs_test_paid7 is paid, the order is not
+  order 10, Hal Shared: unowned: plink_shared10 names no order in its metadata
+  order 11, Ida Odd: unknown_object: `tok_42` is neither a checkout session nor a payment link
+  order 12, Jo Gone: missing: Stripe knows no cs_test_a1kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk0012 in this account
+  order 13, Kai Dark: unobserved: could not be read: timeout after 30 s
+  order 15, Mia Recover: recoverable: cs_test_recover15 has a recovery URL that can be paid until 2026-10-11T14:13:20Z
+  order 16, —: invalid_order: orders.amount_cents is NULL
+stopped early: interrupted (SIGINT)
+Stripe requests: 41 reads, 1 write
+exit statuses that hold: 130 (interrupted between orders (SIGINT)), 9 (Stripe or the database is unavailable; safe to re-run), 3 (partial: some order failed or needs a person)
+next: run the same command again: it is safe
+");
+}
+
+#[test]
+fn a_run_that_did_all_says_only_that() {
+    let report = Report {
+        plan: plan_of(vec![expired(1, "Ann Lee", 5500)], Goal::Regen, &[]),
+        outcomes: vec![outcome(expired(1, "Ann Lee", 5500), &[], replaced(1))],
+        stopped: None,
+        reads: 4,
+        writes: 1,
+    };
+    assert_snapshot!(report::text(&report, PLAIN), @"
+┌───────┬─────────┬───────────┬──────────┬───────────────────────────────────────────────┐
+│ order ┆ player  ┆ amount    ┆ outcome  ┆ new link, or why not                          │
+╞═══════╪═════════╪═══════════╪══════════╪═══════════════════════════════════════════════╡
+│     1 ┆ Ann Lee ┆ 55.00 USD ┆ replaced ┆ https://buy.stripe.com/test_new1 (plink_new1) │
+└───────┴─────────┴───────────┴──────────┴───────────────────────────────────────────────┘
+1 approved: 1 done, 0 failed, 0 unknown, 0 need a person
+minted 1 link, 55.00 USD
+Stripe requests: 4 reads, 1 write
+");
+}
+
+#[test]
+fn an_outcome_fits_one_line_above_the_bar() {
+    let report = every_ending();
+    let lines: Vec<String> = report
+        .outcomes
+        .iter()
+        .map(|outcome| report::line(outcome, PLAIN))
+        .collect();
+    assert_eq!(
+        lines[0],
+        "order 1: replaced: https://buy.stripe.com/test_new1 (plink_new1)"
+    );
+    assert_eq!(lines[9], "order 10: not begun");
+    assert_eq!(lines[10], "plink_bare: retired: closed plink_bare");
+}
