@@ -278,3 +278,68 @@ fn require_file(path: &Path) -> Result<(), StoreError> {
     };
     Err(StoreError::NoSuchDatabase { detail })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(url: &str, access: Access) -> PgConnectOptions {
+        let address = Address::parse(&SecretString::from(url.to_owned()), access)
+            .unwrap_or_else(|error| panic!("{error}"));
+        PgConnectOptions::from_str(address.url().as_str()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn the_sessions_settings_come_after_the_operators_and_so_win() {
+        let url = "postgres://club@db/club?options=-c%20default_transaction_read_only%3Doff%20-c%20search_path%3Da";
+        let said = options(url, Access::ReadOnly);
+        let said = said.get_options().unwrap_or_default();
+        assert_eq!(
+            said,
+            "-c default_transaction_read_only=off -c search_path=a -c statement_timeout=30000 -c lock_timeout=10000 \
+             -c idle_in_transaction_session_timeout=60000 -c default_transaction_read_only=on"
+        );
+        let writing = options("postgres://club@db/club", Access::ReadWrite);
+        assert!(
+            !writing
+                .get_options()
+                .unwrap_or_default()
+                .contains("read_only")
+        );
+    }
+
+    #[test]
+    fn the_application_is_named_relink_unless_the_url_names_it() {
+        let name = |url: &str| {
+            let options = options(url, Access::ReadOnly);
+            options.get_application_name().map(ToOwned::to_owned)
+        };
+        assert_eq!(name("postgres://club@db/club").as_deref(), Some("relink"));
+        let nightly = name("postgres://club@db/club?application_name=nightly");
+        assert_eq!(nightly.as_deref(), Some("nightly"));
+    }
+
+    #[test]
+    fn a_place_is_shown_however_the_url_spells_it() {
+        let place = |url: &str| {
+            Address::parse(&SecretString::from(url.to_owned()), Access::ReadOnly)
+                .unwrap_or_else(|error| panic!("{error}"))
+                .identity
+                .place
+        };
+        let shown = "club@db.example.com:5433/club";
+        assert_eq!(
+            place("postgresql+psycopg2://club:p%40w@db.example.com:5433/club"),
+            shown
+        );
+        assert_eq!(
+            place("postgres:///?host=db.example.com&port=5433&user=club&password=pw"),
+            shown
+        );
+        assert_eq!(
+            place("postgres://club@%2Fvar%2Frun:5433/a"),
+            "club@/var/run:5433/a"
+        );
+        assert_eq!(place("postgres://club:p@w@db:5433/a"), "club@db:5433/a");
+    }
+}

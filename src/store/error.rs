@@ -65,8 +65,9 @@ impl StoreError {
             sqlx::Error::Database(refusal) => match refusal.code().as_deref() {
                 Some("28P01" | "28000") => StoreError::Authentication { detail },
                 Some("3D000") => StoreError::NoSuchDatabase { detail },
-                // Insufficient privilege; a write in a read-only transaction; SQLite's SQLITE_READONLY.
-                Some("42501" | "25006" | "8") => StoreError::AccessDenied { what, detail },
+                // Insufficient privilege; a write in a read-only transaction.
+                Some("42501" | "25006") => StoreError::AccessDenied { what, detail },
+                Some(code) if is_sqlite_readonly(code) => StoreError::AccessDenied { what, detail },
                 Some(code) if is_outage(code) => StoreError::Unreachable { detail },
                 _ => StoreError::Query { what, detail },
             },
@@ -81,7 +82,13 @@ pub(super) fn is_outage(sqlstate: &str) -> bool {
         || matches!(sqlstate, "53300" | "57P01" | "57P02" | "57P03" | "57P05")
 }
 
-/// The whole chain of causes in one line; the driver's own prefixes are left out where they say nothing.
+/// SQLITE_READONLY and its extended codes, whose low byte is the same. An SQLSTATE has five characters, these
+/// codes have fewer.
+fn is_sqlite_readonly(code: &str) -> bool {
+    code.len() < 5 && code.parse::<u32>().is_ok_and(|code| code & 0xff == 8)
+}
+
+/// What the driver or the server says, without the driver's prefixes.
 fn describe(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(refusal) => refusal.message().to_owned(),

@@ -212,3 +212,30 @@ async fn a_role_that_may_only_read_cannot_publish(world: World) {
     );
     assert!(error.to_string().contains("permission denied"), "{error}");
 }
+
+/// A session that never lets go must not hold up a night's run.
+#[tokio::test]
+async fn a_row_that_somebody_else_holds_is_given_up_after_ten_seconds() {
+    let begun = std::time::Instant::now();
+    tokio::join!(
+        give_up(
+            World::postgres_enums().await,
+            "BEGIN; UPDATE orders SET amount_cents = 1"
+        ),
+        give_up(World::sqlite().await, "BEGIN IMMEDIATE"),
+    );
+    let took = begun.elapsed().as_secs();
+    assert!((9..20).contains(&took), "{took} s");
+}
+
+async fn give_up(world: World, hold: &str) {
+    let store = world.open(Access::ReadWrite).await;
+    let holder = world.hold(hold).await;
+    let error = store
+        .publish(&publication(1, Some("cs_test_one"), 5500))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Query { .. }), "{error:?}");
+    assert!(error.to_string().contains("lock"), "{error}");
+    drop(holder);
+}

@@ -137,6 +137,16 @@ impl World {
         connection.close().await.unwrap();
     }
 
+    /// A session that has run `sql` and stays open.
+    pub async fn hold(&self, sql: &str) -> AnyConnection {
+        let mut connection = self.connection().await;
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection
+    }
+
     /// The first column of the first row, cast to text by the query.
     pub async fn value(&self, sql: &str) -> Option<String> {
         let mut connection = self.connection().await;
