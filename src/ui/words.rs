@@ -4,7 +4,7 @@
 use super::look::{agree, count, full, list, short, sums};
 use super::sanitize::clean;
 use crate::domain::CheckoutReference;
-use crate::plan::{Action, Decision, Goal, Hold, Plan, Reason, Release, StoredState};
+use crate::plan::{Action, Decision, Goal, Hold, Plan, Reason, Release, StoredState, Verdict};
 
 /// Whether ids keep their middle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,9 @@ impl Ids {
 pub fn would(decision: &Decision, ids: Ids) -> String {
     match &decision.action {
         Action::Nothing => "—".to_owned(),
+        Action::Hold(Hold::Waits) if decision.verdict == Verdict::Leaked => {
+            format!("left to `relink retire`: {}", reason(&decision.reason, ids))
+        }
         Action::Hold(Hold::Waits) => format!("waits: {}", reason(&decision.reason, ids)),
         Action::Hold(Hold::NeedsPerson { release }) => {
             let hint = release.map(|flag| release_hint(flag, decision));
