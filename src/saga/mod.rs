@@ -4,8 +4,10 @@
 //! nothing and stores nothing: `execute` drives it, and whoever drives it must commit the operation before
 //! it sends the write that `Next` names.
 
+mod look;
 mod operation;
 mod step;
 
+pub use look::Look;
 pub use operation::{Ending, Expected, Minted, Operation, State, Task, Then, Write};
-pub use step::{Look, Next, Observed, step};
+pub use step::{Next, Observed, step};

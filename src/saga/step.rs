@@ -3,41 +3,18 @@
 //! A refusal is never parsed and never believed: the object is read again, and only a complete reading that
 //! shows nothing open, nothing active and nothing complete lets the operation go on to the mint.
 
-use std::collections::BTreeSet;
-
-use super::operation::{Ending, Minted, Operation, State, Task, Then, Write};
-use crate::domain::{
-    CheckoutReference, Family, Listing, Order, OrderFacts, Session, SessionState, StripeObject,
+use super::look::{
+    Look, find_family, live, money_taken, row_moved, settled, shows_all, unread, without,
+    writes_for,
 };
-use crate::plan::{Action, Decision, Moment, Policy, Reason, Verdict, decide_order, is_good_link};
+use super::operation::{Ending, Minted, Operation, State, Task, Then, Write};
+use crate::domain::CheckoutReference;
+use crate::plan::{Action, Verdict, is_good_link};
 
 /// Something live was found again and again: an application that keeps opening sessions, or a lying answer.
 const MAX_ROUNDS: u32 = 8;
 /// A minted link that is already inactive is the replay of an older mint: the next attempt has another key.
 const MAX_ATTEMPTS: u32 = 10;
-
-/// Everything about the order, read anew.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
-    /// `None` for objects that are retired without an order.
-    pub decision: Option<Decision>,
-    /// Every object of the order that could be found; the new link among them, once there is one.
-    pub objects: Vec<StripeObject>,
-}
-
-impl Look {
-    #[must_use]
-    pub fn at_order(facts: &OrderFacts, moment: Moment, policy: &Policy) -> Self {
-        Look {
-            decision: Some(decide_order(facts, moment, policy)),
-            objects: crate::plan::objects(facts).cloned().collect(),
-        }
-    }
-
-    fn row(&self) -> Option<&Order> {
-        self.decision.as_ref().map(|decision| &decision.order)
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observed {
@@ -378,135 +355,6 @@ fn replaced(operation: &Operation, unconfirmed: Option<String>) -> Ending {
     }
 }
 
-fn row_moved(operation: &Operation, look: &Look) -> bool {
-    look.row().is_none_or(|row| {
-        row.reference != operation.expected.reference || row.amount != operation.expected.amount
-    })
-}
-
-/// The row was settled or otherwise left `pending` while we worked.
-fn settled(look: &Look) -> Option<Ending> {
-    let row = look.row()?;
-    if row.status == crate::domain::OrderStatus::Pending {
-        return None;
-    }
-    Some(Ending::Moved {
-        verdict: Verdict::Settled,
-        reason: Reason::Settled(row.status.clone()),
-    })
-}
-
-/// A complete session outside the link that we published ourselves: paid, or a payment on its way.
-fn money_taken(look: &Look, published: Option<&Minted>) -> Option<Ending> {
-    let verdict_of = |session: &Session| match session.state {
-        SessionState::Paid(_) => Some((
-            Verdict::PaidUnrecorded,
-            Reason::PaidSession(session.id.clone()),
-        )),
-        SessionState::Processing => Some((
-            Verdict::Processing,
-            Reason::PaymentInFlight(session.id.clone()),
-        )),
-        _ => None,
-    };
-    look.objects
-        .iter()
-        .flat_map(StripeObject::sessions)
-        .filter(|s| published.is_none_or(|minted| s.link.as_ref() != Some(&minted.id)))
-        .find_map(verdict_of)
-        .map(|(verdict, reason)| Ending::PaidMeanwhile { verdict, reason })
-}
-
-fn unread(operation: &Operation, look: &Look) -> Option<String> {
-    if let Some(decision) = &look.decision
-        && decision.verdict == Verdict::Unobserved
-    {
-        return Some(decision.reason.to_string());
-    }
-    let shown: BTreeSet<_> = look.objects.iter().map(StripeObject::reference).collect();
-    if let Some(missing) = operation.watched.difference(&shown).next() {
-        return Some(format!("{missing} was not shown"));
-    }
-    look.objects.iter().find_map(|object| match object {
-        StripeObject::Link(Family {
-            sessions: Listing::Unfinished(why),
-            ..
-        }) => Some(why.clone()),
-        _ => None,
-    })
-}
-
-fn shows_all(look: &Look, targets: &[CheckoutReference]) -> bool {
-    let shown: BTreeSet<_> = look.objects.iter().map(StripeObject::reference).collect();
-    targets.iter().all(|target| shown.contains(target))
-}
-
-fn find_family<'a>(look: &'a Look, minted: &Minted) -> Option<&'a Family> {
-    look.objects.iter().find_map(|object| match object {
-        StripeObject::Link(family) if family.link.id == minted.id => Some(family),
-        _ => None,
-    })
-}
-
-fn live(objects: &[StripeObject]) -> Vec<CheckoutReference> {
-    let live = objects.iter().filter(|object| object.is_live());
-    live.map(StripeObject::reference).collect()
-}
-
-/// Everything but `own` and the sessions that `own` opened.
-fn without(
-    mut live: Vec<CheckoutReference>,
-    own: &CheckoutReference,
-    look: &Look,
-) -> Vec<CheckoutReference> {
-    let of_own = |reference: &CheckoutReference| {
-        look.objects.iter().any(|object| match object {
-            StripeObject::Session(session) => {
-                object.reference() == *reference
-                    && session.link.as_ref().map(|link| link.as_str()) == Some(own.as_str())
-            }
-            StripeObject::Link(_) => false,
-        })
-    };
-    live.retain(|reference| reference != own && !of_own(reference));
-    live
-}
-
-fn extend(targets: &mut Vec<CheckoutReference>, more: Vec<CheckoutReference>) {
-    for reference in more {
-        if !targets.contains(&reference) {
-            targets.push(reference);
-        }
-    }
-}
-
-/// The writes that the targets still need: active links first and alone; then, once every link is shut,
-/// each open session, whether it is a target itself or was opened by one.
-fn writes_for(objects: &[StripeObject], targets: &[CheckoutReference]) -> Vec<Write> {
-    let targeted = |object: &&StripeObject| targets.contains(&object.reference());
-    let links: Vec<Write> = objects
-        .iter()
-        .filter(targeted)
-        .filter_map(|object| match object {
-            StripeObject::Link(family) if family.link.active => {
-                Some(Write::Deactivate(family.link.id.clone()))
-            }
-            _ => None,
-        })
-        .collect();
-    if !links.is_empty() {
-        return links;
-    }
-    let open: BTreeSet<_> = objects
-        .iter()
-        .filter(targeted)
-        .flat_map(StripeObject::sessions)
-        .filter(|session| session.state == SessionState::Open)
-        .map(|session| session.id.clone())
-        .collect();
-    open.into_iter().map(Write::Expire).collect()
-}
-
 fn doing(state: &State) -> &'static str {
     match state {
         State::Claimed => "reading the order",
@@ -516,5 +364,13 @@ fn doing(state: &State) -> &'static str {
         State::Publishing => "storing the new link",
         State::Confirming => "confirming",
         State::Ended(_) => "nothing",
+    }
+}
+
+fn extend(targets: &mut Vec<CheckoutReference>, more: Vec<CheckoutReference>) {
+    for reference in more {
+        if !targets.contains(&reference) {
+            targets.push(reference);
+        }
     }
 }

@@ -10,6 +10,7 @@ mod client_server;
 mod client_world;
 mod client_writes;
 mod plan_laws;
+mod rooms;
 mod saga_steps;
 mod sample_data;
 mod sample_database;
