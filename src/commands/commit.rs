@@ -12,6 +12,7 @@ use crate::exit::ExitStatus;
 use crate::plan::{Plan, audit};
 use crate::report::Report;
 use crate::store::Access;
+use crate::stripe::Index;
 use crate::ui::{self, NextStep, NoTerminal, Question};
 
 use super::Context;
@@ -62,6 +63,8 @@ pub async fn conclude(
         return Ok(report.exit_status());
     }
     let approved = ask(opened, plan, commit, common, context)?;
+    let mut index = index;
+    prepare(opened, &mut index, context).await?;
     let site = Site {
         store: &opened.store,
         stripe: &opened.stripe,
@@ -79,6 +82,18 @@ pub async fn conclude(
     let report = execute(approved, &site, &context.interrupt, &listener).await;
     context.ui.report(&report)?;
     Ok(report.exit_status())
+}
+
+/// Whatever a run needs after it has closed something is tried before it closes anything: the right to
+/// write the row, and the readings that precede a publication. It also catches up with what happened while
+/// the question was on the screen.
+async fn prepare(opened: &Opened, index: &mut Index, context: &Context<'_>) -> Result<(), Error> {
+    let trying = async {
+        opened.store.check_writable().await?;
+        index.refresh(&opened.stripe).await?;
+        Ok(())
+    };
+    context.interrupt.unless_asked(trying).await
 }
 
 fn ask(

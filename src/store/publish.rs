@@ -52,6 +52,39 @@ impl Store {
         })
     }
 
+    /// Whether this session may publish at all, found out with the very statements that publish, on no row,
+    /// rolled back. Asked before anything is retired: a run that may close links but not store new ones
+    /// would leave parents with none.
+    ///
+    /// # Errors
+    /// [`StoreError::AccessDenied`] where the role or the session may not write.
+    pub async fn check_writable(&self) -> Result<(), StoreError> {
+        const NO_ORDER: i64 = 0;
+        let mut transaction = self
+            .pool
+            .begin_with(self.dialect.begin_write())
+            .await
+            .map_err(StoreError::query(WHAT))?;
+        sqlx::query(AssertSqlSafe(self.look_statement()))
+            .bind(NO_ORDER)
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(StoreError::query(WHAT))?;
+        sqlx::query(AssertSqlSafe(self.set_statement()))
+            .bind("")
+            .bind("")
+            .bind(NO_ORDER)
+            .bind("")
+            .bind("")
+            .execute(&mut *transaction)
+            .await
+            .map_err(StoreError::query(WHAT))?;
+        transaction
+            .rollback()
+            .await
+            .map_err(StoreError::query(WHAT))
+    }
+
     /// One transaction. It begins with a look at the locked row, which waits for a commit under way; so
     /// after a lost answer "not there" is final.
     async fn attempt(&self, publication: &Publication) -> Result<Attempt, StoreError> {
