@@ -44,7 +44,7 @@ async fn a_reset_brings_every_row_back() {
         .execute(&rows.pool)
         .await
         .unwrap();
-    rows.run("CREATE TABLE relink_runs (id INTEGER); DELETE FROM orders;")
+    rows.execute("CREATE TABLE relink_runs (id INTEGER); DELETE FROM orders;")
         .await;
     rows.pool.close().await;
     database::create(home.path()).await.unwrap();
@@ -58,7 +58,7 @@ async fn a_leftover_log_is_not_replayed_into_the_new_file() {
     let home = tempfile::tempdir().unwrap();
     database::create(home.path()).await.unwrap();
     let rows = Rows::connect(&database::url(home.path())).await;
-    rows.run("DELETE FROM orders").await;
+    rows.execute("DELETE FROM orders").await;
     for log in ["club.db-wal", "club.db-shm", "club.db-journal"] {
         std::fs::write(home.path().join(log), b"stale").unwrap();
     }

@@ -10,15 +10,20 @@
 mod objects;
 mod process;
 mod rows;
+mod stripe;
 mod wording;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use serde_json::Value;
+
 pub use super::postgres::Flavour;
 use super::postgres::{self, TestDatabase};
-pub use process::Output;
+pub use process::{Output, Running, run_binary};
 pub use relink::domain::OrderId;
+use relink::sandbox::sample;
 pub use rows::{Row, Rows};
+pub use stripe::Stripe;
 pub use wording::*;
 
 /// Where the application keeps its rows.
@@ -28,8 +33,12 @@ pub enum Backend {
     Postgres(Flavour),
 }
 
+/// The key of every process in a world.
+pub const KEY: &str = "sk_test_world";
+
 pub struct World {
     pub rows: Rows,
+    pub stripe: Stripe,
     next_order: AtomicI64,
     database: Database,
     home: tempfile::TempDir,
@@ -51,6 +60,7 @@ impl World {
         let rows = Rows::connect(database.url()).await;
         World {
             rows,
+            stripe: Stripe::start().await,
             next_order: AtomicI64::new(1001),
             database,
             home,
@@ -67,8 +77,10 @@ impl World {
         self.database.readonly_url()
     }
 
+    /// The whole sample: rows and objects.
     pub async fn load_sample(&self) {
         self.rows.load_sample().await;
+        self.put_objects(sample::stripe_objects().into()).await;
     }
 
     /// Makes one order with its objects; the first is 1001.
@@ -86,6 +98,7 @@ impl World {
             maker.add(other);
         }
         let made = maker.finish();
+        self.put_objects(made.objects.into()).await;
         self.rows
             .name_object(
                 order,
@@ -95,6 +108,91 @@ impl World {
             )
             .await;
         OrderId(order)
+    }
+
+    /// The order's row.
+    pub async fn row(&self, order: i64) -> Row {
+        let rows = self.rows.orders().await;
+        let found = rows.into_iter().find(|row| row.id == order);
+        found.unwrap_or_else(|| panic!("no order {order}"))
+    }
+
+    /// The object that the order's row names.
+    pub async fn link(&self, order: OrderId) -> Value {
+        let reference = self.row(order.0).await.reference;
+        let id = reference.unwrap_or_else(|| panic!("the row of order {order} names nothing"));
+        self.object(&id).await
+    }
+
+    /// Ids of the active links and open sessions whose metadata names this order, sorted. One link with one
+    /// open session is two ids.
+    pub async fn live_objects_of(&self, order: OrderId) -> Vec<String> {
+        let owner = order.to_string();
+        let live = |o: &Value| stripe::is_live(o) && o["metadata"]["order_id"] == owner.as_str();
+        self.ids_where(live).await
+    }
+
+    /// Ids of the open sessions that this link opened, sorted.
+    pub async fn open_sessions_of(&self, link: &str) -> Vec<String> {
+        self.ids_where(|o| o["status"] == "open" && o["payment_link"] == link)
+            .await
+    }
+
+    /// Every row and every live object, one a line: what a test may snapshot, or compare before and after.
+    pub async fn listing(&self) -> String {
+        let rows = self.rows.orders().await;
+        let objects = self.objects().await;
+        let mut live: Vec<String> = objects
+            .iter()
+            .filter(|object| stripe::is_live(object))
+            .map(stripe::tell_of)
+            .collect();
+        live.sort();
+        let rows = rows.iter().map(rows::tell_of);
+        rows.chain(live)
+            .fold(String::new(), |text, line| text + &line + "\n")
+    }
+
+    /// Runs the real binary against this world and waits for its end.
+    pub async fn relink(&self, args: &[&str]) -> Output {
+        self.spawn(args).finish().await
+    }
+
+    /// As `relink`, with more in the environment, or something else.
+    pub async fn relink_with(&self, args: &[&str], environment: &[(&str, &str)]) -> Output {
+        let mut command = self.command(args);
+        command.envs(environment.iter().copied());
+        Running::start(command).finish().await
+    }
+
+    /// As `relink`, with a database role that may only read. It blocks the test's thread.
+    pub fn relink_reading(&self, args: &[&str]) -> Output {
+        Running::start(self.command_on(self.readonly_url(), args)).wait()
+    }
+
+    /// Starts the real binary, for a test that does something meanwhile.
+    pub fn spawn(&self, args: &[&str]) -> Running {
+        Running::start(self.command(args))
+    }
+
+    /// The command that `relink` runs, for a test that gives it a terminal. Nothing but this world is in its
+    /// environment.
+    pub fn command(&self, args: &[&str]) -> std::process::Command {
+        self.command_on(self.database_url(), args)
+    }
+
+    fn command_on(&self, database: &str, args: &[&str]) -> std::process::Command {
+        let home = self.home.path().to_str().unwrap();
+        process::command(
+            args,
+            &[
+                ("DATABASE_URL", database),
+                ("STRIPE_API_KEY", KEY),
+                ("STRIPE_API_BASE", self.stripe.base()),
+                ("HOME", home),
+                ("TMPDIR", home),
+            ],
+        )
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -28,49 +29,85 @@ pub fn command(args: &[&str], environment: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Waits for the end, at most a minute; then the process that was started here, and only it, is killed.
-pub fn run(mut command: Command) -> Output {
-    let started = Instant::now();
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stdout = collect(child.stdout.take());
-    let stderr = collect(child.stderr.take());
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break Some(status);
-        }
-        if started.elapsed() > LIMIT {
-            stop(&mut child);
-            break None;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    let output = Output {
-        code: status.and_then(|status| status.code()),
-        stdout: stdout.join().unwrap(),
-        stderr: stderr.join().unwrap(),
-    };
-    assert!(
-        status.is_some(),
-        "relink did not end within {LIMIT:?}: {output:?}"
-    );
-    output
+/// Runs the binary without a world.
+pub fn run_binary(args: &[&str], environment: &[(&str, &str)]) -> Output {
+    Running::start(command(args, environment)).wait()
 }
 
-fn stop(child: &mut Child) {
-    // It may have ended in between; either way it is gone after the wait.
-    let _ = child.kill();
-    let _ = child.wait();
+/// A process that a test started. Dropped before its end, it is killed: it, and nothing else.
+pub struct Running {
+    child: Child,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
+    started: Instant,
+}
+
+impl Running {
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Running {
+            stdout: child.stdout.take().map(collect),
+            stderr: child.stderr.take().map(collect),
+            child,
+            started: Instant::now(),
+        }
+    }
+
+    /// Sends a signal by name: `INT`, `TERM`, `KILL`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.unwrap().success(), "signal {name} was not sent");
+    }
+
+    /// Waits for the end without blocking the test's thread.
+    pub async fn finish(self) -> Output {
+        tokio::task::spawn_blocking(|| self.wait()).await.unwrap()
+    }
+
+    /// Waits for the end, at most a minute.
+    pub fn wait(mut self) -> Output {
+        let mut code = None;
+        let mut ended = false;
+        while !ended && self.started.elapsed() < LIMIT {
+            match self.child.try_wait().unwrap() {
+                Some(status) => (ended, code) = (true, status.code()),
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+        self.stop();
+        let mut text = |stream: Option<JoinHandle<String>>| stream.unwrap().join().unwrap();
+        let output = Output {
+            code,
+            stdout: text(self.stdout.take()),
+            stderr: text(self.stderr.take()),
+        };
+        assert!(ended, "relink did not end within {LIMIT:?}: {output:?}");
+        output
+    }
+
+    fn stop(&mut self) {
+        // It may have ended already; either way it is gone after the wait.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+    }
 }
 
 /// Reads a stream to its end beside the process, so that a full pipe cannot stop it.
-fn collect(stream: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<String> {
+fn collect(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        stream.unwrap().read_to_end(&mut bytes).unwrap();
+        stream.read_to_end(&mut bytes).unwrap();
         String::from_utf8(bytes).expect("relink writes UTF-8")
     })
 }

@@ -14,7 +14,8 @@ use super::wording::Order;
 pub struct Row {
     pub id: i64,
     pub status: String,
-    pub amount_cents: i64,
+    /// NULL only where a test allowed it.
+    pub amount_cents: Option<i64>,
     pub reference: Option<String>,
     pub url: Option<String>,
     pub payment_intent: Option<String>,
@@ -46,7 +47,7 @@ impl Rows {
     }
 
     /// Statements in the common tongue of both databases; several at once are one transaction.
-    pub async fn run(&self, sql: &str) {
+    pub async fn execute(&self, sql: &str) {
         let mut transaction = self.pool.begin().await.unwrap();
         if let Err(error) = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
             .execute(&mut *transaction)
@@ -77,7 +78,7 @@ impl Rows {
     }
 
     pub async fn load_sample(&self) {
-        self.run(sample::ROWS).await;
+        self.execute(sample::ROWS).await;
     }
 
     /// Every order, by id.
@@ -102,6 +103,45 @@ impl Rows {
             updated_at: row.get(7),
         };
         rows.iter().map(read).collect()
+    }
+
+    /// Every order as text, updated_at and all: what a test compares before and after.
+    pub async fn dump(&self) -> Vec<(i64, String)> {
+        let orders = self.orders().await;
+        let told = orders.iter().map(|row| (row.id, format!("{row:?}")));
+        told.collect()
+    }
+
+    /// Sets one column of one order to an SQL expression.
+    pub async fn set(&self, order: i64, column: &str, value: &str) {
+        let sql = format!("UPDATE orders SET {column} = {value} WHERE id = {order}");
+        self.execute(&sql).await;
+    }
+
+    /// Lets a column hold NULL, as a careless migration would.
+    pub async fn allow_null(&self, table: &str, column: &str) {
+        let mut connection = self.pool.acquire().await.unwrap();
+        let sql = if connection.backend_name() == "SQLite" {
+            // SQLite has no statement for it: the stored text of the table is the definition of its columns.
+            let text = format!("SELECT sql FROM sqlite_master WHERE name = '{table}'");
+            let old = self.texts(&text).await.remove(0);
+            let lines = old.lines().map(|line| match line.trim_start() {
+                it if it.starts_with(&format!("{column} ")) => line.replace(" NOT NULL", ""),
+                _ => line.to_owned(),
+            });
+            let new = literal(&lines.collect::<Vec<_>>().join("\n"));
+            let version = self.numbers("PRAGMA schema_version").await[0] + 1;
+            format!(
+                "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = {new} WHERE name = '{table}'; \
+                 PRAGMA schema_version = {version}; PRAGMA writable_schema = RESET"
+            )
+        } else {
+            format!("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL")
+        };
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(&mut *connection)
+            .await
+            .unwrap();
     }
 
     /// Writes the order with a family, a product and teams of its own, all numbered like the order, and
@@ -140,7 +180,7 @@ impl Rows {
                 );
             }
         }
-        self.run(&sql).await;
+        self.execute(&sql).await;
         let mut metadata = Map::new();
         for key in ["order_id", "player_id", "product_id"] {
             metadata.insert(key.to_owned(), json!(order.to_string()));
@@ -164,7 +204,7 @@ impl Rows {
         payment: Option<&str>,
     ) {
         let or_null = |text: Option<&str>| text.map_or_else(|| "NULL".to_owned(), literal);
-        self.run(&format!(
+        self.execute(&format!(
             "UPDATE orders SET stripe_checkout_session_id = {}, stripe_checkout_url = {}, \
              stripe_payment_intent_id = {} WHERE id = {order}",
             or_null(id),
@@ -173,6 +213,20 @@ impl Rows {
         ))
         .await;
     }
+}
+
+/// One line about a row, for a listing of a world. Times are left out but for whether it was paid.
+pub fn tell_of(row: &Row) -> String {
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let paid = row.paid_at.as_ref().map_or("", |_| ", paid");
+    format!(
+        "order {} {}{paid}: {} {} {}",
+        row.id,
+        row.status,
+        row.amount_cents.unwrap_or_default(),
+        or_dash(&row.reference),
+        or_dash(&row.url),
+    )
 }
 
 /// A text as an SQL literal of both databases.
