@@ -99,14 +99,14 @@ pub struct Releases {
     #[arg(long)]
     pub allow_currency_change: bool,
     /// Replace a live object without `order_id` metadata (only with --order-id)
-    #[arg(long, requires = "order_id")]
+    #[arg(long)]
     pub adopt_unowned: bool,
     /// Go on although a recovery URL of the old session stays payable
     #[arg(long)]
     pub accept_recovery_url: bool,
     /// Take an object that Stripe does not know for dead (only with --order-id, and only when another
     /// object of this database could be read in this account)
-    #[arg(long, requires = "order_id")]
+    #[arg(long)]
     pub missing_is_dead: bool,
 }
 
@@ -152,7 +152,7 @@ pub struct MintArgs {
     pub narrow: Narrow,
     /// Take an object that Stripe does not know for dead (only with --order-id, and only when another
     /// object of this database could be read in this account)
-    #[arg(long, requires = "order_id", help_heading = "Releasing a hold")]
+    #[arg(long, help_heading = "Releasing a hold")]
     pub missing_is_dead: bool,
     #[command(flatten)]
     pub commit: Commit,

@@ -3,7 +3,6 @@
 //! Every refusal here happens before the first byte leaves: a key of the wrong kind, a mode that was not
 //! meant, an address that must not see a live key.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
@@ -308,24 +307,36 @@ pub fn verdicts(narrow: &Narrow) -> Vec<Verdict> {
 }
 
 /// The policy of one run. `named` are the orders of `--order-id`.
-#[must_use]
-pub fn policy(goal: Goal, releases: Option<&Releases>, named: &[i64]) -> Policy {
+///
+/// # Errors
+/// Usage: a flag that releases single orders, without those orders. (The argument parser cannot say so: it
+/// drops a requirement that conflicts with another selector.)
+pub fn policy(goal: Goal, releases: &[Release], named: &[i64]) -> Result<Policy, Error> {
     let mut policy = Policy::new(goal);
     policy.named = named.iter().copied().map(OrderId).collect();
-    if let Some(given) = releases {
-        policy.min_age = given.min_age;
-        policy.releases = [
-            (given.missing_is_dead, Release::MissingIsDead),
-            (given.accept_recovery_url, Release::AcceptRecoveryUrl),
-            (given.adopt_unowned, Release::AdoptUnowned),
-            (given.allow_amount_change, Release::AllowAmountChange),
-            (given.allow_currency_change, Release::AllowCurrencyChange),
-        ]
-        .into_iter()
-        .filter_map(|(present, release)| present.then_some(release))
-        .collect::<BTreeSet<_>>();
+    policy.releases = releases.iter().copied().collect();
+    match releases.iter().find(|r| r.needs_named_order()) {
+        Some(release) if named.is_empty() => Err(Error::usage(
+            format!("{} is only for orders named one by one", release.flag()),
+            "add --order-id N for each order that is meant, in place of the other selector",
+        )),
+        _ => Ok(policy),
     }
-    policy
+}
+
+/// The releases that were given to `regen`.
+#[must_use]
+pub fn releases(given: &Releases) -> Vec<Release> {
+    [
+        (given.missing_is_dead, Release::MissingIsDead),
+        (given.accept_recovery_url, Release::AcceptRecoveryUrl),
+        (given.adopt_unowned, Release::AdoptUnowned),
+        (given.allow_amount_change, Release::AllowAmountChange),
+        (given.allow_currency_change, Release::AllowCurrencyChange),
+    ]
+    .into_iter()
+    .filter_map(|(present, release)| present.then_some(release))
+    .collect()
 }
 
 /// The account of `--expect-account`.

@@ -16,10 +16,12 @@ pub async fn run(
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
     let selection = config::selection(&args.select, &args.narrow);
-    let mut policy = config::policy(Goal::Mint, None, &args.select.order_id);
-    if args.missing_is_dead {
-        policy.releases.insert(Release::MissingIsDead);
-    }
+    let releases: &[Release] = if args.missing_is_dead {
+        &[Release::MissingIsDead]
+    } else {
+        &[]
+    };
+    let policy = config::policy(Goal::Mint, releases, &args.select.order_id)?;
     let verdicts = config::verdicts(&args.narrow);
     let expected = config::expected_account(&args.commit)?;
     let access = commit::access(&args.commit);

@@ -55,7 +55,11 @@ impl Opened {
             account: config.stripe_account.clone(),
             mode: config.key.mode,
             rps: config.rps,
-            timings: Timings::default(),
+            timings: if Settings::is_on_loopback(&base) {
+                Timings::on_loopback()
+            } else {
+                Timings::default()
+            },
         })?;
         let store = Store::connect(&database_url, access).await?;
         let (account, account_name) = find_account(&stripe, expected).await?;

@@ -16,7 +16,9 @@ pub async fn run(
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
     let selection = config::selection(&args.select, &args.narrow);
-    let policy = config::policy(Goal::Regen, Some(&args.releases), &args.select.order_id);
+    let releases = config::releases(&args.releases);
+    let mut policy = config::policy(Goal::Regen, &releases, &args.select.order_id)?;
+    policy.min_age = args.releases.min_age;
     let verdicts = config::verdicts(&args.narrow);
     let expected = config::expected_account(&args.commit)?;
     let access = commit::access(&args.commit);

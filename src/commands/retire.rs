@@ -23,7 +23,7 @@ pub async fn run(
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
     let named = parse_objects(&args.select.objects)?;
-    let policy = policy(args, &named);
+    let policy = policy(args, &named)?;
     let verdicts = config::verdicts(&args.narrow);
     let expected = config::expected_account(&args.commit)?;
     let access = commit::access(&args.commit);
@@ -41,16 +41,16 @@ pub async fn run(
     Ok(status)
 }
 
-fn policy(args: &RetireArgs, named: &[CheckoutReference]) -> Policy {
+fn policy(args: &RetireArgs, named: &[CheckoutReference]) -> Result<Policy, Error> {
     let goal = if args.pending {
         Goal::RetirePending
     } else {
         Goal::Retire
     };
-    let mut policy = config::policy(goal, None, &args.select.order_id);
+    let mut policy = config::policy(goal, &[], &args.select.order_id)?;
     policy.min_age = args.min_age;
     policy.objects = named.iter().cloned().collect();
-    policy
+    Ok(policy)
 }
 
 fn parse_objects(texts: &[String]) -> Result<Vec<CheckoutReference>, Error> {

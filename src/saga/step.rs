@@ -169,23 +169,22 @@ fn claim(operation: Operation, look: &Look) -> (Operation, Next) {
 /// Reads the fence off a complete look: goes on only when every target is dead. What is still live is
 /// closed, links before sessions: a link that is still active would open another session behind our back.
 fn prove(
-    operation: Operation,
+    mut operation: Operation,
     look: &Look,
     mut targets: Vec<CheckoutReference>,
     mut then: Then,
 ) -> (Operation, Next) {
-    if !shows_all(look, &targets) && operation.rounds < MAX_ROUNDS {
-        // A target inside a link's family is looked at by itself before anything is concluded about it.
-        let operation = Operation {
-            rounds: operation.rounds + 1,
-            ..operation
-        };
+    // A target inside a link's family is not shown by itself at first: it is watched from here on, and
+    // nothing is concluded before a look has shown it.
+    let watched = targets.iter().all(|t| operation.watched.contains(t));
+    if !watched && !shows_all(look, &targets) {
         return send_first(operation, targets, Vec::new(), then);
     }
     if let Some(why) = unread(&operation, look) {
         let what = "proving that nothing is payable".to_owned();
         return end(operation, Ending::Unknown { what, why });
     }
+    operation.watched.extend(targets.iter().cloned());
     if then == Then::Mint {
         if let Some(ending) = money_taken(look, None).or_else(|| settled(look)) {
             // Nothing may be minted any more, and nothing that is live may stay so.
@@ -193,6 +192,9 @@ fn prove(
             then = Then::End(ending);
         } else if row_moved(&operation, look) {
             then = Then::End(Ending::LostRace);
+        } else {
+            // What turned up since the claim is closed as well, by its id: nothing may be payable at the mint.
+            extend(&mut targets, live_besides_minted(&operation, look));
         }
     }
     let queue = writes_for(&look.objects, &targets);
@@ -221,7 +223,7 @@ fn prove(
 }
 
 fn send_first(
-    operation: Operation,
+    mut operation: Operation,
     targets: Vec<CheckoutReference>,
     queue: Vec<Write>,
     then: Then,
@@ -233,12 +235,13 @@ fn send_first(
         },
         None => Next::Look,
     };
-    let state = State::Retiring {
+    operation.watched.extend(targets.iter().cloned());
+    operation.state = State::Retiring {
         targets,
         queue,
         then,
     };
-    (Operation { state, ..operation }, next)
+    (operation, next)
 }
 
 fn advance(
@@ -283,6 +286,10 @@ fn examine(operation: Operation, look: &Look) -> (Operation, Next) {
     if row_moved(&operation, look) {
         return give_up_own_link(operation, Ending::LostRace);
     }
+    let others = live_besides_minted(&operation, look);
+    if !others.is_empty() {
+        return prove(operation, look, others, Then::Mint);
+    }
     let order = operation.order.unwrap_or(crate::domain::OrderId(0));
     if !family.link.active {
         if operation.attempt >= MAX_ATTEMPTS {
@@ -303,11 +310,6 @@ fn examine(operation: Operation, look: &Look) -> (Operation, Next) {
         let why = "Stripe's link has other terms than were asked for".to_owned();
         return give_up_own_link(operation, Ending::Refused { what, why });
     }
-    let own = CheckoutReference::Link(minted.id.clone());
-    let others = without(live(&look.objects), &own, look);
-    if !others.is_empty() {
-        return prove(operation, look, others, Then::Mint);
-    }
     let operation = Operation {
         state: State::Publishing,
         ..operation
@@ -326,6 +328,17 @@ fn confirm(operation: Operation, look: &Look) -> (Operation, Next) {
     }
     let ending = replaced(&operation, None);
     end(operation, ending)
+}
+
+fn live_besides_minted(operation: &Operation, look: &Look) -> Vec<CheckoutReference> {
+    let live = live(&look.objects);
+    match &operation.minted {
+        Some(minted) => {
+            let own = CheckoutReference::Link(minted.id.clone());
+            without(live, &own, look)
+        }
+        None => live,
+    }
 }
 
 fn give_up_own_link(operation: Operation, ending: Ending) -> (Operation, Next) {

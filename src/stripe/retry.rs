@@ -2,7 +2,7 @@
 //! draws a random number; whoever applies it does.
 //!
 //! `Stripe-Should-Retry` is obeyed in both directions (docs.stripe.com/error-low-level). Without it,
-//! connection errors, 409, 429 and 5xx are repeated. A saved answer is never: a replayed 500 stays one.
+//! connection errors, unreadable answers, 409, 429 and 5xx are repeated. A saved answer is never: a replayed 500 stays one.
 
 use std::time::Duration;
 
@@ -51,8 +51,8 @@ pub fn next(failure: &Failure, attempt: u32, jitter: f64, timings: &Timings) -> 
 
 fn is_worth_repeating(failure: &Failure) -> bool {
     match failure {
-        Failure::Connection => true,
-        Failure::Garbage => false,
+        // Garbage is some proxy's answer, or half of Stripe's: like none at all.
+        Failure::Connection | Failure::Garbage => true,
         Failure::Status {
             should_retry: Some(answer),
             ..
@@ -123,7 +123,7 @@ mod tests {
         let expected: Vec<u16> = [409, 429].into_iter().chain(500..600).collect();
         assert_eq!(statuses, expected);
         assert!(repeated(&Failure::Connection));
-        assert!(!repeated(&Failure::Garbage));
+        assert!(repeated(&Failure::Garbage));
     }
 
     #[test]

@@ -63,7 +63,31 @@ impl Default for Timings {
     }
 }
 
+impl Timings {
+    /// For a double on this host: there is no network to wait for, and nobody else to spare.
+    #[must_use]
+    pub fn on_loopback() -> Self {
+        Timings {
+            backoff: Duration::from_millis(25),
+            longest_backoff: Duration::from_millis(200),
+            longest_retry_after: Duration::from_secs(1),
+            ..Timings::default()
+        }
+    }
+}
+
 impl Settings {
+    /// Whether the API base is on this host.
+    #[must_use]
+    pub fn is_on_loopback(base: &Url) -> bool {
+        match base.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
     /// # Errors
     /// [`StripeError::BadSettings`] for every combination that could show the key to somebody, or spend
     /// real money at a place that is not Stripe.
@@ -113,11 +137,6 @@ impl Settings {
     }
 
     pub(super) fn is_loopback(&self) -> bool {
-        match self.base.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
+        Settings::is_on_loopback(&self.base)
     }
 }

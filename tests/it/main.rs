@@ -1,6 +1,7 @@
 //! The integration tests, one binary. `tests/run` sets up what they need and runs them.
 #![allow(clippy::unwrap_used)]
 
+mod bad_input;
 mod client_facts;
 mod client_gaps;
 mod client_index;
@@ -9,7 +10,13 @@ mod client_refusals;
 mod client_server;
 mod client_world;
 mod client_writes;
+mod faults;
+mod help;
+mod incident;
+mod odd_cases;
 mod plan_laws;
+mod prompt;
+mod retiring;
 mod rooms;
 mod saga_steps;
 mod sample_data;

@@ -24,8 +24,7 @@ pub fn command(args: &[&str], environment: &[(&str, &str)]) -> Command {
         .args(args)
         .env_clear()
         .envs(environment.iter().copied())
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::null());
+        .env("NO_COLOR", "1");
     command
 }
 
@@ -45,6 +44,7 @@ pub struct Running {
 impl Running {
     pub fn start(mut command: Command) -> Self {
         let mut child = command
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -80,7 +80,7 @@ impl Running {
             }
         }
         self.stop();
-        let mut text = |stream: Option<JoinHandle<String>>| stream.unwrap().join().unwrap();
+        let text = |stream: Option<JoinHandle<String>>| stream.unwrap().join().unwrap();
         let output = Output {
             code,
             stdout: text(self.stdout.take()),

@@ -41,7 +41,11 @@ impl Stripe {
         let double = starting.await.unwrap().unwrap();
         Stripe {
             base: double.base_url().to_owned(),
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .pool_max_idle_per_host(0)
+                .build()
+                .unwrap(),
             double: Some(double),
         }
     }

@@ -1,0 +1,513 @@
+//! Bad input through the real binary: each mistake has its exit code and a message that says what is wrong,
+//! where, and what to do. None of it writes, and none of it repeats a secret.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use crate::on_each_backend;
+use crate::support::world::*;
+
+const KEY: (&str, &str) = ("STRIPE_API_KEY", "sk_test_worldcanary");
+
+/// Runs without a world: nothing may be reached before the mistake is found.
+fn refuse(args: &[&str], environment: &[(&str, &str)]) -> String {
+    let output = run_binary(args, environment);
+    assert_eq!(output.stdout, "", "nothing belongs on stdout");
+    let canaries = ["canary", "hunter2"];
+    for canary in canaries {
+        assert!(
+            !output.stderr.contains(canary),
+            "a secret is in: {}",
+            output.stderr
+        );
+    }
+    format!("exit {}\n{}", output.code.unwrap(), output.stderr)
+}
+
+#[test]
+fn without_a_selector_nothing_is_selected() {
+    insta::assert_snapshot!(refuse(&["regen"], &[KEY]), @r#"
+    exit 2
+    error: the following required arguments were not provided:
+      <--tournament-id <N>|--order-id <N>|--all>
+
+    Usage: relink regen <--tournament-id <N>|--order-id <N>|--all>
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[test]
+fn two_selectors_are_refused() {
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--tournament-id", "2"], &[KEY]), @r#"
+    exit 2
+    error: the argument '--all' cannot be used with '--tournament-id <N>'
+
+    Usage: relink regen <--tournament-id <N>|--order-id <N>|--all>
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[test]
+fn ids_are_positive_numbers() {
+    insta::assert_snapshot!(refuse(&["regen", "--tournament-id", "two"], &[KEY]), @r#"
+    exit 2
+    error: invalid value 'two' for '--tournament-id <N>': invalid digit found in string
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(refuse(&["regen", "--order-id", "-5"], &[KEY]), @r#"
+    exit 2
+    error: invalid value '-5' for '--order-id <N>': -5 is not in 1..9223372036854775807
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(refuse(&["inspect", "--order-id", "0"], &[KEY]), @r#"
+    exit 2
+    error: invalid value '0' for '--order-id <N>': 0 is not in 1..9223372036854775807
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(refuse(&["inspect", "--order-id", "1; DROP TABLE orders"], &[KEY]), @r#"
+    exit 2
+    error: invalid value '1; DROP TABLE orders' for '--order-id <N>': invalid digit found in string
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(refuse(&["inspect", "--order-id", "99999999999999999999"], &[KEY]), @r#"
+    exit 2
+    error: invalid value '99999999999999999999' for '--order-id <N>': number too large to fit in target type
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[test]
+fn a_verdict_must_exist() {
+    insta::assert_snapshot!(refuse(&["inspect", "--all", "--verdict", "ded"], &[KEY]), @r#"
+    exit 2
+    error: invalid value 'ded' for '--verdict <VERDICT>'
+      [possible values: out_of_scope, unobserved, in_doubt, missing, unknown_object, foreign, overpaid, paid_unrecorded, processing, recoverable, leaked, settled, invalid_order, duplicate, unowned, wrong, dying, withdrawn, dead, healthy]
+
+      tip: a similar value exists: 'dead'
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[test]
+fn flags_that_release_one_order_need_that_order() {
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--missing-is-dead"], &[KEY]), @r#"
+    exit 2
+    error: --missing-is-dead is only for orders named one by one
+    hint: add --order-id N for each order that is meant, in place of the other selector
+    "#);
+    insta::assert_snapshot!(refuse(&["regen", "--tournament-id", "2", "--adopt-unowned"], &[KEY]), @r#"
+    exit 2
+    error: --adopt-unowned is only for orders named one by one
+    hint: add --order-id N for each order that is meant, in place of the other selector
+    "#);
+}
+
+#[test]
+fn the_key_is_looked_at_before_anything_is_opened() {
+    let with = |key: &str| refuse(&["regen", "--all"], &[("STRIPE_API_KEY", key)]);
+    insta::assert_snapshot!(refuse(&["regen", "--all"], &[]), @r#"
+    exit 4
+    error: no Stripe key
+    hint: set STRIPE_API_KEY, or --stripe-key-file FILE, to a secret or restricted key (sk_test_…, rk_test_…, sk_live_…, rk_live_…)
+    "#);
+    insta::assert_snapshot!(with(""), @r#"
+    exit 4
+    error: the Stripe key is empty
+    hint: set STRIPE_API_KEY, or --stripe-key-file FILE, to a secret or restricted key (sk_test_…, rk_test_…, sk_live_…, rk_live_…)
+    "#);
+    insta::assert_snapshot!(with("canary"), @r#"
+    exit 4
+    error: the Stripe key is malformed: it begins with none of sk_test_, rk_test_, sk_live_, rk_live_
+    hint: set STRIPE_API_KEY, or --stripe-key-file FILE, to a secret or restricted key (sk_test_…, rk_test_…, sk_live_…, rk_live_…)
+    "#);
+    insta::assert_snapshot!(with("sk_test_can ary"), @r#"
+    exit 4
+    error: the Stripe key is malformed: after its prefix only letters, digits and `_` may follow (is there a space or a line break in it?)
+    hint: set STRIPE_API_KEY, or --stripe-key-file FILE, to a secret or restricted key (sk_test_…, rk_test_…, sk_live_…, rk_live_…)
+    "#);
+    insta::assert_snapshot!(with("pk_test_canary"), @r#"
+    exit 4
+    error: the Stripe key is a publishable one (`pk_…`): it can neither read nor write orders' objects
+    hint: set STRIPE_API_KEY, or --stripe-key-file FILE, to a secret or restricted key (sk_test_…, rk_test_…, sk_live_…, rk_live_…)
+    "#);
+    insta::assert_snapshot!(with("sk_live_canary"), @r#"
+    exit 4
+    error: this is a live key, and --live was not given
+    hint: add --live if real money is meant, or use a test key
+    "#);
+}
+
+#[test]
+fn live_mode_must_be_meant_by_both_the_flag_and_the_key() {
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--live"], &[KEY]), @r#"
+    exit 4
+    error: --live was given with a test key
+    hint: leave --live out, or use the live key
+    "#);
+    let live = ("STRIPE_API_KEY", "sk_live_canary");
+    let base = ("STRIPE_API_BASE", "http://127.0.0.1:1");
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--live"], &[live, base]), @r#"
+    exit 4
+    error: another Stripe API base is refused with a live key
+    hint: unset STRIPE_API_BASE, or use a test key
+    "#);
+}
+
+#[test]
+fn a_key_on_the_command_line_is_no_key_and_is_not_repeated() {
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--stripe-key", "sk_live_canary"], &[]), @r#"
+    exit 2
+    error: unexpected argument '--stripe-key' found
+
+      tip: a similar argument exists: '--stripe-key-file'
+
+    Usage: relink regen --stripe-key-file <FILE> <--tournament-id <N>|--order-id <N>|--all>
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(refuse(&["retire", "sk_live_canary"], &[KEY]), @r#"
+    exit 2
+    error: `sk_live_…` is neither a checkout session nor a payment link; it is left alone
+    hint: give ids that begin with cs_ or plink_
+    "#);
+}
+
+#[test]
+fn a_key_file_must_be_readable_by_us_and_by_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let shown = |path: &std::path::Path| {
+        let text = refuse(
+            &[
+                "regen",
+                "--all",
+                "--stripe-key-file",
+                path.to_str().unwrap(),
+            ],
+            &[],
+        );
+        text.replace(dir.path().to_str().unwrap(), "DIR")
+    };
+    let open = dir.path().join("open.key");
+    std::fs::write(&open, "sk_test_canary\n").unwrap();
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).unwrap();
+    insta::assert_snapshot!(shown(&open), @r#"
+    exit 4
+    error: key file `DIR/open.key` is open to everybody on this host
+    hint: chmod 600 DIR/open.key
+    "#);
+    insta::assert_snapshot!(shown(&dir.path().join("absent.key")), @r#"
+    exit 4
+    error: key file `DIR/absent.key` cannot be read: No such file or directory (os error 2)
+    hint: give --stripe-key-file a readable file that holds the key alone
+    "#);
+    insta::assert_snapshot!(shown(dir.path()), @r#"
+    exit 4
+    error: key file `DIR` cannot be read: it is not a regular file
+    hint: give --stripe-key-file a readable file that holds the key alone
+    "#);
+    let empty = dir.path().join("empty.key");
+    std::fs::write(&empty, "\n").unwrap();
+    std::fs::set_permissions(&empty, std::fs::Permissions::from_mode(0o600)).unwrap();
+    insta::assert_snapshot!(shown(&empty), @r#"
+    exit 4
+    error: the Stripe key is empty
+    hint: set STRIPE_API_KEY, or --stripe-key-file FILE, to a secret or restricted key (sk_test_…, rk_test_…, sk_live_…, rk_live_…)
+    "#);
+}
+
+#[test]
+fn two_different_keys_are_an_error_not_a_guess() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("key");
+    std::fs::write(&file, "sk_test_othercanary").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let args = [
+        "regen",
+        "--all",
+        "--stripe-key-file",
+        file.to_str().unwrap(),
+    ];
+    insta::assert_snapshot!(refuse(&args, &[KEY]), @r#"
+    exit 4
+    error: STRIPE_API_KEY and --stripe-key-file hold two different keys
+    hint: unset one of them: relink does not guess which one is meant
+    "#);
+}
+
+#[test]
+fn addresses_must_be_usable() {
+    let database = |url: &str| refuse(&["regen", "--all"], &[KEY, ("DATABASE_URL", url)]);
+    insta::assert_snapshot!(refuse(&["regen", "--all"], &[KEY]), @r#"
+    exit 4
+    error: no database
+    hint: set DATABASE_URL or --database-url, or rehearse with --sandbox
+    "#);
+    insta::assert_snapshot!(database("mysql://u:hunter2@db/club"), @r#"
+    exit 4
+    error: the database URL cannot be used: its scheme is not one that relink knows; write `postgres://…` or `sqlite://…`
+    hint: give DATABASE_URL as postgres://user@host/name or sqlite:///path
+    "#);
+    insta::assert_snapshot!(database("postgres://u:hunter2@db:port/club"), @r#"
+    exit 4
+    error: the database URL cannot be used: invalid port number; special characters in user and password must be percent-encoded (`@` is `%40`, `/` is `%2F`, `#` is `%23`)
+    hint: give DATABASE_URL as postgres://user@host/name or sqlite:///path
+    "#);
+    insta::assert_snapshot!(database("postgres://u:hunter2@127.0.0.1:1/club"), @r#"
+    exit 9
+    error: the database cannot be reached: postgres u@127.0.0.1:1/club: Connection refused (os error 111)
+    hint: nothing was written; check host, port and network, then run it again
+    "#);
+    insta::assert_snapshot!(database("sqlite:///nowhere/club.db"), @r#"
+    exit 4
+    error: there is no such database: `/nowhere/club.db`: No such file or directory (os error 2) (a path after three slashes is absolute; a relative one is written `sqlite://relative/path`)
+    hint: check the name in DATABASE_URL
+    "#);
+    let base = |url: &str| {
+        refuse(
+            &["regen", "--all"],
+            &[
+                KEY,
+                ("STRIPE_API_BASE", url),
+                ("DATABASE_URL", "sqlite:///nowhere"),
+            ],
+        )
+    };
+    insta::assert_snapshot!(base("not a url"), @r#"
+    exit 2
+    error: the Stripe API base is not a URL: relative URL without a base
+    hint: give it as `http://127.0.0.1:12111`, or leave it out for Stripe itself
+    "#);
+    insta::assert_snapshot!(base("http://stripe.example.com"), @r#"
+    exit 4
+    error: the Stripe API base `http://stripe.example.com/` would send the key unencrypted; use `https`
+    "#);
+}
+
+#[test]
+fn the_sandbox_takes_no_database_no_address_and_no_live_key() {
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--sandbox", "--database-url", "sqlite:///x"], &[]), @r#"
+    exit 2
+    error: --sandbox cannot be combined with a database URL (--database-url, DATABASE_URL)
+    hint: leave one of them out: the sandbox brings its own database and its own Stripe
+    "#);
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--sandbox"], &[("DATABASE_URL", "sqlite:///x")]), @r#"
+    exit 2
+    error: --sandbox cannot be combined with a database URL (--database-url, DATABASE_URL)
+    hint: leave one of them out: the sandbox brings its own database and its own Stripe
+    "#);
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--sandbox", "--live"], &[]), @r#"
+    exit 2
+    error: --sandbox cannot be combined with --live
+    hint: leave one of them out: the sandbox brings its own database and its own Stripe
+    "#);
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--sandbox"], &[("STRIPE_API_KEY", "sk_live_canary")]), @r#"
+    exit 2
+    error: --sandbox cannot be combined with a live key (STRIPE_API_KEY)
+    hint: unset STRIPE_API_KEY for a rehearsal
+    "#);
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--sandbox"], &[]), @r#"
+    exit 4
+    error: no place for the sandbox: neither XDG_STATE_HOME nor HOME is set
+    hint: name a folder: --sandbox=DIR
+    "#);
+}
+
+#[test]
+fn odd_values_of_other_flags_are_named() {
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--currency", "USD"], &[KEY]), @r#"
+    exit 2
+    error: --currency: `USD` is not a currency that Stripe knows (three lowercase letters, such as `usd`)
+    hint: give it as `usd`
+    "#);
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--rps", "0"], &[KEY, ("DATABASE_URL", "sqlite:///x")]), @r#"
+    exit 2
+    error: --rps 0 is allowed only with a Stripe API base of your own
+    hint: give a positive number, or leave it out
+    "#);
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--min-age", "soon"], &[KEY]), @r#"
+    exit 2
+    error: invalid value 'soon' for '--min-age <DURATION>': expected a duration such as `30m`, `2h` or `0s`
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--concurrency", "0"], &[KEY]), @r#"
+    exit 2
+    error: invalid value '0' for '--concurrency <N>': 0 is not in 1..=64
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--success-url", "club"], &[KEY]), @r#"
+    exit 2
+    error: the success URL is not a URL: relative URL without a base
+    hint: give it as `https://club.example.com/payment/success`
+    "#);
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--expect-account", "club"], &[KEY, ("DATABASE_URL", "sqlite:///x")]), @r#"
+    exit 2
+    error: --expect-account: `club` is not a usable Stripe id (`acct_` and letters, digits or underscores)
+    hint: give it as `acct_…`
+    "#);
+}
+
+on_each_backend! {
+    async fn an_unknown_tournament_or_order_is_a_usage_error(world) {
+        world.load_sample().await;
+        world.freeze_writes().await;
+        let tournament = world.relink(&["regen", "--tournament-id", "77", "--commit", "--yes"]).await;
+        assert_eq!(tournament.code, Some(2), "{}", tournament.stderr);
+        assert!(tournament.stderr.contains("no tournament 77"), "{}", tournament.stderr);
+        let order = world.relink(&["regen", "--order-id", "206", "--order-id", "7777", "--commit", "--yes"]).await;
+        assert_eq!(order.code, Some(2), "{}", order.stderr);
+        assert!(order.stderr.contains("7777"), "{}", order.stderr);
+        assert_eq!(world.violations().await, Vec::<Value>::new());
+    }
+}
+
+on_each_backend! {
+    async fn without_a_terminal_a_commit_needs_yes(world) {
+        world.load_sample().await;
+        world.freeze_writes().await;
+        for more in [vec![], vec!["-o", "json"]] {
+            let mut args = vec!["regen", "--tournament-id", "2", "--commit"];
+            args.extend(more);
+            let output = world.relink(&args).await;
+            assert_eq!(output.code, Some(6), "{}", output.stderr);
+            assert!(output.stderr.contains("--yes"), "{}", output.stderr);
+        }
+        assert_eq!(world.violations().await, Vec::<Value>::new());
+    }
+}
+
+on_each_backend! {
+    async fn a_missing_table_or_column_is_named(world) {
+        world.load_sample().await;
+        world.rows.execute("DROP TABLE tournament_products").await;
+        world.rows.execute("ALTER TABLE orders RENAME COLUMN stripe_checkout_url TO checkout_url").await;
+        let output = world.relink(&["regen", "--all", "--commit", "--yes"]).await;
+        assert_eq!(output.code, Some(4), "{}", output.stderr);
+        assert!(output.stderr.contains("table `tournament_products` is missing"), "{}", output.stderr);
+        assert!(output.stderr.contains("column `orders.stripe_checkout_url` is missing"), "{}", output.stderr);
+    }
+}
+
+on_each_backend! {
+    async fn a_row_with_gaps_is_held_and_the_others_go_on(world) {
+        let good = world.order(pending(5500).behind(expired_session())).await;
+        let bad = world.order(pending(5500).behind(expired_session())).await;
+        world.rows.allow_null("orders", "amount_cents").await;
+        world.rows.set(bad.0, "amount_cents", "NULL").await;
+        let output = world.relink(&["regen", "--all", "--commit", "--yes"]).await;
+        assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+        assert!(output.stdout.contains("orders.amount_cents is NULL"), "{}", output.stdout);
+        assert!(world.row(good.0).await.reference.unwrap().starts_with("plink_"));
+        assert!(world.row(bad.0).await.reference.unwrap().starts_with("cs_"));
+    }
+}
+
+/// What Stripe may answer instead of an answer.
+async fn answered(world: &World, fault: Value) -> Output {
+    world.load_sample().await;
+    world.fault(fault).await;
+    let output = world
+        .relink(&["regen", "--tournament-id", "2", "--commit", "--yes"])
+        .await;
+    assert_eq!(
+        world.writes().await,
+        Vec::<Value>::new(),
+        "{}",
+        output.stderr
+    );
+    assert!(!output.stderr.contains("panicked"), "{}", output.stderr);
+    output
+}
+
+#[tokio::test]
+async fn an_unreachable_stripe_is_said_to_be_so() {
+    let world = World::on(Backend::Sqlite).await;
+    world.load_sample().await;
+    let output = world
+        .relink_with(
+            &["regen", "--all"],
+            &[("STRIPE_API_BASE", "http://127.0.0.1:1")],
+        )
+        .await;
+    assert_eq!(output.code, Some(9), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("could not be reached"),
+        "{}",
+        output.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_stripe_does_not_accept_ends_the_run() {
+    let world = World::on(Backend::Sqlite).await;
+    let body = json!({"error": {"type": "invalid_request_error", "message": "Invalid API Key provided: sk_test_***canary"}});
+    let output = answered(
+        &world,
+        json!({"method": "GET", "kind": "status", "status": 401, "body": body, "times": 500}),
+    )
+    .await;
+    assert_eq!(output.code, Some(5), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("does not accept the key"),
+        "{}",
+        output.stderr
+    );
+    assert!(!output.stderr.contains("canary"), "{}", output.stderr);
+}
+
+#[tokio::test]
+async fn a_permission_that_the_key_lacks_is_named() {
+    let world = World::on(Backend::Sqlite).await;
+    let message = "The provided key 'rk_test_*canary' does not have the required permissions for this endpoint. Having the 'rak_payment_link_read' permission would allow this request to continue.";
+    let body = json!({"error": {"type": "invalid_request_error", "message": message}});
+    let fault = json!({"method": "GET", "path": "/v1/payment_links", "kind": "status", "status": 403, "body": body, "times": 500});
+    let output = answered(&world, fault).await;
+    assert_eq!(output.code, Some(5), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("rak_payment_link_read"),
+        "{}",
+        output.stderr
+    );
+    assert!(!output.stderr.contains("canary"), "{}", output.stderr);
+}
+
+#[tokio::test]
+async fn garbage_instead_of_json_is_no_answer() {
+    for kind in ["garbage", "truncated"] {
+        let world = World::on(Backend::Sqlite).await;
+        let output = answered(&world, json!({"method": "GET", "kind": kind, "times": 500})).await;
+        assert_eq!(output.code, Some(9), "{kind}: {}", output.stderr);
+    }
+}
+
+#[tokio::test]
+async fn an_object_of_the_other_mode_stops_the_run() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    world
+        .rows
+        .set(order.0, "stripe_checkout_session_id", "'cs_live_a1b2'")
+        .await;
+    let output = world.relink(&["regen", "--all", "--commit", "--yes"]).await;
+    assert_eq!(output.code, Some(4), "{}", output.stderr);
+
+    let link = json!([{"object": "payment_link", "id": "plink_livelink", "livemode": true}]);
+    world.put_objects(link).await;
+    world
+        .rows
+        .set(order.0, "stripe_checkout_session_id", "'plink_livelink'")
+        .await;
+    let output = world.relink(&["regen", "--all", "--commit", "--yes"]).await;
+    assert_eq!(output.code, Some(4), "{}", output.stderr);
+    assert_eq!(world.writes().await, Vec::<Value>::new());
+}

@@ -1,0 +1,202 @@
+//! What a commit makes of a Stripe that fails, and of a world that moves while it works. In the end there is
+//! exactly one live object per order, or none and a clear word about it.
+
+use serde_json::{Value, json};
+
+use crate::on_each_backend;
+use crate::support::world::*;
+
+const COMMIT: [&str; 4] = ["regen", "--all", "--commit", "--yes"];
+
+on_each_backend! {
+    /// The link exists, the answer is lost: the repetition has the same key and gets the same link.
+    async fn a_lost_answer_to_the_mint_makes_no_second_link(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        world.fault(json!({"method": "POST", "path": "/v1/payment_links", "when": "after", "kind": "reset", "times": 1})).await;
+        let output = world.relink(&COMMIT).await;
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        let writes = world.writes().await;
+        assert_eq!(writes.len(), 2, "{writes:?}");
+        assert_eq!(writes[0]["idempotency_key"], writes[1]["idempotency_key"]);
+        assert_eq!(world.live_objects_of(order).await, [world.row(order.0).await.reference.unwrap()]);
+    }
+}
+
+on_each_backend! {
+    async fn a_mint_that_stays_unknown_is_said_to_be_unknown_and_the_next_run_ends_with_one_link(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        world.fault(json!({"method": "POST", "path": "/v1/payment_links", "when": "after", "kind": "reset", "times": 20})).await;
+        let output = world.relink(&COMMIT).await;
+        assert_eq!(output.code, Some(9), "{}{}", output.stdout, output.stderr);
+        assert!(world.row(order.0).await.reference.unwrap().starts_with("cs_"));
+        world.clear_faults().await;
+        let again = world.relink(&COMMIT).await;
+        assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+        assert_eq!(world.live_objects_of(order).await, [world.row(order.0).await.reference.unwrap()]);
+    }
+}
+
+#[tokio::test]
+async fn every_passing_fault_of_a_write_is_repeated_with_its_key() {
+    for fault in [
+        json!({"kind": "status", "status": 429, "headers": {"Stripe-Rate-Limited-Reason": "endpoint-rate"}, "body": {"error": {"type": "invalid_request_error", "code": "rate_limit", "message": "slow down"}}, "when": "before"}),
+        json!({"kind": "status", "status": 409, "body": {"error": {"type": "invalid_request_error", "code": "idempotency_key_in_use", "message": "in flight"}}, "when": "before"}),
+        json!({"kind": "status", "status": 502, "body": "<html>bad gateway</html>", "when": "before"}),
+        json!({"kind": "reset", "when": "before"}),
+        json!({"kind": "garbage", "when": "after"}),
+        json!({"kind": "truncated", "when": "after"}),
+    ] {
+        let world = World::on(Backend::Sqlite).await;
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        let mut rule = fault.clone();
+        rule["method"] = json!("POST");
+        rule["times"] = json!(1);
+        world.fault(rule).await;
+        let output = world.relink(&COMMIT).await;
+        assert_eq!(
+            output.code,
+            Some(0),
+            "{fault}: {}{}",
+            output.stdout,
+            output.stderr
+        );
+        assert_eq!(
+            world.live_objects_of(order).await,
+            [world.row(order.0).await.reference.unwrap()],
+            "{fault}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn one_order_that_fails_does_not_stop_the_others() {
+    let world = World::on(Backend::Sqlite).await;
+    let mut orders = Vec::new();
+    for _ in 0..4 {
+        orders.push(world.order(pending(5500).behind(expired_session())).await);
+    }
+    let body = json!({"error": {"type": "card_error", "code": "card_declined", "message": "no"}});
+    world.fault(json!({"method": "POST", "kind": "status", "status": 402, "body": body, "when": "before", "times": 1})).await;
+    let output = world
+        .relink(&["regen", "--all", "--commit", "--yes", "--concurrency", "1"])
+        .await;
+    assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+    let mut stored = 0;
+    for order in &orders {
+        stored += usize::from(
+            world
+                .row(order.0)
+                .await
+                .reference
+                .unwrap()
+                .starts_with("plink_"),
+        );
+    }
+    assert_eq!(stored, 3, "{}", output.stdout);
+}
+
+#[tokio::test]
+async fn a_listing_that_does_not_finish_holds_every_order() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    world.fault(json!({"method": "GET", "path": "/v1/payment_links", "kind": "status", "status": 500, "body": {"error": {"type": "api_error", "message": "oops"}}, "times": 50})).await;
+    let output = world.relink(&["regen", "--all", "-o", "json"]).await;
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let plan: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(plan["orders"][0]["verdict"], "unobserved");
+    assert_eq!(plan["orders"][0]["order_id"], order.0);
+}
+
+/// Lets a run get as far as `rule`, changes the world, lets it go on.
+async fn meanwhile<F: Future<Output = ()>>(
+    world: &World,
+    rule: Value,
+    change: impl FnOnce() -> F,
+) -> Output {
+    world.fault(rule).await;
+    let running = world.spawn(&["regen", "--all", "--commit", "--yes"]);
+    let parked = world.wait_for_parked().await;
+    change().await;
+    world.release(parked).await;
+    running.finish().await
+}
+
+on_each_backend! {
+    async fn a_payment_between_plan_and_expiry_stops_the_mint(world) {
+        let order = world.order(pending(5500).behind(open_session().minutes_old(600))).await;
+        let session = world.row(order.0).await.reference.unwrap();
+        let rule = json!({"method": "POST", "path": "/v1/checkout/sessions/*/expire", "when": "before", "kind": "park", "times": 1});
+        let output = meanwhile(&world, rule, || async { world.pay(&session).await }).await;
+        assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+        assert!(output.stdout.contains("paid"), "{}", output.stdout);
+        assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+        assert_eq!(world.row(order.0).await.reference, Some(session));
+    }
+}
+
+on_each_backend! {
+    async fn an_order_edited_between_mint_and_publication_keeps_its_row_and_the_new_link_is_closed(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        let before = world.row(order.0).await.reference;
+        let rule = json!({"method": "POST", "path": "/v1/payment_links", "when": "after", "kind": "park", "times": 1});
+        let output = meanwhile(&world, rule, || async { world.rows.set(order.0, "amount_cents", "9900").await }).await;
+        assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+        assert_eq!(world.row(order.0).await.reference, before);
+        assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+    }
+}
+
+on_each_backend! {
+    async fn an_order_paid_in_the_database_meanwhile_gets_no_link(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        let rule = json!({"method": "POST", "path": "/v1/payment_links", "when": "after", "kind": "park", "times": 1});
+        let output = meanwhile(&world, rule, || async { world.rows.set(order.0, "status", "'paid'").await }).await;
+        assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+        assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_signal_lets_the_order_at_hand_finish_and_begins_no_other() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let world = World::on(Backend::Sqlite).await;
+        let first = world.order(pending(5500).behind(expired_session())).await;
+        let second = world.order(pending(5500).behind(expired_session())).await;
+        world.fault(json!({"method": "POST", "path": "/v1/payment_links", "when": "after", "kind": "park", "times": 1})).await;
+        let running = world.spawn(&["regen", "--all", "--commit", "--yes", "--concurrency", "1"]);
+        let parked = world.wait_for_parked().await;
+        running.signal(signal);
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        world.release(parked).await;
+        let output = running.finish().await;
+        assert_eq!(
+            output.code,
+            Some(code),
+            "{}{}",
+            output.stdout,
+            output.stderr
+        );
+        assert!(
+            world
+                .row(first.0)
+                .await
+                .reference
+                .unwrap()
+                .starts_with("plink_"),
+            "{}",
+            output.stdout
+        );
+        assert!(
+            world
+                .row(second.0)
+                .await
+                .reference
+                .unwrap()
+                .starts_with("cs_"),
+            "{}",
+            output.stdout
+        );
+        assert_eq!(world.live_objects_of(first).await.len(), 1);
+        assert_eq!(world.live_objects_of(second).await.len(), 0);
+    }
+}
