@@ -24,6 +24,7 @@ mod saga_steps;
 mod sample_data;
 mod sample_database;
 mod sample_orders;
+mod sample_page;
 mod sample_world;
 mod store_commit;
 mod store_connect;

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use relink::sandbox::sample;
 use serde_json::Value;
 
+use crate::sample_page::table;
 use crate::support::world::{Backend, World};
-
-const PAGE: &str = include_str!("../../fixtures/README.md");
 
 /// Order 322 names it so that one id is unknown to Stripe.
 const UNKNOWN_TO_STRIPE: &str = "cs_test_odd322unknown";
@@ -183,13 +182,6 @@ async fn nobody_real_can_be_mailed() {
     assert!(!stripe.contains('@'), "an address among the Stripe objects");
 }
 
-/// The table's rows: order, case, verdict, regen, retire, mint.
-fn page_table() -> Vec<Vec<&'static str>> {
-    let rows = PAGE.lines().filter(|line| line.starts_with("| 3"));
-    let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect();
-    rows.map(cells).collect()
-}
-
 #[tokio::test]
 async fn the_page_lists_exactly_the_odd_orders() {
     let world = World::on(Backend::Sqlite).await;
@@ -197,7 +189,7 @@ async fn the_page_lists_exactly_the_odd_orders() {
     let odd = "SELECT CAST(o.id AS BIGINT) FROM orders o WHERE EXISTS (SELECT 1 FROM tournament_products tp \
          WHERE tp.product_id = o.product_id AND tp.tournament_id = 3) ORDER BY o.id";
     let ids = world.rows.numbers(odd).await;
-    let listed: Vec<i64> = page_table()
+    let listed: Vec<i64> = table()
         .iter()
         .map(|row| row[0].parse().unwrap())
         .collect();
@@ -206,9 +198,9 @@ async fn the_page_lists_exactly_the_odd_orders() {
 
 #[test]
 fn the_page_shows_every_verdict_that_rows_can_show() {
-    let shown: BTreeSet<&str> = page_table()
+    let shown: BTreeSet<&str> = table()
         .iter()
-        .map(|row| row[2].trim_matches('`'))
+        .map(|row| row[2])
         .collect();
     let expected: BTreeSet<&str> = "out_of_scope missing unknown_object foreign overpaid paid_unrecorded \
          processing recoverable leaked settled invalid_order duplicate unowned wrong dying dead healthy"
