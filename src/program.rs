@@ -52,6 +52,7 @@ fn run_command(cli: &Cli, ui: &Ui, environment: &Environment) -> Result<ExitStat
             environment,
             interrupt: Interrupt::listen()?,
             command_line: shown_command_line(),
+            connection: shown_connection(cli),
         };
         commands::run(cli, &context).await
     })
@@ -115,6 +116,35 @@ fn shown_command_line() -> String {
         }
     }
     words.join(" ")
+}
+
+/// The flags that say where, as they were given: any command that is suggested needs them too.
+fn shown_connection(cli: &Cli) -> String {
+    let common = &cli.common;
+    let mut flags = Vec::new();
+    match &common.sandbox {
+        Some(dir) if dir.as_os_str().is_empty() => flags.push("--sandbox".to_owned()),
+        Some(dir) => flags.push(format!("--sandbox={}", quote(&dir.to_string_lossy()))),
+        None => {}
+    }
+    let by_flag =
+        |argument: &str| argument == "--database-url" || argument.starts_with("--database-url=");
+    if std::env::args_os().any(|argument| by_flag(&argument.to_string_lossy())) {
+        flags.push("--database-url \"$DATABASE_URL\"".to_owned());
+    }
+    if let Some(file) = &common.stripe_key_file {
+        flags.push(format!(
+            "--stripe-key-file {}",
+            quote(&file.to_string_lossy())
+        ));
+    }
+    if let Some(account) = &common.stripe_account {
+        flags.push(format!("--stripe-account {}", quote(account)));
+    }
+    if common.live {
+        flags.push("--live".to_owned());
+    }
+    flags.join(" ")
 }
 
 fn quote(word: &str) -> String {

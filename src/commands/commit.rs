@@ -145,7 +145,7 @@ fn next_step(plan: &Plan, context: &Context<'_>) -> NextStep {
     }
     let advice = plan.for_a_person().find_map(crate::plan::advise);
     NextStep {
-        command: advice,
+        command: advice.map(|advice| context.with_connection(&advice)),
         note: None,
     }
 }

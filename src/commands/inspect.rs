@@ -25,7 +25,7 @@ pub async fn run(
 
     let opened = Opened::open(common, context, Access::ReadOnly, None).await?;
     let survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
-    match explained(&survey) {
+    match explained(&survey, context) {
         Some(explanation) => context.ui.explain(&explanation)?,
         None => context
             .ui
@@ -36,7 +36,7 @@ pub async fn run(
 }
 
 /// One named order is explained in full; more are shown as a table.
-fn explained(survey: &Survey) -> Option<Explanation> {
+fn explained(survey: &Survey, context: &Context<'_>) -> Option<Explanation> {
     let [decision] = survey.plan.decisions.as_slice() else {
         return None;
     };
@@ -46,7 +46,7 @@ fn explained(survey: &Survey) -> Option<Explanation> {
     let same = |facts: &&OrderFacts| facts.order.id == decision.order.id;
     let facts = survey.snapshot.orders.iter().find(same)?;
     let next = NextStep {
-        command: advise(decision),
+        command: advise(decision).map(|advice| context.with_connection(&advice)),
         note: None,
     };
     Explanation::of(&survey.plan, facts, next)
@@ -60,7 +60,8 @@ fn next_step(plan: &Plan, context: &Context<'_>) -> NextStep {
             format!("{before} regen{}", &after[" inspect".len()..])
         })
     } else {
-        plan.decisions.iter().find_map(advise)
+        let advice = plan.decisions.iter().find_map(advise);
+        advice.map(|advice| context.with_connection(&advice))
     };
     NextStep {
         command,

@@ -26,6 +26,20 @@ pub struct Context<'a> {
     pub interrupt: Interrupt,
     /// As it was typed, quoted for a shell.
     pub command_line: String,
+    /// The flags of it that say where: `--sandbox`, `--live`, …
+    pub connection: String,
+}
+
+impl Context<'_> {
+    /// A suggested command with the flags that say where.
+    #[must_use]
+    pub fn with_connection(&self, advice: &str) -> String {
+        if self.connection.is_empty() || !advice.starts_with("relink ") {
+            advice.to_owned()
+        } else {
+            format!("{advice} {}", self.connection)
+        }
+    }
 }
 
 /// # Errors

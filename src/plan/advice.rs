@@ -1,4 +1,5 @@
-//! The next command to type for one order. A suggestion to a person, never run by relink itself.
+//! The next command to type for one order: always a dry run, which then names the one that commits. A
+//! suggestion to a person, never run by relink itself.
 
 use super::decide::{Action, Decision, Hold};
 use super::{Release, Verdict};
@@ -14,25 +15,18 @@ pub fn advise(decision: &Decision) -> Option<String> {
     let text = match decision.verdict {
         Verdict::OutOfScope | Verdict::Settled | Verdict::Healthy => return None,
         Verdict::Processing => return None,
-        Verdict::Dead | Verdict::Duplicate => format!("relink regen --order-id {id} --commit"),
-        Verdict::Dying => match decision.action {
-            Action::Hold(Hold::Waits) => {
-                format!(
-                    "relink regen --order-id {id}   (later: the session is younger than --min-age)"
-                )
-            }
-            _ => format!("relink regen --order-id {id} --commit"),
-        },
-        Verdict::Leaked => format!("relink retire --order-id {id} --commit"),
-        Verdict::Withdrawn => format!("relink mint --order-id {id} --commit"),
+        Verdict::Dead | Verdict::Duplicate => format!("relink regen --order-id {id}"),
+        // A young session is waited for.
+        Verdict::Dying if decision.action == Action::Hold(Hold::Waits) => return None,
+        Verdict::Dying => format!("relink regen --order-id {id}"),
+        Verdict::Leaked => format!("relink retire --order-id {id}"),
+        Verdict::Withdrawn => format!("relink mint --order-id {id}"),
         Verdict::PaidUnrecorded => {
             format!("record the payment in the application, then relink inspect --order-id {id}")
         }
         Verdict::Overpaid => format!("refund in Stripe, then relink inspect --order-id {id}"),
-        Verdict::Unobserved => {
-            format!("relink inspect --order-id {id}   (again, once Stripe answers)")
-        }
-        Verdict::InDoubt => format!("relink regen --order-id {id} --commit"),
+        Verdict::Unobserved => format!("relink inspect --order-id {id}"),
+        Verdict::InDoubt => format!("relink regen --order-id {id}"),
         Verdict::Foreign | Verdict::UnknownObject | Verdict::InvalidOrder => {
             format!("correct the row of order {id}, then relink inspect --order-id {id}")
         }

@@ -149,7 +149,7 @@ async fn one_order_is_explained_in_full() {
       action   would retire plink_odd315second
 
     next
-      relink regen --order-id 315 --commit
+      relink regen --order-id 315
     "#);
 }
 

@@ -61,7 +61,7 @@ fn a_plan_is_one_document() {
         "needs_person": false,
         "release_flag": null
       },
-      "advice": "relink regen --order-id 1 --commit"
+      "advice": "relink regen --order-id 1"
     },
     {
       "order_id": 4,

@@ -126,6 +126,6 @@ verdict
   action   held, needs a person: could not be read: timeout after 30 s
 
 next
-  relink inspect --order-id 13   (again, once Stripe answers)
+  relink inspect --order-id 13
 ");
 }
