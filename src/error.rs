@@ -89,6 +89,9 @@ impl Error {
             Error::Refused { hint, .. } => ("refused", ExitStatus::Refused, hint),
             Error::Store(error) => classify_store(error),
             Error::Stripe(error) => classify_stripe(error),
+            Error::Sandbox(error) if error.is_refusal() => {
+                ("sandbox_refused", ExitStatus::Refused, "")
+            }
             Error::Sandbox(_) => ("sandbox", ExitStatus::Configuration, ""),
             Error::Unavailable { .. } => (
                 "unavailable",

@@ -22,6 +22,14 @@ pub enum SandboxError {
     Client(#[from] ClientError),
 }
 
+impl SandboxError {
+    /// The double understood, and said no: a link that is closed, an object it does not know.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, SandboxError::Client(ClientError::Refused { .. }))
+    }
+}
+
 /// How a parent pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {

@@ -26,6 +26,7 @@ mod sample_database;
 mod sample_orders;
 mod sample_page;
 mod sample_world;
+mod sandbox_process;
 mod store_commit;
 mod store_connect;
 mod store_publish;

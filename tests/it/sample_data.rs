@@ -189,19 +189,13 @@ async fn the_page_lists_exactly_the_odd_orders() {
     let odd = "SELECT CAST(o.id AS BIGINT) FROM orders o WHERE EXISTS (SELECT 1 FROM tournament_products tp \
          WHERE tp.product_id = o.product_id AND tp.tournament_id = 3) ORDER BY o.id";
     let ids = world.rows.numbers(odd).await;
-    let listed: Vec<i64> = table()
-        .iter()
-        .map(|row| row[0].parse().unwrap())
-        .collect();
+    let listed: Vec<i64> = table().iter().map(|row| row[0].parse().unwrap()).collect();
     assert_eq!(listed, ids);
 }
 
 #[test]
 fn the_page_shows_every_verdict_that_rows_can_show() {
-    let shown: BTreeSet<&str> = table()
-        .iter()
-        .map(|row| row[2])
-        .collect();
+    let shown: BTreeSet<&str> = table().iter().map(|row| row[2]).collect();
     let expected: BTreeSet<&str> = "out_of_scope missing unknown_object foreign overpaid paid_unrecorded \
          processing recoverable leaked settled invalid_order duplicate unowned wrong dying dead healthy"
         .split_whitespace()

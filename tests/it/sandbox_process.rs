@@ -1,0 +1,334 @@
+//! The sandbox as a user has it: its own process, its own folder. What relink prints against it is
+//! snapshotted whole: exit code, stdout, stderr.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::world::*;
+
+/// A `relink sandbox serve` of its own; ended with the test, it and nothing else.
+struct Served {
+    child: Child,
+    base: String,
+    database: String,
+}
+
+impl Served {
+    fn start(dir: &Path) -> Self {
+        let mut child = sandbox_command(dir, &["sandbox", "serve", "--port", "0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut text = String::new();
+        for line in BufReader::new(child.stdout.as_mut().unwrap()).lines() {
+            let line = line.unwrap();
+            text += &line;
+            if line == "}" {
+                break;
+            }
+        }
+        let said: Value = serde_json::from_str(&text).unwrap();
+        let word = |name: &str| said[name].as_str().unwrap().to_owned();
+        Served {
+            child,
+            base: word("stripe_api_base"),
+            database: word("database_url"),
+        }
+    }
+
+    /// No goodbye: SIGKILL.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn sandbox_command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_relink"));
+    command
+        .args(args)
+        .arg(format!("--sandbox={}", dir.display()))
+        .env_clear()
+        .env("NO_COLOR", "1");
+    command
+}
+
+fn in_sandbox(dir: &Path, args: &[&str]) -> Output {
+    Running::start(sandbox_command(dir, args)).wait()
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Exit code, stdout and stderr in one text; what differs from run to run is blanked.
+fn shown(output: &Output, blanks: &[(&str, &str)]) -> String {
+    let mut text = format!(
+        "exit {}\n--- stdout\n{}--- stderr\n{}",
+        output.code.unwrap(),
+        output.stdout,
+        output.stderr
+    );
+    for (from, to) in blanks {
+        text = text.replace(from, to);
+    }
+    text
+}
+
+const ORDERS: [&str; 3] = ["--order-id", "201", "--order-id=206"];
+
+async fn against_the_served_sandbox(world: &World) -> String {
+    world.rows.load_sample().await;
+    let dir = folder();
+    let served = Served::start(dir.path());
+    let port = served.base.rsplit(':').next().unwrap().to_owned();
+    let environment = [("STRIPE_API_BASE", served.base.as_str())];
+    let mut text = String::new();
+    let plain = world
+        .relink_with(&["inspect", "--order-id", "201"], &environment)
+        .await;
+    let database = plain
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("database: "));
+    let blanks = [(database.unwrap(), "DATABASE"), (port.as_str(), "PORT")];
+    for command in [
+        &["inspect", ORDERS[0], ORDERS[1], ORDERS[2]][..],
+        &["regen", ORDERS[0], ORDERS[1], ORDERS[2]],
+        &["regen", ORDERS[0], ORDERS[1], ORDERS[2], "--commit"],
+        &[
+            "regen", ORDERS[0], ORDERS[1], ORDERS[2], "--commit", "--yes",
+        ],
+        &[
+            "regen", ORDERS[0], ORDERS[1], ORDERS[2], "--commit", "--yes", "-q",
+        ],
+        &["regen", "--order-id", "999"],
+    ] {
+        let output = world.relink_with(command, &environment).await;
+        text += &format!(
+            "$ relink {}\n{}\n",
+            command.join(" "),
+            shown(&output, &blanks)
+        );
+    }
+    text
+}
+
+/// The same text from both databases, but for the name of the database.
+#[tokio::test]
+async fn what_is_printed_against_a_served_sandbox_is_as_it_was_on_both_databases() {
+    let sqlite = against_the_served_sandbox(&World::on(Backend::Sqlite).await).await;
+    let native = Backend::Postgres(Flavour::NativeEnums);
+    let postgres = against_the_served_sandbox(&World::on(native).await).await;
+    assert_eq!(sqlite, postgres);
+    insta::assert_snapshot!(sqlite, @r#"
+    $ relink inspect --order-id 201 --order-id=206
+    exit 0
+    --- stdout
+    ┌───────┬────────────────┬───────────┬───────────────────────────────────┬─────────┬────────────────────┐
+    │ order ┆ player         ┆ amount    ┆ old object                        ┆ verdict ┆ what would be done │
+    ╞═══════╪════════════════╪═══════════╪═══════════════════════════════════╪═════════╪════════════════════╡
+    │   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)    ┆ settled ┆ —                  │
+    │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
+    └───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
+    2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
+    next: relink regen --order-id 201 --order-id=206 --rps 0
+    --- stderr
+    stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
+    database: DATABASE
+    reading orders: 50 % (1 of 2)
+    reading orders: 100 % (2 of 2)
+
+    $ relink regen --order-id 201 --order-id=206
+    exit 0
+    --- stdout
+    ┌───────┬────────────────┬───────────┬───────────────────────────────────┬─────────┬────────────────────┐
+    │ order ┆ player         ┆ amount    ┆ old object                        ┆ verdict ┆ what would be done │
+    ╞═══════╪════════════════╪═══════════╪═══════════════════════════════════╪═════════╪════════════════════╡
+    │   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)    ┆ settled ┆ —                  │
+    │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
+    └───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
+    2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
+    next: relink regen --order-id 201 --order-id=206 --rps 0 --commit
+    --- stderr
+    stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
+    database: DATABASE
+    reading orders: 50 % (1 of 2)
+    reading orders: 100 % (2 of 2)
+
+    $ relink regen --order-id 201 --order-id=206 --commit
+    exit 6
+    --- stdout
+    ┌───────┬────────────────┬───────────┬───────────────────────────────────┬─────────┬────────────────────┐
+    │ order ┆ player         ┆ amount    ┆ old object                        ┆ verdict ┆ what would be done │
+    ╞═══════╪════════════════╪═══════════╪═══════════════════════════════════╪═════════╪════════════════════╡
+    │   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)    ┆ settled ┆ —                  │
+    │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
+    └───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
+    2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
+    --- stderr
+    stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
+    database: DATABASE
+    reading orders: 50 % (1 of 2)
+    reading orders: 100 % (2 of 2)
+    error: 1 to be replaced and 0 to be retired in test mode: there is no terminal to ask at
+    hint: look at the plan above, then add --yes to the same command
+
+    $ relink regen --order-id 201 --order-id=206 --commit --yes
+    exit 0
+    --- stdout
+    ┌───────┬────────────────┬───────────┬───────────────────────────────────┬─────────┬────────────────────┐
+    │ order ┆ player         ┆ amount    ┆ old object                        ┆ verdict ┆ what would be done │
+    ╞═══════╪════════════════╪═══════════╪═══════════════════════════════════╪═════════╪════════════════════╡
+    │   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)    ┆ settled ┆ —                  │
+    │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
+    └───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
+    2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
+    ┌───────┬──────────────┬───────────┬──────────┬─────────────────────────────────────────────────────────────────────────────────┐
+    │ order ┆ player       ┆ amount    ┆ outcome  ┆ new link, or why not                                                            │
+    ╞═══════╪══════════════╪═══════════╪══════════╪═════════════════════════════════════════════════════════════════════════════════╡
+    │   206 ┆ Ivy Sorensen ┆ 55.00 USD ┆ replaced ┆ https://buy.stripe.com/test_QxQ6ug8YSieRXkwwJV (plink_1SbxIr9L7vmiPQsEKPj6IYu9) │
+    └───────┴──────────────┴───────────┴──────────┴─────────────────────────────────────────────────────────────────────────────────┘
+    1 approved: 1 done, 0 failed, 0 unknown, 0 need a person
+    minted 1 link, 55.00 USD
+    Stripe requests: 18 reads, 1 write
+    --- stderr
+    stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
+    database: DATABASE
+    reading orders: 50 % (1 of 2)
+    reading orders: 100 % (2 of 2)
+    orders: 100 % (1 of 1)
+
+    $ relink regen --order-id 201 --order-id=206 --commit --yes -q
+    exit 0
+    --- stdout
+    ┌───────┬────────────────┬───────────┬──────────────────────────────────────────────┬─────────┬────────────────────┐
+    │ order ┆ player         ┆ amount    ┆ old object                                   ┆ verdict ┆ what would be done │
+    ╞═══════╪════════════════╪═══════════╪══════════════════════════════════════════════╪═════════╪════════════════════╡
+    │   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)               ┆ settled ┆ —                  │
+    │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ plink_1SbxIr9L7vmiPQsEKPj6IYu9 (link active) ┆ healthy ┆ —                  │
+    └───────┴────────────────┴───────────┴──────────────────────────────────────────────┴─────────┴────────────────────┘
+    2 orders: 1 settled, 1 healthy; would mint nothing; 0 need a person
+    0 approved: 0 done, 0 failed, 0 unknown, 0 need a person
+    Stripe requests: 7 reads, 0 writes
+    --- stderr
+
+    $ relink regen --order-id 999
+    exit 2
+    --- stdout
+    --- stderr
+    stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
+    database: DATABASE
+    error: no row of `orders` has id 999
+    hint: check the id, and that DATABASE_URL names the right database
+    "#);
+}
+
+#[test]
+fn a_rehearsal_survives_from_call_to_call_and_reset_puts_it_back() {
+    let dir = folder();
+    let dry = in_sandbox(dir.path(), &["regen", "--tournament-id", "2", "-o", "json"]);
+    assert_eq!(dry.code, Some(0), "{}", dry.stderr);
+    let done = in_sandbox(
+        dir.path(),
+        &[
+            "regen",
+            "--tournament-id",
+            "2",
+            "--commit",
+            "--yes",
+            "-o",
+            "json",
+        ],
+    );
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let report: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(report["outcomes"].as_array().unwrap().len(), 17);
+    let url = report["outcomes"][0]["link"]["url"].as_str().unwrap();
+
+    let paid = in_sandbox(dir.path(), &["sandbox", "pay", url]);
+    assert_eq!(paid.code, Some(0), "{}", paid.stderr);
+    let session: Value = serde_json::from_str(&paid.stdout).unwrap();
+    assert_eq!(session["payment_status"], "paid");
+    let again = in_sandbox(dir.path(), &["sandbox", "pay", url]);
+    assert_eq!(
+        again.code,
+        Some(6),
+        "the link is closed: {}{}",
+        again.stdout,
+        again.stderr
+    );
+    let id = report["outcomes"][0]["order_id"].to_string();
+    let seen = in_sandbox(dir.path(), &["inspect", "--order-id", &id, "-o", "json"]);
+    assert!(seen.stdout.contains("paid_unrecorded"), "{}", seen.stdout);
+
+    let reset = in_sandbox(dir.path(), &["sandbox", "reset"]);
+    assert_eq!(reset.code, Some(0), "{}", reset.stderr);
+    let fresh = in_sandbox(dir.path(), &["regen", "--tournament-id", "2", "-o", "json"]);
+    assert_eq!(fresh.stdout, dry.stdout);
+}
+
+#[test]
+fn a_served_sandbox_is_shared_and_what_it_answered_survives_sigkill() {
+    let dir = folder();
+    let served = Served::start(dir.path());
+    assert!(served.database.starts_with("sqlite://"));
+    let done = in_sandbox(
+        dir.path(),
+        &["regen", "--tournament-id", "2", "--commit", "--yes"],
+    );
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    served.kill();
+    let again = in_sandbox(dir.path(), &["regen", "--tournament-id", "2", "-o", "json"]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    let plan: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(plan["counts"]["verdicts"]["healthy"], 17);
+}
+
+#[test]
+fn serve_ends_quietly_on_a_signal() {
+    let dir = folder();
+    let mut served = Served::start(dir.path());
+    let pid = served.child.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+    let mut rest = String::new();
+    served
+        .child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut rest)
+        .unwrap();
+    assert_eq!(rest, "");
+}
+
+#[test]
+fn a_folder_that_is_not_ours_is_left_alone() {
+    let dir = folder();
+    std::fs::write(dir.path().join("club.db"), "somebody's").unwrap();
+    let output = in_sandbox(dir.path(), &["regen", "--all"]);
+    assert_eq!(output.code, Some(4), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("not made by a sandbox"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(
+        std::fs::read_to_string(dir.path().join("club.db")).unwrap(),
+        "somebody's"
+    );
+}
