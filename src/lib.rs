@@ -10,9 +10,7 @@ pub mod logging;
 pub mod plan;
 pub mod report;
 pub mod saga;
-pub mod stripe;
 pub mod sandbox;
 pub mod store;
+pub mod stripe;
 pub mod ui;
-
-pub mod sandbox;

@@ -57,6 +57,13 @@ pub async fn reset(base: &str) -> Result<(), ClientError> {
     call(base, Method::POST, "reset", None).await.map(|_| ())
 }
 
+/// Building a client needs a TLS provider even for plain HTTP; whoever comes first in the process installs it.
+fn ensure_tls_provider() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
 async fn call(
     base: &str,
     method: Method,
@@ -70,6 +77,7 @@ async fn call(
             base: base.to_owned(),
         });
     }
+    ensure_tls_provider();
     let unreachable = |source| ClientError::Unreachable {
         base: base.to_owned(),
         source,

@@ -383,7 +383,7 @@ pub(super) fn expansions(params: &Value) -> Vec<String> {
 /// Copies each parameter that is a plain field of the object: booleans, enums, nested settings.
 pub(super) fn adopt_fields(object: &str, target: &mut Value, params: &Value, except: &[&str]) {
     for (name, value) in entries(params) {
-        if except.contains(&name.as_str()) {
+        if value.is_null() || except.contains(&name.as_str()) {
             continue;
         }
         if let Some(adopted) = spec().adopt(object, name, value) {

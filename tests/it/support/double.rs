@@ -40,7 +40,11 @@ impl Answer {
     /// Status, code and message of a refusal.
     pub fn refusal(&self) -> (u16, &str, &str) {
         let error = &self.body["error"];
-        (self.status, error["code"].as_str().unwrap_or(""), error["message"].as_str().unwrap_or(""))
+        (
+            self.status,
+            error["code"].as_str().unwrap_or(""),
+            error["message"].as_str().unwrap_or(""),
+        )
     }
 
     pub fn message(&self) -> &str {
@@ -65,12 +69,23 @@ impl Sandbox {
     }
 
     pub async fn with(state: StateAt, limits: Limits) -> Sandbox {
-        let double = Double::start(Options { state, port: 0, limits }).await.unwrap();
+        let double = Double::start(Options {
+            state,
+            port: 0,
+            limits,
+        })
+        .await
+        .unwrap();
         Sandbox::of(double)
     }
 
     pub fn of(double: Double) -> Sandbox {
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
         Sandbox { double, client }
     }
 
@@ -83,7 +98,10 @@ impl Sandbox {
     }
 
     pub fn call(&self, method: &'static str, path: &str, form: &[(&str, &str)]) -> Call<'_> {
-        let form = form.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let form = form
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         Call {
             sandbox: self,
             method,
@@ -105,9 +123,16 @@ impl Sandbox {
     pub async fn try_admin(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let url = format!("{}/_sandbox/{path}", self.double.base_url());
         let request = self.client.request(method.parse().unwrap(), url);
-        let request = if body.is_null() { request } else { request.body(body.to_string()) };
+        let request = if body.is_null() {
+            request
+        } else {
+            request.body(body.to_string())
+        };
         let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+        (
+            answer.status().as_u16(),
+            serde_json::from_str(&answer.text().await.unwrap()).unwrap(),
+        )
     }
 
     pub async fn visit(&self, target: &Value) -> Value {
@@ -115,7 +140,8 @@ impl Sandbox {
     }
 
     pub async fn pay(&self, target: &Value, method: &str) -> Value {
-        self.admin("POST", "pay", json!({"url": target, "method": method})).await
+        self.admin("POST", "pay", json!({"url": target, "method": method}))
+            .await
     }
 
     /// A payment link of 55.00 USD, as relink mints them.
@@ -125,18 +151,27 @@ impl Sandbox {
 
     /// An open session made by the application itself.
     pub async fn session(&self) -> Value {
-        self.post("/v1/checkout/sessions", CHECKOUT).send().await.ok()
+        self.post("/v1/checkout/sessions", CHECKOUT)
+            .send()
+            .await
+            .ok()
     }
 }
 
 pub const MINT: &[(&str, &str)] = &[
     ("line_items[0][price_data][currency]", "usd"),
     ("line_items[0][price_data][unit_amount]", "5500"),
-    ("line_items[0][price_data][product_data][name]", "Utah Invitational"),
+    (
+        "line_items[0][price_data][product_data][name]",
+        "Utah Invitational",
+    ),
     ("line_items[0][quantity]", "1"),
     ("metadata[order_id]", "7"),
     ("payment_intent_data[metadata][order_id]", "7"),
-    ("payment_intent_data[metadata][parent_email]", "parent@example.com"),
+    (
+        "payment_intent_data[metadata][parent_email]",
+        "parent@example.com",
+    ),
     ("restrictions[completed_sessions][limit]", "1"),
     ("inactive_message", "This registration link is closed."),
 ];
@@ -146,7 +181,10 @@ pub const CHECKOUT: &[(&str, &str)] = &[
     ("success_url", "https://hoops.example.com/thanks"),
     ("line_items[0][price_data][currency]", "usd"),
     ("line_items[0][price_data][unit_amount]", "5500"),
-    ("line_items[0][price_data][product_data][name]", "Utah Invitational"),
+    (
+        "line_items[0][price_data][product_data][name]",
+        "Utah Invitational",
+    ),
     ("line_items[0][quantity]", "1"),
     ("metadata[order_id]", "7"),
 ];
@@ -178,7 +216,10 @@ impl Call<'_> {
 
     pub async fn try_send(self) -> Result<Answer, reqwest::Error> {
         let url = format!("{}{}", self.sandbox.double.base_url(), self.path);
-        let mut request = self.sandbox.client.request(self.method.parse().unwrap(), url);
+        let mut request = self
+            .sandbox
+            .client
+            .request(self.method.parse().unwrap(), url);
         if !self.key.is_empty() {
             request = request.bearer_auth(self.key);
         }
@@ -189,19 +230,32 @@ impl Call<'_> {
             request = request.header("Idempotency-Key", key);
         }
         if self.method == "POST" {
-            let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.form).finish();
-            request = request.header("Content-Type", "application/x-www-form-urlencoded").body(form);
+            let form = form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(&self.form)
+                .finish();
+            request = request
+                .header("Content-Type", "application/x-www-form-urlencoded")
+                .body(form);
         }
         let answer = request.send().await?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let text = answer.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
         let path = self.path.split('?').next().unwrap();
-        if body.is_object() && !path.starts_with("/v1/payment_intents") || path.split('/').count() == 4 {
-            if body.is_object() && !path.starts_with("/v1/refunds/") && !path.starts_with("/v1/nowhere") {
+        if body.is_object() && !path.starts_with("/v1/payment_intents")
+            || path.split('/').count() == 4
+        {
+            if body.is_object()
+                && !path.starts_with("/v1/refunds/")
+                && !path.starts_with("/v1/nowhere")
+            {
                 spec::check_response(self.method, path, status, &body);
             }
         }
-        Ok(Answer { status, headers, body })
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
     }
 }

@@ -1,5 +1,7 @@
 //! What the tests are built from: databases of their own, rows in them, and servers on loopback.
 
+pub mod double;
 pub mod facts;
 pub mod postgres;
+pub mod spec;
 pub mod world;

@@ -40,10 +40,22 @@ fn convert_object(fields: &Map<String, Value>, side: Side) -> Value {
     let mut done: Map<String, Value> = fields
         .iter()
         .filter(|(name, value)| !(is_annotation(name) && !value.is_object()))
-        .map(|(name, value)| (name.clone(), if name == "enum" { value.clone() } else { convert(value, side) }))
+        .map(|(name, value)| {
+            (
+                name.clone(),
+                if name == "enum" {
+                    value.clone()
+                } else {
+                    convert(value, side)
+                },
+            )
+        })
         .collect();
     let is_schema = fields.get("type").is_some_and(Value::is_string);
-    if is_schema && fields.contains_key("properties") && !fields.contains_key("additionalProperties") {
+    if is_schema
+        && fields.contains_key("properties")
+        && !fields.contains_key("additionalProperties")
+    {
         done.insert("additionalProperties".into(), json!(false));
     }
     if side == Side::Answer && fields.get("x-open-enum") == Some(&json!(true)) {
@@ -62,9 +74,13 @@ fn is_annotation(name: &str) -> bool {
 fn operation(method: &str, path: &str) -> (&'static str, &'static Value) {
     let paths = subset()["paths"].as_object().unwrap();
     let found = paths.iter().find(|(template, methods)| {
-        let (wanted, given): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+        let (wanted, given): (Vec<_>, Vec<_>) =
+            (template.split('/').collect(), path.split('/').collect());
         wanted.len() == given.len()
-            && wanted.iter().zip(&given).all(|(wanted, given)| wanted.starts_with('{') || wanted == given)
+            && wanted
+                .iter()
+                .zip(&given)
+                .all(|(wanted, given)| wanted.starts_with('{') || wanted == given)
             && methods[method.to_lowercase()].is_object()
     });
     let (template, methods) = found.unwrap_or_else(|| panic!("the subset has no {method} {path}"));
@@ -85,7 +101,11 @@ pub fn check_object(body: &Value) {
     let object = body["object"].as_str().unwrap();
     let schema = &subset()["components"]["schemas"][object];
     assert!(schema.is_object(), "the subset has no object `{object}`");
-    check(object, || json!({"$ref": format!("#/components/schemas/{object}")}), body);
+    check(
+        object,
+        || json!({"$ref": format!("#/components/schemas/{object}")}),
+        body,
+    );
 }
 
 /// Panics unless Stripe would accept these parameters: the form of a POST, the query of a GET.
@@ -93,7 +113,11 @@ pub fn check_request(method: &str, path: &str, pairs: &[(String, String)]) {
     let (template, operation) = operation(method, path);
     let schema = request_schema(operation);
     let params = typed(&nested(pairs), &schema);
-    check(&format!("{method} {template} request"), || convert(&schema, Side::Request), &params);
+    check(
+        &format!("{method} {template} request"),
+        || convert(&schema, Side::Request),
+        &params,
+    );
 }
 
 fn request_schema(operation: &Value) -> Value {
@@ -101,24 +125,42 @@ fn request_schema(operation: &Value) -> Value {
     if body.is_object() {
         return body.clone();
     }
-    let query = operation["parameters"].as_array().unwrap().iter().filter(|parameter| parameter["in"] == "query");
+    let query = operation["parameters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|parameter| parameter["in"] == "query");
     let properties: Map<String, Value> = query
-        .map(|parameter| (parameter["name"].as_str().unwrap().to_owned(), parameter["schema"].clone()))
+        .map(|parameter| {
+            (
+                parameter["name"].as_str().unwrap().to_owned(),
+                parameter["schema"].clone(),
+            )
+        })
         .collect();
     json!({"type": "object", "properties": properties, "additionalProperties": false})
 }
 
 fn check(name: &str, schema: impl FnOnce() -> Value, instance: &Value) {
     static VALIDATORS: OnceLock<Mutex<HashMap<String, jsonschema::Validator>>> = OnceLock::new();
-    let mut validators = VALIDATORS.get_or_init(Mutex::default).lock().unwrap_or_else(|lock| lock.into_inner());
+    let mut validators = VALIDATORS
+        .get_or_init(Mutex::default)
+        .lock()
+        .unwrap_or_else(|lock| lock.into_inner());
     let validator = validators.entry(name.to_owned()).or_insert_with(|| {
         let root = json!({"allOf": [schema()], "components": components()});
         jsonschema::validator_for(&root).unwrap()
     });
-    let problems: Vec<String> =
-        validator.iter_errors(instance).map(|error| format!("at `{}`: {error}", error.instance_path())).collect();
+    let problems: Vec<String> = validator
+        .iter_errors(instance)
+        .map(|error| format!("at `{}`: {error}", error.instance_path()))
+        .collect();
     drop(validators);
-    assert!(problems.is_empty(), "{name} does not fit its shape:\n{}\n{instance:#}", problems.join("\n"));
+    assert!(
+        problems.is_empty(),
+        "{name} does not fit its shape:\n{}\n{instance:#}",
+        problems.join("\n")
+    );
 }
 
 /// `a[b][0]=c` as nested objects; arrays are still objects with numbered keys.
@@ -128,11 +170,19 @@ fn nested(pairs: &[(String, String)]) -> Value {
         let mut at = &mut root;
         for part in key.replace(']', "").split('[') {
             let count = at.as_object().map_or(0, Map::len);
-            let name = if part.is_empty() { count.to_string() } else { part.to_owned() };
+            let name = if part.is_empty() {
+                count.to_string()
+            } else {
+                part.to_owned()
+            };
             if !at.is_object() {
                 *at = json!({});
             }
-            at = at.as_object_mut().unwrap().entry(name).or_insert(Value::Null);
+            at = at
+                .as_object_mut()
+                .unwrap()
+                .entry(name)
+                .or_insert(Value::Null);
         }
         *at = json!(value);
     }
@@ -143,24 +193,45 @@ fn nested(pairs: &[(String, String)]) -> Value {
 fn typed(value: &Value, schema: &Value) -> Value {
     if let Some(variants) = schema["anyOf"].as_array() {
         let wants_object = value.is_object();
-        let fits = |variant: &&Value| matches!(variant["type"].as_str(), Some("object" | "array")) == wants_object;
-        let chosen = variants.iter().filter(fits).map(|variant| typed(value, variant));
-        return chosen.into_iter().find(|typed| typed != value).unwrap_or_else(|| value.clone());
+        let fits = |variant: &&Value| {
+            matches!(variant["type"].as_str(), Some("object" | "array")) == wants_object
+        };
+        let chosen = variants
+            .iter()
+            .filter(fits)
+            .map(|variant| typed(value, variant));
+        return chosen
+            .into_iter()
+            .find(|typed| typed != value)
+            .unwrap_or_else(|| value.clone());
     }
     match (schema["type"].as_str(), value) {
-        (Some("array"), Value::Object(items)) => items.values().map(|item| typed(item, &schema["items"])).collect(),
+        (Some("array"), Value::Object(items)) => items
+            .values()
+            .map(|item| typed(item, &schema["items"]))
+            .collect(),
         (_, Value::Object(fields)) => fields
             .iter()
             .map(|(name, field)| {
                 let known = &schema["properties"][name];
-                let schema = if known.is_object() { known } else { &schema["additionalProperties"] };
+                let schema = if known.is_object() {
+                    known
+                } else {
+                    &schema["additionalProperties"]
+                };
                 (name.clone(), typed(field, schema))
             })
             .collect::<Map<_, _>>()
             .into(),
-        (Some("integer"), Value::String(text)) => text.parse::<i64>().map_or_else(|_| value.clone(), Into::into),
-        (Some("number"), Value::String(text)) => text.parse::<f64>().map_or_else(|_| value.clone(), Into::into),
-        (Some("boolean"), Value::String(text)) => text.parse::<bool>().map_or_else(|_| value.clone(), Into::into),
+        (Some("integer"), Value::String(text)) => text
+            .parse::<i64>()
+            .map_or_else(|_| value.clone(), Into::into),
+        (Some("number"), Value::String(text)) => text
+            .parse::<f64>()
+            .map_or_else(|_| value.clone(), Into::into),
+        (Some("boolean"), Value::String(text)) => text
+            .parse::<bool>()
+            .map_or_else(|_| value.clone(), Into::into),
         _ => value.clone(),
     }
 }
