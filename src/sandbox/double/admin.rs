@@ -7,12 +7,13 @@ use std::time::Duration;
 use hyper::header::ORIGIN;
 use serde_json::{Value, json};
 
+use super::change::{Cause, Change, Undo, revert, tick};
 use super::faults::Rule;
 use super::http::{Answer, Incoming, decode};
 use super::parking::Release;
 use super::payer::Method;
-use super::world::{Cause, Change, Counters, Entry, Kind, Mode, Undo, World};
-use super::{Core, Inner, api, payer, seeds};
+use super::world::{Counters, Entry, Kind, Mode, World};
+use super::{Core, Inner, payer, seeds};
 
 type Outcome = Result<Value, String>;
 
@@ -103,16 +104,16 @@ fn unwritten(problem: std::io::Error) -> String {
 /// Logs what was done, or takes it back.
 fn commit(core: &mut Core, entries: &[Entry], undone: Vec<Undo>) -> Result<(), String> {
     core.log.append(entries).map_err(|problem| {
-        api::revert(&mut core.world, undone);
+        revert(&mut core.world, undone);
         unwritten(problem)
     })
 }
 
 fn put_objects(core: &mut Core, body: &Value) -> Outcome {
     let seeds = body.as_array().ok_or("send an array of objects")?;
-    let (stored, entries, undone) = seeds::put(&mut core.world, seeds)?;
-    commit(core, &entries, undone)?;
-    Ok(Value::Array(stored))
+    let planted = seeds::put(&mut core.world, seeds)?;
+    commit(core, &planted.entries, planted.undone)?;
+    Ok(Value::Array(planted.objects))
 }
 
 /// Every object of both modes, newest first by kind, with the line items an oracle needs to know amounts.
@@ -188,7 +189,7 @@ fn advance(core: &mut Core, body: &Value) -> Outcome {
         .filter(|seconds| *seconds >= 0)
         .ok_or("say `advance`: seconds, not negative")?;
     let (mut entries, mut undone) = (Vec::new(), Vec::new());
-    api::tick(&mut core.world, seconds, &mut entries, &mut undone);
+    tick(&mut core.world, seconds, &mut entries, &mut undone);
     commit(core, &entries, undone)?;
     Ok(json!({"now": core.world.now}))
 }

@@ -4,13 +4,17 @@
 //! any key of the right form.
 
 mod admin;
+mod answer;
 mod api;
 mod auth;
+mod change;
 mod error;
+mod execute;
 mod expand;
 mod faults;
 mod http;
 mod idempotency;
+mod ids;
 mod limits;
 mod log;
 mod objects;
@@ -18,6 +22,7 @@ mod paging;
 mod params;
 mod parking;
 mod payer;
+mod prepare;
 mod requests;
 mod seeds;
 mod spec;

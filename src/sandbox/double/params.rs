@@ -7,6 +7,7 @@ use super::error::{ApiError, nested};
 use super::spec::{entries, spec};
 
 const MAX_DEPTH: usize = 12;
+const MAX_METADATA: usize = 50;
 
 /// One level of the bracket notation: a value, or named (or numbered) children in order of arrival.
 #[derive(Debug, Default)]
@@ -214,8 +215,8 @@ fn top(path: &str) -> &str {
 /// few maps by currency.
 fn typed_map(node: &Node, schema: &Value, path: &str) -> Result<Value, ApiError> {
     let is_metadata = schema["type"] == "string";
-    if is_metadata && node.children.len() > 50 {
-        return Err(ApiError::invalid("You can only have up to 50 metadata keys.").param(path));
+    if is_metadata && node.children.len() > MAX_METADATA {
+        return Err(too_much_metadata(path));
     }
     let mut map = Map::new();
     for (key, child) in &node.children {
@@ -383,7 +384,7 @@ pub(super) fn expansions(params: &Value) -> Vec<String> {
 /// Copies each parameter that is a plain field of the object: booleans, enums, nested settings.
 pub(super) fn adopt_fields(object: &str, target: &mut Value, params: &Value, except: &[&str]) {
     for (name, value) in entries(params) {
-        if except.contains(&name.as_str()) {
+        if value.is_null() || except.contains(&name.as_str()) {
             continue;
         }
         if let Some(adopted) = spec().adopt(object, name, value) {
@@ -410,4 +411,19 @@ pub(super) fn merge_metadata(current: &mut Value, given: &Value) {
             }
         }
     }
+}
+
+/// What was there and what came must fit together.
+pub(super) fn check_metadata(object: &Value) -> Result<(), ApiError> {
+    match object["metadata"].as_object() {
+        Some(metadata) if metadata.len() > MAX_METADATA => Err(too_much_metadata("metadata")),
+        _ => Ok(()),
+    }
+}
+
+fn too_much_metadata(param: &str) -> ApiError {
+    ApiError::invalid(format!(
+        "You can only have up to {MAX_METADATA} metadata keys."
+    ))
+    .param(param)
 }

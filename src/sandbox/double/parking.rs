@@ -15,9 +15,16 @@ pub(super) enum Release {
     Drop,
 }
 
+/// The last id given, and what is held under which.
+#[derive(Debug, Default)]
+struct Held {
+    last: u64,
+    by_id: BTreeMap<u64, (Value, oneshot::Sender<Release>)>,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Parking {
-    held: Mutex<(u64, BTreeMap<u64, (Value, oneshot::Sender<Release>)>)>,
+    held: Mutex<Held>,
     changed: Notify,
 }
 
@@ -27,10 +34,10 @@ impl Parking {
         let (sender, receiver) = oneshot::channel();
         {
             let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            held.0 += 1;
-            let id = held.0;
+            held.last += 1;
+            let id = held.last;
             about["id"] = id.into();
-            held.1.insert(id, (about, sender));
+            held.by_id.insert(id, (about, sender));
         }
         self.changed.notify_waiters();
         receiver.await.unwrap_or(Release::Drop)
@@ -38,13 +45,19 @@ impl Parking {
 
     pub fn release(&self, id: u64, how: Release) -> bool {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.1
+        held.by_id
             .remove(&id)
             .is_some_and(|(_, sender)| sender.send(how).is_ok())
     }
 
     pub fn release_all(&self, how: Release) {
-        let held = std::mem::take(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner).1);
+        let held = std::mem::take(
+            &mut self
+                .held
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .by_id,
+        );
         for (_, sender) in held.into_values() {
             let _ = sender.send(how);
         }
@@ -52,7 +65,10 @@ impl Parking {
 
     fn listed(&self) -> Vec<Value> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.1.values().map(|(about, _)| about.clone()).collect()
+        held.by_id
+            .values()
+            .map(|(about, _)| about.clone())
+            .collect()
     }
 
     /// What is held, as soon as `count` requests are, or when `wait` is over.

@@ -4,10 +4,11 @@
 
 use serde_json::{Value, json};
 
+use super::change::Change;
 use super::objects::payments::Outcome;
 use super::objects::sessions::{self, Draft};
 use super::objects::{items, payments, recovery};
-use super::world::{Change, Kind, Record};
+use super::world::{Kind, Record};
 
 /// How somebody pays.
 #[derive(Clone, Copy, Debug)]

@@ -3,38 +3,45 @@
 
 use serde_json::{Value, json};
 
+use super::change::{Change, Undo, revert};
+use super::ids::IdKind;
 use super::merge;
 use super::objects::sessions::{self, Draft};
 use super::objects::{catalog, items, payment_links, payments};
 use super::spec::{entries, spec};
-use super::world::{Change, Entry, IdKind, Kind, Mode, Undo, World};
+use super::world::{Entry, Kind, Mode, World};
+
+/// What was stored, what to log of it, and the way back.
+#[derive(Debug, Default)]
+pub(super) struct Planted {
+    pub objects: Vec<Value>,
+    pub entries: Vec<Entry>,
+    pub undone: Vec<Undo>,
+}
 
 /// Stores every seed, in order, or none. Answers with the objects as stored.
-pub(super) fn put(
-    world: &mut World,
-    seeds: &[Value],
-) -> Result<(Vec<Value>, Vec<Entry>, Vec<Undo>), String> {
-    let (mut stored, mut log, mut undone) = (Vec::new(), Vec::new(), Vec::new());
+pub(super) fn put(world: &mut World, seeds: &[Value]) -> Result<Planted, String> {
+    let mut planted = Planted::default();
     for (index, seed) in seeds.iter().enumerate() {
         let mut change = Change::new(
             world,
             Mode::of(seed["livemode"] == true),
-            super::world::Cause::default(),
+            super::change::Cause::default(),
         );
         change.quiet = true;
         let result = put_one(&mut change, seed);
         let (entries, undo) = change.finish();
-        undone.push(undo);
-        log.extend(entries);
+        planted.undone.push(undo);
+        planted.entries.extend(entries);
         match result {
-            Ok(object) => stored.push(object),
+            Ok(object) => planted.objects.push(object),
             Err(problem) => {
-                undone.into_iter().rev().for_each(|undo| undo.revert(world));
+                revert(world, planted.undone);
                 return Err(format!("object {index}: {problem}"));
             }
         }
     }
-    Ok((stored, log, undone))
+    Ok(planted)
 }
 
 fn put_one(change: &mut Change, seed: &Value) -> Result<Value, String> {

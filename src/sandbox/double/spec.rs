@@ -64,12 +64,6 @@ impl Spec {
             .find_map(|operation| match_path(&operation.template, path).map(|id| (operation, id)))
     }
 
-    pub fn serves_path(&self, path: &str) -> bool {
-        self.operations
-            .iter()
-            .any(|operation| match_path(&operation.template, path).is_some())
-    }
-
     /// The schema of an object by its `object` name, e.g. `payment_link`.
     pub fn schema(&self, object: &str) -> &Value {
         &self.root["components"]["schemas"][object]

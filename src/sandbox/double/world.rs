@@ -1,14 +1,13 @@
 //! The double's state: two realms (test and live mode) that never see each other, one clock, one id counter.
-//! Writes go through a `Change`, which is undone as a whole when the request is refused and logged as a whole when
-//! it is not. It knows objects only by kind and id; what they mean is in `objects/`.
+//! It knows objects only by kind and id; what they mean is in `objects/`. Requests write through a `Change`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::Value;
 
 use super::idempotency::Saved;
+use super::ids;
 
 /// Where the double's clock starts: 2026-03-14T09:00:00Z.
 pub const CLOCK_START: i64 = 1_773_478_800;
@@ -241,7 +240,7 @@ impl World {
 
     pub fn next_request_id(&mut self) -> String {
         self.counters.requests += 1;
-        format!("req_{}", letters("req", self.counters.requests, 14))
+        ids::request(self.counters.requests)
     }
 }
 
@@ -334,208 +333,4 @@ impl World {
         }
         entries
     }
-}
-
-/// Who caused a change, as events tell it: an API request, or (both null) a payer, an admin call or the clock.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Cause {
-    pub request: Option<String>,
-    pub idempotency_key: Option<String>,
-}
-
-/// The writes of one request: `finish` gives what to log and how to take it back.
-#[derive(Debug)]
-pub(super) struct Change<'a> {
-    pub world: &'a mut World,
-    pub mode: Mode,
-    pub cause: Cause,
-    /// No events: for objects that are put there as if they had always been.
-    pub quiet: bool,
-    entries: Vec<Entry>,
-    undo: Undo,
-}
-
-/// How to take writes back, should they be refused or not reach the log.
-#[derive(Debug)]
-#[must_use]
-pub(super) struct Undo {
-    writes: Vec<(Mode, Kind, String, Option<Record>)>,
-    now: i64,
-    counters: Counters,
-}
-
-impl Undo {
-    /// The newest write first. Ids once given stay used.
-    pub fn revert(self, world: &mut World) {
-        for (mode, kind, id, old) in self.writes.into_iter().rev() {
-            world.realm_mut(mode).set(kind, &id, old);
-        }
-        world.now = self.now;
-    }
-}
-
-impl<'a> Change<'a> {
-    pub fn new(world: &'a mut World, mode: Mode, cause: Cause) -> Change<'a> {
-        let undo = Undo {
-            writes: Vec::new(),
-            now: world.now,
-            counters: world.counters,
-        };
-        Change {
-            world,
-            mode,
-            cause,
-            quiet: false,
-            entries: Vec::new(),
-            undo,
-        }
-    }
-
-    /// The entries to log, with the clock and the counters as they now stand, and the way back.
-    pub fn finish(self) -> (Vec<Entry>, Undo) {
-        let mut entries = self.entries;
-        let (now, counters) = (self.world.now, self.world.counters);
-        if !entries.is_empty() || (now, counters) != (self.undo.now, self.undo.counters) {
-            entries.push(Entry::Clock { now, counters });
-        }
-        (entries, self.undo)
-    }
-
-    pub fn now(&self) -> i64 {
-        self.world.now
-    }
-
-    pub fn realm(&self) -> &Realm {
-        self.world.realm(self.mode)
-    }
-
-    pub fn get(&self, kind: Kind, id: &str) -> Option<&Record> {
-        self.realm().get(kind, id)
-    }
-
-    /// Stores a new object, made at `created` on the double's clock.
-    pub fn insert(&mut self, kind: Kind, value: Value, hidden: Value, created: i64) {
-        self.world.counters.objects += 1;
-        let seq = self.world.counters.objects;
-        self.put(
-            kind,
-            Record {
-                created,
-                seq,
-                value,
-                hidden,
-            },
-        );
-    }
-
-    pub fn put(&mut self, kind: Kind, record: Record) {
-        let id = record.value["id"].as_str().unwrap_or_default().to_owned();
-        let mode = self.mode;
-        let old = self
-            .world
-            .realm_mut(mode)
-            .set(kind, &id, Some(record.clone()));
-        self.undo.writes.push((mode, kind, id.clone(), old));
-        self.entries.push(Entry::Put {
-            mode,
-            kind,
-            id,
-            record,
-        });
-    }
-
-    pub fn delete(&mut self, kind: Kind, id: &str) {
-        let mode = self.mode;
-        let old = self.world.realm_mut(mode).set(kind, id, None);
-        self.undo.writes.push((mode, kind, id.to_owned(), old));
-        self.entries.push(Entry::Delete {
-            mode,
-            kind,
-            id: id.to_owned(),
-        });
-    }
-
-    /// True when anything was written.
-    pub fn has_effect(&self) -> bool {
-        !self.entries.is_empty()
-    }
-
-    /// A new id with Stripe's look; unique because the counter is.
-    pub fn new_id(&mut self, kind: IdKind) -> String {
-        self.world.counters.objects += 1;
-        kind.render(self.world.counters.objects, self.mode)
-    }
-
-    pub fn emit(&mut self, kind: &str, object: &Value, previous: Option<Value>) {
-        if self.quiet {
-            return;
-        }
-        let id = self.new_id(IdKind::Event);
-        let mut data = json!({ "object": object });
-        if let Some(previous) = previous {
-            data["previous_attributes"] = previous;
-        }
-        let now = self.now();
-        let event = json!({
-            "id": id,
-            "object": "event",
-            "api_version": super::spec::DEFAULT_VERSION,
-            "created": now,
-            "data": data,
-            "livemode": self.mode == Mode::Live,
-            "pending_webhooks": 0,
-            "request": {"id": self.cause.request, "idempotency_key": self.cause.idempotency_key},
-            "type": kind,
-        });
-        self.insert(Kind::Event, event, Value::Null, now);
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum IdKind {
-    PaymentLink,
-    Session,
-    PaymentIntent,
-    Charge,
-    PaymentMethod,
-    Refund,
-    Price,
-    Product,
-    LineItem,
-    Event,
-    /// The secret part of a public URL.
-    Slug,
-}
-
-impl IdKind {
-    fn render(self, counter: u64, mode: Mode) -> String {
-        match self {
-            IdKind::PaymentLink => format!("plink_1Sbx{}", letters("plink", counter, 20)),
-            IdKind::Session => format!("cs_{}_a1{}", mode.name(), letters("cs", counter, 56)),
-            IdKind::PaymentIntent => format!("pi_3Sbx{}", letters("pi", counter, 20)),
-            IdKind::Charge => format!("ch_3Sbx{}", letters("ch", counter, 20)),
-            IdKind::PaymentMethod => format!("pm_1Sbx{}", letters("pm", counter, 20)),
-            IdKind::Refund => format!("re_3Sbx{}", letters("re", counter, 20)),
-            IdKind::Price => format!("price_1Sbx{}", letters("price", counter, 20)),
-            IdKind::Product => format!("prod_{}", letters("prod", counter, 14)),
-            IdKind::LineItem => format!("li_1Sbx{}", letters("li", counter, 20)),
-            IdKind::Event => format!("evt_1Sbx{}", letters("evt", counter, 20)),
-            IdKind::Slug => letters("slug", counter, 18),
-        }
-    }
-}
-
-/// `length` letters and digits that depend on nothing but the counter: the same calls give the same ids.
-fn letters(domain: &str, counter: u64, length: usize) -> String {
-    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut text = String::with_capacity(length);
-    let mut round = 0u32;
-    while text.len() < length {
-        let digest = Sha256::digest(format!("{domain}/{counter}/{round}"));
-        for byte in digest.iter().take(length - text.len()) {
-            text.push(char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]));
-        }
-        round += 1;
-    }
-    text
 }

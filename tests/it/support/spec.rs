@@ -71,9 +71,10 @@ fn is_annotation(name: &str) -> bool {
     matches!(name, "nullable" | "title" | "format") || name.starts_with("x-")
 }
 
-fn operation(method: &str, path: &str) -> (&'static str, &'static Value) {
+fn find(method: &str, path: &str) -> Option<(&'static str, &'static Value)> {
+    let method = method.to_lowercase();
     let paths = subset()["paths"].as_object().unwrap();
-    let found = paths.iter().find(|(template, methods)| {
+    let fits = |template: &str| {
         let (wanted, given): (Vec<_>, Vec<_>) =
             (template.split('/').collect(), path.split('/').collect());
         wanted.len() == given.len()
@@ -81,10 +82,20 @@ fn operation(method: &str, path: &str) -> (&'static str, &'static Value) {
                 .iter()
                 .zip(&given)
                 .all(|(wanted, given)| wanted.starts_with('{') || wanted == given)
-            && methods[method.to_lowercase()].is_object()
-    });
-    let (template, methods) = found.unwrap_or_else(|| panic!("the subset has no {method} {path}"));
-    (template, &methods[method.to_lowercase()])
+    };
+    let found = paths
+        .iter()
+        .find(|(template, methods)| fits(template) && methods[&method].is_object());
+    found.map(|(template, methods)| (template.as_str(), &methods[&method]))
+}
+
+fn operation(method: &str, path: &str) -> (&'static str, &'static Value) {
+    find(method, path).unwrap_or_else(|| panic!("the subset has no {method} {path}"))
+}
+
+/// Whether the subset of shapes knows this operation. The path may be a template.
+pub fn describes(method: &str, path: &str) -> bool {
+    find(method, path).is_some()
 }
 
 /// Panics unless `body` is what Stripe answers to `method path` with `status`. The path may be a template.

@@ -3,11 +3,13 @@
 
 use serde_json::{Value, json};
 
+use super::super::change::Change;
 use super::super::error::{ApiError, nested};
+use super::super::ids::IdKind;
 use super::super::paging::{Page, find, within};
-use super::super::params::{adopt_fields, merge_metadata};
+use super::super::params::{adopt_fields, check_metadata, merge_metadata};
 use super::super::spec::spec;
-use super::super::world::{Change, IdKind, Kind, Mode, Record, World};
+use super::super::world::{Kind, Mode, Record, World};
 use super::{List, updated};
 
 /// Presentment currencies (docs.stripe.com/currencies).
@@ -268,6 +270,7 @@ pub(in super::super) fn update_price(
         &["metadata", "currency_options"],
     );
     merge_metadata(&mut new.value["metadata"], &params["metadata"]);
+    check_metadata(&new.value)?;
     Ok(updated(change, Kind::Price, &record, new, "price.updated"))
 }
 
@@ -318,6 +321,7 @@ pub(in super::super) fn update_product(
     let mut new = record.clone();
     adopt_fields("product", &mut new.value, params, &["metadata"]);
     merge_metadata(&mut new.value["metadata"], &params["metadata"]);
+    check_metadata(&new.value)?;
     if new.value != record.value {
         new.value["updated"] = json!(change.now());
     }

@@ -4,9 +4,11 @@
 
 use serde_json::{Value, json};
 
+use super::super::change::Change;
 use super::super::error::{ApiError, nested};
+use super::super::ids::IdKind;
 use super::super::paging::find;
-use super::super::world::{Change, IdKind, Kind, Realm, Record};
+use super::super::world::{Kind, Realm, Record};
 use super::catalog;
 
 const MAX_ITEMS: usize = 20;

@@ -12,10 +12,11 @@ pub(super) mod sessions;
 
 use serde_json::{Map, Value};
 
+use super::change::Change;
 use super::error::ApiError;
 use super::paging::{Page, find};
 use super::spec::{Operation, entries};
-use super::world::{Change, Kind, Mode, Record, World};
+use super::world::{Kind, Mode, Record, World};
 
 /// Runs a checked request. The caller logs the change, or undoes it when this is an error.
 pub(super) fn run(

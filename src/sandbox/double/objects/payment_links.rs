@@ -4,11 +4,13 @@
 
 use serde_json::{Value, json};
 
+use super::super::change::Change;
 use super::super::error::ApiError;
+use super::super::ids::IdKind;
 use super::super::paging::{Page, find};
-use super::super::params::{adopt_fields, merge_metadata};
+use super::super::params::{adopt_fields, check_metadata, merge_metadata};
 use super::super::spec::spec;
-use super::super::world::{Change, IdKind, Kind, Mode, Record, World};
+use super::super::world::{Kind, Mode, Record, World};
 use super::{List, items, updated};
 
 /// The first API version in which a link may carry an inline price.
@@ -156,6 +158,7 @@ pub(in super::super) fn update(
     .clone();
     let mut new = record.clone();
     adopt(&mut new.value, params);
+    check_metadata(&new.value)?;
     update_items(&mut new, params)?;
     Ok(updated(
         change,

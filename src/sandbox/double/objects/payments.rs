@@ -3,11 +3,13 @@
 
 use serde_json::{Value, json};
 
+use super::super::change::Change;
 use super::super::error::ApiError;
+use super::super::ids::IdKind;
 use super::super::paging::{Page, find, within};
-use super::super::params::{adopt_fields, merge_metadata};
+use super::super::params::{adopt_fields, check_metadata, merge_metadata};
 use super::super::spec::spec;
-use super::super::world::{Change, IdKind, Kind, Mode, Record, World};
+use super::super::world::{Kind, Mode, Record, World};
 use super::List;
 
 /// How an attempt to pay goes on.
@@ -172,6 +174,7 @@ pub(in super::super) fn update_intent(
         &["metadata", "expand", "amount", "currency"],
     );
     merge_metadata(&mut new.value["metadata"], &params["metadata"]);
+    check_metadata(&new.value)?;
     if new.value != record.value {
         change.put(Kind::PaymentIntent, new.clone());
     }

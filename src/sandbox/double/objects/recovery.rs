@@ -4,7 +4,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::world::{Change, IdKind, Kind, Mode, Record};
+use super::super::change::Change;
+use super::super::ids::IdKind;
+use super::super::world::{Kind, Mode, Record};
 use super::items;
 use super::sessions::{DAY, Draft, open};
 

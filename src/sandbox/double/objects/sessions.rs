@@ -4,11 +4,13 @@
 
 use serde_json::{Value, json};
 
+use super::super::change::Change;
 use super::super::error::ApiError;
+use super::super::ids::IdKind;
 use super::super::paging::{Page, find, within};
-use super::super::params::{adopt_fields, merge_metadata};
+use super::super::params::{adopt_fields, check_metadata, merge_metadata};
 use super::super::spec::spec;
-use super::super::world::{Change, IdKind, Kind, Mode, Record, World};
+use super::super::world::{Kind, Mode, Record, World};
 use super::payment_links::check_url;
 use super::{List, items, payments, recovery};
 
@@ -181,6 +183,7 @@ pub(in super::super) fn update(
         &["metadata", "line_items"],
     );
     merge_metadata(&mut new.value["metadata"], &params["metadata"]);
+    check_metadata(&new.value)?;
     // Stripe has no event for an updated session.
     if new.value != record.value {
         change.put(Kind::Session, new.clone());
