@@ -5,10 +5,13 @@ use serde_json::json;
 use crate::support::double::{CHECKOUT, MINT, Sandbox};
 use crate::support::spec;
 
+/// Parameters, and the code, the parameter and the message that refuse them.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str, &'a str);
+
 #[tokio::test]
 async fn unknown_missing_and_mistyped_parameters_are_refused_by_name() {
     let stripe = Sandbox::start().await;
-    let cases: &[(&[(&str, &str)], &str, &str, &str)] = &[
+    let cases: &[Case] = &[
         (
             &[("nonsense", "1")],
             "parameter_unknown",

@@ -137,3 +137,18 @@ async fn a_failure_is_one_json_document_too() {
     assert_eq!(document["exit_code"], 2);
     assert_eq!(document["error"]["code"], "unknown_order");
 }
+
+on_each_backend! {
+    /// The webhook could never match its payment; it may be somebody else's.
+    async fn an_open_session_that_names_no_order_is_held_until_it_is_adopted_by_id(world) {
+        let order = world.order(pending(5500).behind(open_session().minutes_old(600).unowned())).await;
+        let held = world.relink(&COMMIT).await;
+        assert_eq!(held.code, Some(3), "{}{}", held.stdout, held.stderr);
+        assert_eq!(world.writes().await, Vec::<Value>::new());
+        let id = order.to_string();
+        let adopted = world.relink(&["regen", "--order-id", &id, "--adopt-unowned", "--commit", "--yes"]).await;
+        assert_eq!(adopted.code, Some(0), "{}{}", adopted.stdout, adopted.stderr);
+        let held = world.row(order.0).await.reference.unwrap();
+        assert_eq!(world.live_objects_of(order).await, [held]);
+    }
+}

@@ -47,7 +47,7 @@ crate::on_each_backend! {
         let sum = format!(
             "SELECT CAST(sum(amount_cents) AS BIGINT) {in_tournament} AND status = 'pending'"
         );
-        assert_eq!(world.rows.numbers(&sum).await, [985_00]);
+        assert_eq!(world.rows.numbers(&sum).await, [98_500]);
     }
 }
 

@@ -39,7 +39,7 @@ fn convert(schema: &Value, side: Side) -> Value {
 fn convert_object(fields: &Map<String, Value>, side: Side) -> Value {
     let mut done: Map<String, Value> = fields
         .iter()
-        .filter(|(name, value)| !(is_annotation(name) && !value.is_object()))
+        .filter(|(name, value)| !is_annotation(name) || value.is_object())
         .map(|(name, value)| {
             (
                 name.clone(),

@@ -25,7 +25,6 @@ pub struct Row {
 
 /// An order's keys, and what its objects' metadata says.
 pub struct Keys {
-    pub order: i64,
     pub product_name: String,
     pub metadata: Map<String, Value>,
 }
@@ -189,7 +188,6 @@ impl Rows {
             metadata.insert("tournament_id".to_owned(), json!(only.to_string()));
         }
         Keys {
-            order,
             product_name,
             metadata,
         }
