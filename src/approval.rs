@@ -69,8 +69,11 @@ pub fn approve(
         Consent::Given => {}
         Consent::Nobody(why) => {
             return Err(Error::refused(
-                format!("{}: {why}", summary(&plan)),
-                "look at the plan above, then add --yes to the same command",
+                format!(
+                    "nothing was written: {} for a yes, and {why}",
+                    waiting(&plan)
+                ),
+                "look at the plan, then add --yes to the same command",
             ));
         }
         Consent::Ask(ask) => match ask(&plan)? {
@@ -86,14 +89,29 @@ pub fn approve(
     })
 }
 
-fn summary(plan: &Plan) -> String {
+/// `17 new links wait`, `1 new link and 2 retirements wait`.
+fn waiting(plan: &Plan) -> String {
     let replaced = plan
         .work()
         .filter(|d| matches!(d.action, Action::Replace(_)))
         .count();
     let retired = plan.work().count() - replaced + plan.forced.len();
-    format!(
-        "{replaced} to be replaced and {retired} to be retired in {} mode",
-        plan.mode
-    )
+    let counted = |n: usize, one: &str, many: &str| match n {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        n => Some(format!("{n} {many}")),
+    };
+    let parts: Vec<String> = [
+        counted(replaced, "new link", "new links"),
+        counted(retired, "retirement", "retirements"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let verb = if replaced + retired == 1 {
+        "waits"
+    } else {
+        "wait"
+    };
+    format!("{} {verb}", parts.join(" and "))
 }

@@ -183,8 +183,8 @@ async fn what_is_printed_against_a_served_sandbox_is_as_it_was_on_both_databases
     database: DATABASE
     reading orders: 50 % (1 of 2)
     reading orders: 100 % (2 of 2)
-    error: 1 to be replaced and 0 to be retired in test mode: there is no terminal to ask at
-    hint: look at the plan above, then add --yes to the same command
+    error: nothing was written: 1 new link waits for a yes, and there is no terminal to ask at
+    hint: look at the plan, then add --yes to the same command
 
     $ relink regen --order-id 201 --order-id=206 --commit --yes
     exit 0
