@@ -288,7 +288,7 @@ pub struct Common {
     /// Say less on stderr
     #[arg(short, long, global = true, help_heading = "Output")]
     pub quiet: bool,
-    /// Say more on stderr (-vv, -vvv)
+    /// Say more on stderr (-vv, -vvv); without a terminal, every write is logged as with -v
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
     /// How logs are written to stderr

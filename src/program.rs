@@ -24,7 +24,7 @@ pub fn run() -> ExitCode {
         Err(error) => return refuse_arguments(&error),
     };
     let ui = Ui::new(ui_settings(&cli));
-    logging::start(cli.common.verbose, log_format(&cli), ui.colors_stderr());
+    logging::start(verbosity(&cli, &ui), log_format(&cli), ui.colors_stderr());
     let environment = Environment::read();
     let status = match run_command(&cli, &ui, &environment) {
         Ok(status) => status,
@@ -90,6 +90,13 @@ fn ui_settings(cli: &Cli) -> ui::Settings {
         quiet: cli.common.quiet,
         ..ui::Settings::default()
     }
+}
+
+/// Where stderr is kept (a log file, cron's mail), every write is in it with Stripe's request id; a person
+/// at a terminal sees the report and asks for more.
+fn verbosity(cli: &Cli, ui: &Ui) -> u8 {
+    let kept = !ui.stderr_is_terminal() && !cli.common.quiet;
+    cli.common.verbose.max(u8::from(kept))
 }
 
 fn log_format(cli: &Cli) -> logging::LogFormat {

@@ -98,6 +98,11 @@ impl Ui {
         self.stderr.color
     }
 
+    #[must_use]
+    pub fn stderr_is_terminal(&self) -> bool {
+        self.stderr_is_terminal
+    }
+
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn plan(&self, plan: &Plan, next: &NextStep) -> io::Result<()> {

@@ -73,18 +73,32 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// Exit code, stdout and stderr in one text; what differs from run to run is blanked.
+/// Exit code, stdout and stderr in one text; what differs from run to run is blanked, and of the log lines
+/// only what was logged is kept.
 fn shown(output: &Output, blanks: &[(&str, &str)]) -> String {
     let mut text = format!(
         "exit {}\n--- stdout\n{}--- stderr\n{}",
         output.code.unwrap(),
         output.stdout,
-        output.stderr
+        output.stderr.lines().map(without_time).collect::<String>()
     );
     for (from, to) in blanks {
         text = text.replace(from, to);
     }
     text
+}
+
+/// A log line begins with its time and names Stripe's request.
+fn without_time(line: &str) -> String {
+    let line = match line.split_once(" INFO ") {
+        Some((_, logged)) => format!("INFO {logged}"),
+        None => line.to_owned(),
+    };
+    let words = line.split(' ').map(|word| match word.split_once("req_") {
+        Some((name, _)) => format!("{name}req_…\""),
+        None => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ") + "\n"
 }
 
 const ORDERS: [&str; 3] = ["--order-id", "201", "--order-id=206"];
@@ -209,6 +223,8 @@ async fn what_is_printed_against_a_served_sandbox_is_as_it_was_on_both_databases
     database: DATABASE
     reading orders: 50 % (1 of 2)
     reading orders: 100 % (2 of 2)
+    INFO relink::stripe::write: write answered path=/v1/payment_links request_id="req_…" status=200 replayed=false
+    INFO relink::execute: link replaced order=206 link=plink_1SbxIr9L7vmiPQsEKPj6IYu9
     orders: 100 % (1 of 1)
 
     $ relink regen --order-id 201 --order-id=206 --commit --yes -q
