@@ -3,8 +3,8 @@
 //! It never carries a secret: keys and passwords live in secret types that cannot be printed.
 
 use crate::exit::{ExitStatus, Failure};
+use crate::redact::redact;
 use crate::sandbox::SandboxError;
-use crate::secrets::redact;
 use crate::store::StoreError;
 use crate::stripe::StripeError;
 

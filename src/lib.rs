@@ -17,6 +17,7 @@ pub mod interrupt;
 pub mod logging;
 pub mod plan;
 pub mod program;
+pub mod redact;
 pub mod report;
 pub mod saga;
 pub mod sandbox;

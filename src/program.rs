@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::logging;
-use crate::secrets::redact;
+use crate::redact::redact;
 use crate::ui::{self, Ui};
 
 /// Runs the whole program.

@@ -22,7 +22,7 @@ async fn every_refusal_of_a_read_has_its_own_name() {
     let server = Server::sequence(vec![unauthorized]).await;
     assert_eq!(
         ask(&server).await.to_string(),
-        "Stripe does not accept the key: Invalid API Key provided: sk_…; check which key is set and that it was not rolled"
+        "Stripe does not accept the key: Invalid API Key provided: sk_test_…; check which key is set and that it was not rolled"
     );
     let forbidden = || {
         error(
@@ -173,7 +173,7 @@ async fn the_key_shows_in_nothing_that_can_be_printed() {
     );
     assert!(!shown.contains("SecretSecret"), "{shown}");
     assert!(
-        shown.contains("sk_…"),
+        shown.contains("sk_test_…"),
         "the answer's message was not there to begin with: {shown}"
     );
 }
