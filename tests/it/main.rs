@@ -37,6 +37,7 @@ mod sample_data;
 mod sample_database;
 mod sample_orders;
 mod sample_page;
+mod sample_shapes;
 mod sample_world;
 mod sandbox_process;
 mod store_commit;
