@@ -147,6 +147,8 @@ async fn every_word_about_a_session_reaches_stripe() {
     assert_eq!(object["amount_total"], 45_00);
     assert_eq!(object["currency"], "cad");
     assert_eq!(object["metadata"]["order_id"], "7");
+    let (_, object) = behind(open_session().unowned()).await;
+    assert_eq!(object["metadata"], json!({}));
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ pub struct Row {
     pub updated_at: String,
 }
 
-/// An order's keys, and what its objects' metadata says.
+/// What its objects say of an order.
 pub struct Keys {
     pub product_name: String,
     pub metadata: Map<String, Value>,
