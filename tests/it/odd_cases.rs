@@ -1,11 +1,10 @@
-//! Tournament 3, one order per row of the verdict table and per odd case: the plan as it is shown, and the
-//! table of fixtures/README.md held against what each command would do.
-
-use std::collections::BTreeMap;
+//! Tournament 3, one order per row of the verdict table and per odd case: the plan as it is shown, what its
+//! commit leaves behind, and the flags that release a hold.
 
 use serde_json::{Value, json};
 
 use crate::on_each_backend;
+use crate::sample_page::table;
 use crate::support::world::*;
 
 #[tokio::test]
@@ -153,69 +152,18 @@ async fn one_order_is_explained_in_full() {
     "#);
 }
 
-/// order → its row of the table: verdict, regen, retire, mint.
-fn documented() -> BTreeMap<i64, Vec<String>> {
-    let text = include_str!("../../fixtures/README.md");
-    let cells = |line: &str| -> Vec<String> {
-        line.trim_matches('|')
-            .split('|')
-            .map(|cell| cell.trim().trim_matches('`').to_owned())
-            .collect()
-    };
-    text.lines()
-        .filter(|line| line.starts_with("| 3"))
-        .map(|line| {
-            let mut cells = cells(line);
-            let order = cells.remove(0).parse().unwrap();
-            cells.remove(0);
-            (order, cells)
-        })
-        .collect()
-}
-
-/// What the table calls an action.
-fn named(action: &Value) -> &'static str {
-    let objects = action["objects"].as_array().map_or(0, Vec::len);
-    match (action["kind"].as_str().unwrap(), objects) {
-        ("nothing", _) => "nothing",
-        ("hold", _) => "hold",
-        ("retire", _) => "close",
-        ("replace", 0) => "mint",
-        ("replace", _) => "replace",
-        (other, _) => panic!("an action that the table does not know: {other}"),
-    }
-}
-
-on_each_backend! {
-    async fn every_row_of_the_documented_table_holds_for_regen_retire_and_mint(world) {
-        world.load_sample().await;
-        let documented = documented();
-        assert!(documented.len() >= 40, "the table was not found");
-        for (column, command) in [(1, "regen"), (2, "retire"), (3, "mint")] {
-            let output = world.relink(&[command, "--tournament-id", "3", "-o", "json"]).await;
-            assert_eq!(output.code, Some(0), "{}", output.stderr);
-            let plan: Value = serde_json::from_str(&output.stdout).unwrap();
-            let orders = plan["orders"].as_array().unwrap();
-            assert_eq!(orders.len(), documented.len());
-            for order in orders {
-                let row = &documented[&order["order_id"].as_i64().unwrap()];
-                assert_eq!(order["verdict"], row[0].as_str(), "order {}", order["order_id"]);
-                let expected = row[column].split(' ').next().unwrap();
-                assert_eq!(named(&order["action"]), expected, "{command}, order {}: {}", order["order_id"], order["reason"]["text"]);
-            }
-        }
-    }
-}
-
 on_each_backend! {
     async fn the_commit_over_the_odd_cases_leaves_each_worked_order_with_one_live_object(world) {
         world.load_sample().await;
         let output = world.relink(&["regen", "--tournament-id", "3", "--commit", "--yes"]).await;
         assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
-        for (order, row) in documented() {
+        for row in table() {
+            let order: i64 = row[0].parse().unwrap();
             let live = world.live_objects_of(OrderId(order)).await;
-            match row[1].split(' ').next().unwrap() {
-                "mint" | "replace" => assert_eq!(live, [world.row(order).await.reference.unwrap()], "order {order}"),
+            match row[3].split(' ').next().unwrap() {
+                "mint" | "replace" => {
+                    assert_eq!(live, [world.row(order).await.reference.unwrap()], "order {order}");
+                }
                 "close" => assert_eq!(live.len(), 1, "order {order}"),
                 _ => {}
             }

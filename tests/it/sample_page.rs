@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::on_each_backend;
 use crate::support::world::*;
 
 const PAGE: &str = include_str!("../../fixtures/README.md");
@@ -50,9 +51,8 @@ async fn plan(world: &World, command: &str) -> BTreeMap<i64, (String, String)> {
         .collect()
 }
 
-#[tokio::test]
-async fn the_page_tells_what_every_command_would_do() {
-    let world = World::on(Backend::Sqlite).await;
+on_each_backend! {
+    async fn the_page_tells_what_every_command_would_do(world) {
     world.load_sample().await;
     for (column, command) in [(3, "regen"), (4, "retire"), (5, "mint")] {
         let expected: BTreeMap<i64, (String, String)> = table()
@@ -69,6 +69,7 @@ async fn the_page_tells_what_every_command_would_do() {
         assert_eq!(planned.len(), expected.len(), "{command}");
     }
     assert_eq!(world.writes().await, Vec::<Value>::new());
+}
 }
 
 #[tokio::test]
