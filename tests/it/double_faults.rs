@@ -404,3 +404,33 @@ async fn a_web_page_cannot_move_the_sandbox() {
 
     assert_eq!(refused.status().as_u16(), 400);
 }
+
+/// The kind of the I/O error at the root of a failed request, if there is one.
+fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<std::io::ErrorKind> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(error) => Some(error.kind()),
+        None => io_kind(error.source()?),
+    }
+}
+
+#[tokio::test]
+async fn a_reset_is_a_reset_and_a_timeout_an_orderly_close() {
+    let stripe = with_fault(json!([
+        {"kind": "reset", "nth": 1},
+        {"kind": "timeout", "ms": 1, "nth": 2},
+    ]))
+    .await;
+
+    let reset = stripe.get("/v1/account").try_send().await.unwrap_err();
+    assert_eq!(
+        io_kind(&reset),
+        Some(std::io::ErrorKind::ConnectionReset),
+        "{reset:?}"
+    );
+    let closed = stripe.get("/v1/account").try_send().await.unwrap_err();
+    assert_ne!(
+        io_kind(&closed),
+        Some(std::io::ErrorKind::ConnectionReset),
+        "{closed:?}"
+    );
+}

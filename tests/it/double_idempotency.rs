@@ -113,16 +113,15 @@ async fn a_refusal_after_execution_began_is_replayed_even_when_the_world_has_mov
 #[tokio::test]
 async fn a_parameter_error_does_not_use_the_key_up() {
     let stripe = Sandbox::start().await;
-    let wrong = [MINT, &[("nonsense", "1")]].concat();
-    assert_eq!(
-        stripe
-            .post("/v1/payment_links", &wrong)
+    for wrong in [("nonsense", "1"), ("line_items[0][price]", "price_1")] {
+        let form = [MINT, &[wrong]].concat();
+        let refused = stripe
+            .post("/v1/payment_links", &form)
             .once("k")
             .send()
-            .await
-            .status,
-        400
-    );
+            .await;
+        assert_eq!(refused.status, 400);
+    }
 
     let right = stripe
         .post("/v1/payment_links", MINT)
