@@ -19,7 +19,7 @@ use crate::domain::{
 use crate::events::{Event, Listener};
 use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
-use crate::plan::{Action, Decision, Moment, Plan, Policy};
+use crate::plan::{Action, Decision, Goal, Moment, Plan, Policy};
 use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
 use crate::saga::{Ending, Expected, Look, Minted, Next, Observed, Operation, Task, Write, step};
 use crate::store::{Publication, Published, Store};
@@ -72,7 +72,7 @@ pub async fn execute(
     let jobs: Vec<Job<'_>> = approved
         .value()
         .work()
-        .map(job_for)
+        .map(|decision| job_for(decision, approved.value().goal()))
         .chain(approved.value().forced.iter().map(job_for_object))
         .collect();
     listener.hear(Event::Began {
@@ -106,9 +106,10 @@ pub async fn execute(
     }
 }
 
-fn job_for(decision: &Decision) -> Job<'_> {
+fn job_for(decision: &Decision, goal: Goal) -> Job<'_> {
     let task = match decision.action {
         Action::Retire(_) => Task::Retire,
+        Action::Replace(_) if goal == Goal::Mint => Task::Mint,
         Action::Replace(_) | Action::Nothing | Action::Hold(_) => Task::Replace,
     };
     let expected = Expected {
@@ -200,7 +201,7 @@ impl Run<'_> {
         };
         let named = match &operation.task {
             Task::RetireObjects(objects) => objects.as_slice(),
-            Task::Replace | Task::Retire => &[],
+            Task::Replace | Task::Mint | Task::Retire => &[],
         };
         for reference in operation.watched.iter().chain(named) {
             let shown = |object: &StripeObject| object.reference() == *reference;
@@ -343,6 +344,10 @@ impl Run<'_> {
                 error: why @ StripeError::KeyReused { .. },
                 ..
             } => Observed::Unknown(why.to_string()),
+            WriteError::Refused {
+                error: why @ (StripeError::RateLimited { .. } | StripeError::Unreachable { .. }),
+                ..
+            } => Observed::Unavailable(why.to_string()),
             WriteError::Refused { error: why, .. } => Observed::Refused(self.note(&why)),
             WriteError::Unknown { why, .. } => Observed::Unknown(self.note(&why)),
         }

@@ -106,7 +106,9 @@ impl Outcome {
             Conclusion::NotBegun => None,
             Conclusion::Ended(ending) => match ending {
                 Ending::Replaced { .. } | Ending::Retired => None,
-                Ending::Unknown { .. } => Some(ExitStatus::Unavailable),
+                Ending::Unavailable { .. } | Ending::Unknown { .. } => {
+                    Some(ExitStatus::Unavailable)
+                }
                 Ending::Moved { .. }
                 | Ending::PaidMeanwhile { .. }
                 | Ending::LostRace

@@ -29,6 +29,11 @@ impl Look {
         }
     }
 
+    /// What the row holds now.
+    pub(super) fn held(&self) -> Option<&CheckoutReference> {
+        self.row().and_then(|row| row.reference.as_ref())
+    }
+
     fn row(&self) -> Option<&Order> {
         self.decision.as_ref().map(|decision| &decision.order)
     }

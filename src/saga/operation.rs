@@ -13,6 +13,8 @@ use crate::plan::{Reason, Verdict};
 pub enum Task {
     /// Close what is live, mint a link, store it.
     Replace,
+    /// Mint a link, store it; close nothing.
+    Mint,
     /// Close what is leaked or duplicate.
     Retire,
     /// Close these, whomever they belong to: the operator insisted.
@@ -99,6 +101,11 @@ pub enum Ending {
     StillLive(Vec<CheckoutReference>),
     /// Stripe said no; nothing happened by this request.
     Refused {
+        what: String,
+        why: String,
+    },
+    /// Nothing happened by this request, and nobody said no: Stripe was out of reach. Safe to run again.
+    Unavailable {
         what: String,
         why: String,
     },

@@ -28,6 +28,8 @@ pub enum Observed {
     Minted(Minted),
     /// A definite no.
     Refused(String),
+    /// Nothing happened: the request did not get through to Stripe, or not past its limits.
+    Unavailable(String),
     /// No answer, or none that can be believed.
     Unknown(String),
     Published,
@@ -80,7 +82,7 @@ pub fn step(operation: Operation, observed: Observed) -> (Operation, Next) {
                 queue,
                 then,
             },
-            Observed::Refused(_),
+            Observed::Refused(_) | Observed::Unavailable(_),
         ) => advance(operation, targets, queue, then, false),
         (State::Minting, Observed::Minted(link)) => {
             let mut watched = operation.watched.clone();
@@ -96,6 +98,10 @@ pub fn step(operation: Operation, observed: Observed) -> (Operation, Next) {
         (State::Minting, Observed::Refused(why)) => {
             let what = "minting a link".to_owned();
             end(operation, Ending::Refused { what, why })
+        }
+        (State::Minting, Observed::Unavailable(why)) => {
+            let what = "minting a link".to_owned();
+            end(operation, Ending::Unavailable { what, why })
         }
         (State::Examining, Observed::Looked(look)) => examine(operation, &look),
         (State::Publishing, Observed::Published) => {
@@ -158,6 +164,9 @@ fn claim(operation: Operation, look: &Look) -> (Operation, Next) {
             let targets = targets.clone();
             prove(operation, look, targets, Then::Mint)
         }
+        (Task::Mint, Action::Replace(targets)) if targets.is_empty() => {
+            prove(operation, look, Vec::new(), Then::Mint)
+        }
         (Task::Retire, Action::Retire(targets)) => {
             let targets = targets.clone();
             prove(operation, look, targets, Then::End(Ending::Retired))
@@ -191,7 +200,18 @@ fn prove(
             extend(&mut targets, live(&look.objects));
             then = Then::End(ending);
         } else if row_moved(&operation, look) {
+            // What the row holds now is the order's link; ours is a secret and goes with the old ones.
+            if let Some(held) = look.held() {
+                targets = without(targets, held, look);
+            }
+            let own = operation.minted.iter().map(own_link).collect();
+            extend(&mut targets, own);
             then = Then::End(Ending::LostRace);
+        } else if operation.task == Task::Mint && !live_besides_minted(&operation, look).is_empty()
+        {
+            // `mint` retires nothing but its own link.
+            let others = live_besides_minted(&operation, look);
+            return give_up_own_link(operation, Ending::StillLive(others));
         } else {
             // What turned up since the claim is closed as well, by its id: nothing may be payable at the mint.
             extend(&mut targets, live_besides_minted(&operation, look));
@@ -326,6 +346,11 @@ fn confirm(operation: Operation, look: &Look) -> (Operation, Next) {
     if let Some(ending) = money_taken(look, operation.minted.as_ref()) {
         return give_up_own_link(operation, ending);
     }
+    // Live again, or new since: never called done, and the next run sorts it out.
+    let others = live_besides_minted(&operation, look);
+    if !others.is_empty() {
+        return end(operation, Ending::StillLive(others));
+    }
     let ending = replaced(&operation, None);
     end(operation, ending)
 }
@@ -339,6 +364,10 @@ fn live_besides_minted(operation: &Operation, look: &Look) -> Vec<CheckoutRefere
         }
         None => live,
     }
+}
+
+fn own_link(minted: &Minted) -> CheckoutReference {
+    CheckoutReference::Link(minted.id.clone())
 }
 
 fn give_up_own_link(operation: Operation, ending: Ending) -> (Operation, Next) {

@@ -73,6 +73,7 @@ pub fn outcome_code(outcome: &Outcome) -> &'static str {
             Ending::LostRace => "lost_race",
             Ending::StillLive(_) => "still_live",
             Ending::Refused { .. } => "refused",
+            Ending::Unavailable { .. } => "unavailable",
             Ending::Unknown { .. } => "unknown",
         },
     }
@@ -87,7 +88,10 @@ fn hue(outcome: &Outcome) -> Hue {
         Conclusion::NotBegun => Hue::Dim,
         Conclusion::Ended(ending) => match ending {
             Ending::Replaced { .. } | Ending::Retired => Hue::Good,
-            Ending::Moved { .. } | Ending::LostRace | Ending::Unknown { .. } => Hue::Attention,
+            Ending::Moved { .. }
+            | Ending::LostRace
+            | Ending::Unavailable { .. }
+            | Ending::Unknown { .. } => Hue::Attention,
             Ending::PaidMeanwhile { .. } | Ending::StillLive(_) | Ending::Refused { .. } => {
                 Hue::Money
             }
@@ -113,10 +117,11 @@ pub fn detail(outcome: &Outcome) -> String {
         Ending::Retired if closed.is_empty() => return "nothing was left to close".to_owned(),
         Ending::Retired => return format!("closed {closed}"),
         Ending::Moved { verdict, reason } => {
-            return format!(
-                "it is {verdict} now: {}; nothing was written",
-                words::reason(reason, Ids::Full)
-            );
+            let now = format!("it is {verdict} now: {}", words::reason(reason, Ids::Full));
+            if closed.is_empty() {
+                return format!("{now}; nothing was written");
+            }
+            now
         }
         Ending::PaidMeanwhile { verdict, reason } => {
             format!(
@@ -126,7 +131,9 @@ pub fn detail(outcome: &Outcome) -> String {
         }
         Ending::LostRace => "its row changed meanwhile; nothing was stored".to_owned(),
         Ending::StillLive(live) => format!("can still be paid: {}", list(live, full)),
-        Ending::Refused { what, why } => format!("{}: {}", clean(what), clean(why)),
+        Ending::Refused { what, why } | Ending::Unavailable { what, why } => {
+            format!("{}: {}", clean(what), clean(why))
+        }
         Ending::Unknown { what, why } => {
             format!("{}: {}; it may have happened", clean(what), clean(why))
         }

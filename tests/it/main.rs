@@ -31,6 +31,8 @@ mod plan_laws;
 mod prompt;
 mod requests;
 mod retiring;
+mod review_exits;
+mod review_races;
 mod rooms;
 mod saga_steps;
 mod sample_data;
