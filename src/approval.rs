@@ -5,7 +5,7 @@
 
 use crate::domain::AccountId;
 use crate::error::Error;
-use crate::plan::{Action, Plan, audit};
+use crate::plan::{Action, Plan, Violation, audit};
 
 /// A value that somebody agreed to. Only `approve` makes one.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub fn approve(
     consent: &Consent<'_>,
 ) -> Result<Approved<Plan>, Error> {
     if let Some(violation) = audit(&plan).first() {
-        return Err(Error::Bug(format!("the plan is unsound: {violation}")));
+        return Err(unsound(violation));
     }
     let Some(account) = account.cloned() else {
         return Err(Error::configuration(
@@ -90,6 +90,18 @@ pub fn approve(
 }
 
 /// `17 new links wait`, `1 new link and 2 retirements wait`.
+/// Two rows that name one object are odd data, for which the operator must choose; all else is our mistake.
+#[must_use]
+pub fn unsound(violation: &Violation) -> Error {
+    match violation {
+        Violation::ObjectOfTwoOrders(..) => Error::refused(
+            violation.to_string(),
+            "two rows hold one object: correct one of them, or leave one order out with --exclude-order-id",
+        ),
+        other => Error::Bug(format!("the plan is unsound: {other}")),
+    }
+}
+
 fn waiting(plan: &Plan) -> String {
     let replaced = plan
         .work()

@@ -4,7 +4,7 @@
 
 use tokio::sync::RwLock;
 
-use crate::approval::{Answer, Approved, Consent, approve};
+use crate::approval::{Answer, Approved, Consent, approve, unsound};
 use crate::cli::{Commit, Common, Output};
 use crate::error::Error;
 use crate::execute::{LinkTexts, Site, execute};
@@ -48,7 +48,7 @@ pub async fn conclude(
         snapshot,
     } = survey;
     if let Some(violation) = audit(&plan).first() {
-        return Err(Error::Bug(format!("the plan is unsound: {violation}")));
+        return Err(unsound(violation));
     }
     if !commit.commit {
         context.ui.plan(&plan, &next_step(&plan, context))?;

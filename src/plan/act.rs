@@ -74,29 +74,34 @@ fn regenerate(
         | Verdict::PaidUnrecorded
         | Verdict::Recoverable
         | Verdict::InvalidOrder => needs_person(judgement),
-        Verdict::Dying => unless_fresh(facts, moment, policy, || {
+        Verdict::Dying => unless_fresh(judgement, facts, moment, policy, || {
             Action::Replace(live_objects(facts))
         }),
         Verdict::Unowned | Verdict::Wrong => {
             if is_released(judgement) {
-                unless_fresh(facts, moment, policy, || {
+                unless_fresh(judgement, facts, moment, policy, || {
                     Action::Replace(live_objects(facts))
                 })
             } else {
                 needs_person(judgement)
             }
         }
-        Verdict::Duplicate => resolve_duplicate(facts, moment, policy),
+        Verdict::Duplicate => resolve_duplicate(judgement, facts, moment, policy),
     }
 }
 
 /// Keeps the row's own link when it is good. A row's own object that would need a flag of its own to be
 /// replaced is left alone too: the others go now, and the next run speaks of that one.
-fn resolve_duplicate(facts: &OrderFacts, moment: Moment, policy: &Policy) -> Action {
+fn resolve_duplicate(
+    duplicate: &Judgement,
+    facts: &OrderFacts,
+    moment: Moment,
+    policy: &Policy,
+) -> Action {
     let live = live_objects(facts);
     let own = stored_object(facts).filter(|object| object.is_live());
     let Some(own) = own else {
-        return unless_fresh(facts, moment, policy, || Action::Replace(live));
+        return unless_fresh(duplicate, facts, moment, policy, || Action::Replace(live));
     };
     let alone = OrderFacts {
         others: crate::domain::Listing::Complete(Vec::new()),
@@ -106,7 +111,7 @@ fn resolve_duplicate(facts: &OrderFacts, moment: Moment, policy: &Policy) -> Act
     let replaced = matches!(judgement.verdict, Verdict::Dying)
         || (matches!(judgement.verdict, Verdict::Wrong | Verdict::Unowned)
             && is_released(&judgement));
-    unless_fresh(facts, moment, policy, || {
+    unless_fresh(duplicate, facts, moment, policy, || {
         if replaced {
             Action::Replace(live)
         } else {
@@ -142,6 +147,10 @@ fn mint(judgement: &Judgement) -> Action {
 fn retire(judgement: &Judgement, facts: &OrderFacts) -> Action {
     let live = live_objects(facts);
     match judgement.verdict {
+        // Without a product it is in no category, so in none of the scope.
+        Verdict::Leaked | Verdict::Overpaid if facts.order.product.is_none() => {
+            needs_person(judgement)
+        }
         Verdict::Leaked => Action::Retire(live),
         Verdict::Overpaid if !live.is_empty() => Action::Retire(live),
         Verdict::Duplicate => match stored_object(facts).filter(|object| object.is_live()) {
@@ -176,7 +185,7 @@ fn retire_pending(
 ) -> Action {
     match judgement.verdict {
         Verdict::Healthy | Verdict::Dying | Verdict::Wrong | Verdict::Duplicate => {
-            unless_fresh(facts, moment, policy, || {
+            unless_fresh(judgement, facts, moment, policy, || {
                 Action::Retire(live_objects(facts))
             })
         }
@@ -186,16 +195,21 @@ fn retire_pending(
 
 /// A parent may be typing a card number in a young open session: it is left for a later run.
 fn unless_fresh(
+    judgement: &Judgement,
     facts: &OrderFacts,
     moment: Moment,
     policy: &Policy,
     action: impl FnOnce() -> Action,
 ) -> Action {
+    let verdict = judgement.verdict;
     let fresh = objects(facts)
         .flat_map(open_sessions)
         .any(|s| moment.taken_at.seconds_since(s.created) < policy.min_age);
-    if fresh {
+    if fresh && verdict == Verdict::Dying {
         Action::Hold(Hold::Waits)
+    } else if fresh {
+        // Something that is not as it should be stays payable meanwhile: somebody must come back to it.
+        Action::Hold(Hold::NeedsPerson { release: None })
     } else {
         action()
     }

@@ -191,9 +191,11 @@ impl Plan {
 
     /// Decisions that an operator must look at.
     pub fn for_a_person(&self) -> impl Iterator<Item = &Decision> {
-        self.decisions
-            .iter()
-            .filter(|d| matches!(d.action, Action::Hold(Hold::NeedsPerson { .. })))
+        // Closing an overpaid order's live object gives nobody money back.
+        let overpaid = |d: &&Decision| d.verdict == Verdict::Overpaid;
+        self.decisions.iter().filter(move |d| {
+            matches!(d.action, Action::Hold(Hold::NeedsPerson { .. })) || overpaid(d)
+        })
     }
 
     /// What would be minted, per currency: nothing for orders that are only retired.

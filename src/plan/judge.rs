@@ -215,6 +215,8 @@ fn overpaid(facts: &OrderFacts) -> Option<Reason> {
     let kept: Vec<(String, Payment)> = payments(facts)
         .into_iter()
         .filter(|(_, payment)| !payment.refunded)
+        // What was free of charge took no money, and nothing of it could ever go back.
+        .filter(|(_, payment)| payment.amount.is_none_or(|amount| amount.minor > 0))
         .collect();
     let names = || kept.iter().map(|(name, _)| name.clone()).collect();
     let owed = |skip: usize| {
