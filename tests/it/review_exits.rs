@@ -111,3 +111,16 @@ async fn a_canceled_order_with_a_free_session_is_settled() {
     world.put_objects(json!([session])).await;
     assert_eq!(verdict(&world, order).await["verdict"], "settled");
 }
+
+/// The count says paid although no session is listed: nothing may be minted behind it.
+#[tokio::test]
+async fn a_dead_link_that_counts_a_payment_nobody_can_see_is_paid_unrecorded() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(inactive_link())).await;
+    let id = world.row(order.0).await.reference.unwrap();
+    let mut link = world.object(&id).await;
+    link["restrictions"] = json!({"completed_sessions": {"count": 1, "limit": 1}});
+    link["line_items"] = json!([{"name": "Entry", "unit_amount": 5500, "quantity": 1}]);
+    world.put_objects(json!([link])).await;
+    assert_eq!(verdict(&world, order).await["verdict"], "paid_unrecorded");
+}
