@@ -317,9 +317,7 @@ fn a_served_sandbox_is_shared_and_what_it_answered_survives_sigkill() {
 fn serve_ends_quietly_on_a_signal() {
     let dir = folder();
     let mut served = Served::start(dir.path());
-    let pid = served.child.id().to_string();
-    let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-    assert!(sent.success());
+    send_signal("TERM", served.child.id());
     assert_eq!(served.child.wait().unwrap().code(), Some(0));
     let mut rest = String::new();
     served

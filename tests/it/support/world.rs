@@ -19,7 +19,7 @@ use serde_json::Value;
 
 pub use super::postgres::Flavour;
 use super::postgres::{self, TestDatabase};
-pub use process::{Output, Running, run_binary};
+pub use process::{Output, Running, run_binary, send_signal};
 pub use relink::domain::OrderId;
 use relink::sandbox::sample;
 pub use rows::{Row, Rows};

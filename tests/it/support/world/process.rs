@@ -59,9 +59,7 @@ impl Running {
 
     /// Sends a signal by name: `INT`, `TERM`, `KILL`.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &pid]).status();
-        assert!(sent.unwrap().success(), "signal {name} was not sent");
+        send_signal(name, self.child.id());
     }
 
     /// Waits for the end without blocking the test's thread.
@@ -101,6 +99,13 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The shell's own `kill`: a small system has no other.
+pub fn send_signal(name: &str, process: u32) {
+    let line = format!("kill -s {name} {process}");
+    let sent = Command::new("sh").args(["-c", &line]).status();
+    assert!(sent.unwrap().success(), "signal {name} was not sent");
 }
 
 /// Reads a stream to its end beside the process, so that a full pipe cannot stop it.
