@@ -89,7 +89,6 @@ pub fn approve(
     })
 }
 
-/// `17 new links wait`, `1 new link and 2 retirements wait`.
 /// Two rows that name one object are odd data, for which the operator must choose; all else is our mistake.
 #[must_use]
 pub fn unsound(violation: &Violation) -> Error {
@@ -102,6 +101,7 @@ pub fn unsound(violation: &Violation) -> Error {
     }
 }
 
+/// `17 new links wait`, `1 new link and 2 retirements wait`.
 fn waiting(plan: &Plan) -> String {
     let replaced = plan
         .work()

@@ -70,7 +70,7 @@ fn first_match(
     {
         // A wrong account answers 404 to everything: without a witness a 404 proves nothing.
         let given = policy.releases(Release::MissingIsDead, order.id);
-        if !given {
+        if !given || moment.witness == Witness::Absent {
             return (Verdict::Missing, Reason::NoSuchObject(reference.clone()));
         }
         released.push(Release::MissingIsDead);
