@@ -37,12 +37,12 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Give each pending order one good link: retire what is live and wrong, mint, store
     #[command(
-        after_help = "Examples:\n  relink regen --tournament-id 2\n  relink regen --tournament-id 2 --commit\n  relink regen --order-id 207 --allow-amount-change --commit"
+        after_help = "Examples:\n  relink regen --tournament-id 2\n  relink regen --tournament-id 2 --commit\n  relink regen --order-id 304 --allow-amount-change"
     )]
     Regen(RegenArgs),
     /// Close live sessions and links that should not be
     #[command(
-        after_help = "Examples:\n  relink retire --all\n  relink retire --order-id 305 --commit\n  relink retire plink_1SbxA cs_test_b2 --commit"
+        after_help = "Examples:\n  relink retire --all\n  relink retire --order-id 340 --commit\n  relink retire plink_1SbxA cs_test_b2 --commit"
     )]
     Retire(RetireArgs),
     /// Mint and store a link for pending orders that hold no live object

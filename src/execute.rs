@@ -85,7 +85,10 @@ pub async fn execute(
         .buffered(in_flight);
     let mut outcomes = Vec::new();
     while let Some(outcome) = running.next().await {
-        listener.hear(Event::Ended(&outcome));
+        // An order that was left alone is no progress.
+        if outcome.conclusion != Conclusion::NotBegun {
+            listener.hear(Event::Ended(&outcome));
+        }
         outcomes.push(outcome);
     }
     drop(running);

@@ -109,7 +109,7 @@ async fn find_account(
     let found = match stripe.account().await {
         Ok(account) => account,
         Err(StripeError::Permission { message }) => {
-            tracing::info!(message, "the key may not read its account");
+            tracing::info!(said = message, "the key may not read its account");
             return Ok((expected, None));
         }
         Err(error) => return Err(error.into()),

@@ -188,7 +188,10 @@ pub fn summary(plan: &Plan) -> String {
             format!("{}: {verdicts}", count(n, "order"))
         }
     }];
-    let retires = format!("retire {}", count(fates.objects, "object"));
+    let retires = match fates.objects {
+        0 => "retire nothing".to_owned(),
+        n => format!("retire {}", count(n, "object")),
+    };
     let mints = match fates.replace {
         0 => "mint nothing".to_owned(),
         n => format!("mint {}, {}", count(n, "link"), sums(&plan.totals())),

@@ -177,6 +177,16 @@ async fn a_signal_lets_the_order_at_hand_finish_and_begins_no_other() {
             output.stderr
         );
         assert!(
+            output.stderr.contains("\norders: 50 % (1 of 2)"),
+            "{}",
+            output.stderr
+        );
+        assert!(
+            !output.stderr.contains("\norders: 100 %"),
+            "an order that was not begun counts as progress: {}",
+            output.stderr
+        );
+        assert!(
             world
                 .row(first.0)
                 .await

@@ -23,6 +23,7 @@ on_each_backend! {
         world.freeze_writes().await;
         let again = world.relink(&["retire", "--all", "--commit", "--yes"]).await;
         assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+        assert!(again.stdout.contains("would retire nothing"), "{}", again.stdout);
         assert_eq!(world.violations().await, Vec::<Value>::new());
     }
 }
