@@ -190,7 +190,11 @@ fn real_place(common: &Common, environment: &Environment) -> Result<(Place, Stri
         (Mode::Live, true) | (Mode::Test, false) => {}
     }
     let stripe_base = parse_base(common.stripe_api_base.as_deref(), key.mode)?;
-    let Some(url) = &common.database_url else {
+    let given = common
+        .database_url
+        .as_ref()
+        .filter(|url| !url.trim().is_empty());
+    let Some(url) = given else {
         return Err(Error::configuration(
             "no database",
             "set DATABASE_URL or --database-url, or rehearse with --sandbox",

@@ -172,7 +172,11 @@ fn classify_stripe(error: &StripeError) -> (&'static str, ExitStatus, &'static s
         StripeError::Garbage { .. } => ("stripe_garbage", ExitStatus::Unavailable, ""),
         StripeError::Authentication { .. } => ("stripe_authentication", ExitStatus::Permission, ""),
         StripeError::Permission { .. } => ("stripe_permission", ExitStatus::Permission, ""),
-        StripeError::WrongMode { .. } => ("wrong_mode", ExitStatus::Configuration, ""),
+        StripeError::WrongMode { .. } => (
+            "wrong_mode",
+            ExitStatus::Configuration,
+            "find the row that names this object and correct it, or leave its order out with --exclude-order-id",
+        ),
         StripeError::BadSettings { .. } => ("stripe_settings", ExitStatus::Configuration, ""),
         StripeError::NotFound { .. } => ("no_such_object", ExitStatus::Unclassified, ""),
         StripeError::KeyReused { .. } => ("idempotency_key_reused", ExitStatus::Unavailable, ""),

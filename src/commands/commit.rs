@@ -143,7 +143,11 @@ fn next_step(plan: &Plan, context: &Context<'_>) -> NextStep {
             note: None,
         };
     }
-    let advice = plan.for_a_person().find_map(crate::plan::advise);
+    // A person looks at the order first; the flag that would release it is named there.
+    let advice = plan
+        .for_a_person()
+        .next()
+        .map(|decision| format!("relink inspect --order-id {}", decision.order.id));
     NextStep {
         command: advice.map(|advice| context.with_connection(&advice)),
         note: None,

@@ -60,7 +60,12 @@ fn next_step(plan: &Plan, context: &Context<'_>) -> NextStep {
             format!("{before} regen{}", &after[" inspect".len()..])
         })
     } else {
-        let advice = plan.decisions.iter().find_map(advise);
+        let advised = plan
+            .decisions
+            .iter()
+            .find(|decision| advise(decision).is_some());
+        let advice =
+            advised.map(|decision| format!("relink inspect --order-id {}", decision.order.id));
         advice.map(|advice| context.with_connection(&advice))
     };
     NextStep {

@@ -29,9 +29,25 @@ pub struct Payment {
     /// `None` when the session completed without a payment intent.
     pub intent: Option<PaymentIntentId>,
     pub amount: Option<Money>,
-    /// The whole payment was refunded. Only read where it matters (more than one payment, or a canceled
-    /// order); `false` where it was not.
-    pub refunded: bool,
+    /// What went back already, in minor units. Only read where it matters (more than one payment, or a
+    /// canceled order); zero where it was not.
+    pub returned: i64,
+}
+
+impl Payment {
+    /// What is still with us; `None` when the amount is not known.
+    #[must_use]
+    pub fn kept(&self) -> Option<Money> {
+        let amount = self.amount?;
+        let minor = amount.minor.saturating_sub(self.returned).max(0);
+        Some(Money::new(minor, amount.currency))
+    }
+
+    /// Nothing of it is with us any more, or nothing was taken: a payment of zero could never go back.
+    #[must_use]
+    pub fn is_returned(&self) -> bool {
+        self.kept().is_some_and(|kept| kept.minor == 0)
+    }
 }
 
 /// `status` and `payment_status` together, with the payment intent where they leave it open.
@@ -76,9 +92,9 @@ pub struct PaymentLink {
     pub owner: Owner,
     /// Sum of its line items; `None` when they were not read, or have no fixed price.
     pub amount: Option<Money>,
-    /// `restrictions.completed_sessions.count`. Above zero says paid; zero or `None` is no evidence that
-    /// nothing was paid.
-    pub completed_count: u64,
+    /// `restrictions.completed_sessions.count`; `None` where the link has no such restriction. Above zero says
+    /// paid; zero or `None` is no evidence that nothing was paid.
+    pub completed_count: Option<u64>,
     /// `metadata.relink_key`: the first 20 characters of the idempotency key of the mint that made it.
     pub relink_key: Option<String>,
 }

@@ -39,6 +39,9 @@ pub struct OrderFacts {
     /// Every other object found whose metadata names this order, or that is a recovered copy of one of its
     /// sessions. Sessions of the stored link are in `stored`.
     pub others: Listing<StripeObject>,
+    /// What went back of the payment that the row itself records, in minor units; for a paid order whose
+    /// payment's session is out of sight. Only read where it matters.
+    pub recorded_returned: i64,
     pub journal: JournalFacts,
 }
 

@@ -57,6 +57,15 @@ pub(super) fn settled(look: &Look) -> Option<Ending> {
     })
 }
 
+/// A recovery URL that the operator did not accept.
+pub(super) fn recoverable(look: &Look) -> Option<Ending> {
+    let decision = look.decision.as_ref()?;
+    (decision.verdict == Verdict::Recoverable).then(|| Ending::Moved {
+        verdict: decision.verdict,
+        reason: decision.reason.clone(),
+    })
+}
+
 /// A complete session outside the link that we published ourselves: paid, or a payment on its way.
 pub(super) fn money_taken(look: &Look, published: Option<&Minted>) -> Option<Ending> {
     let verdict_of = |session: &Session| match session.state {

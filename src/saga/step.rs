@@ -4,8 +4,8 @@
 //! shows nothing open, nothing active and nothing complete lets the operation go on to the mint.
 
 use super::look::{
-    Look, find_family, live, money_taken, row_moved, settled, shows_all, unread, without,
-    writes_for,
+    Look, find_family, live, money_taken, recoverable, row_moved, settled, shows_all, unread,
+    without, writes_for,
 };
 use super::operation::{Ending, Minted, Operation, State, Task, Then, Write};
 use crate::domain::CheckoutReference;
@@ -207,6 +207,9 @@ fn prove(
             let own = operation.minted.iter().map(own_link).collect();
             extend(&mut targets, own);
             then = Then::End(Ending::LostRace);
+        } else if let Some(ending) = recoverable(look) {
+            // Expiring it would hand the payer a new URL that nobody agreed to.
+            return give_up_own_link(operation, ending);
         } else if operation.task == Task::Mint && !live_besides_minted(&operation, look).is_empty()
         {
             // `mint` retires nothing but its own link.
@@ -231,6 +234,14 @@ fn prove(
     }
     match then {
         Then::End(ending) => end(operation, ending),
+        // What turned up late is closed; the link that was minted before is looked at again.
+        Then::Mint if operation.minted.is_some() => {
+            let operation = Operation {
+                state: State::Examining,
+                ..operation
+            };
+            (operation, Next::Look)
+        }
         Then::Mint => {
             let attempt = operation.attempt;
             let operation = Operation {

@@ -87,7 +87,7 @@ fn payment(wire: &wire::Session) -> Result<Payment, StripeError> {
             .map(|id| PaymentIntentId::parse(id).map_err(|e| garbage(e.to_string())))
             .transpose()?,
         amount: money(wire.amount_total, wire.currency.as_deref()),
-        refunded: false,
+        returned: 0,
     })
 }
 
@@ -106,7 +106,7 @@ pub(super) fn link(wire: &wire::PaymentLink) -> Result<PaymentLink, StripeError>
         url: url.ok_or_else(|| garbage(format!("payment link `{}` without a URL", wire.id)))?,
         owner: owner(&wire.metadata),
         amount: wire.line_items.as_ref().and_then(link_amount),
-        completed_count: completed.unwrap_or(0),
+        completed_count: completed,
         relink_key: metadata_text(&wire.metadata, "relink_key"),
     })
 }

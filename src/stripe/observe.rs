@@ -118,11 +118,12 @@ pub async fn observe_watched(
         Some(reason) => Listing::Unfinished(reason.to_owned()),
         None => read_others(client, &order, &stored, index, watched).await?,
     };
-    mark_refunds(client, &order, &mut stored, &mut others).await?;
+    let recorded_returned = mark_refunds(client, &order, &mut stored, &mut others).await?;
     Ok(OrderFacts {
         order,
         stored,
         others,
+        recorded_returned,
         journal: JournalFacts::default(),
     })
 }
@@ -164,6 +165,7 @@ fn skipped(order: Order) -> OrderFacts {
         order,
         stored: Stored::Skipped,
         others: Listing::Complete(Vec::new()),
+        recorded_returned: 0,
         journal: JournalFacts::default(),
     }
 }

@@ -1,22 +1,23 @@
-//! Marks the payments that went back as a whole, so that a double payment which somebody already refunded
-//! asks for nobody again. Reads only; what could not be read counts as kept.
+//! Notes what went back of each payment, so that a double payment which somebody already refunded asks for
+//! nobody again. Reads only; what could not be read counts as kept.
 
 use std::collections::BTreeSet;
 
 use super::{Client, StripeError};
 use crate::domain::{
-    Listing, Order, OrderStatus, Payment, PaymentIntentId, Reading, Session, SessionState, Stored,
-    StripeObject,
+    Currency, Listing, Order, OrderStatus, Payment, PaymentIntentId, Reading, Session,
+    SessionState, Stored, StripeObject,
 };
 
 /// Refunds are read where they decide something: more than one payment, or a canceled order that has one.
-/// Where they cannot be read the payment counts as kept, which asks for a person.
+/// Where they cannot be read the payment counts as kept, which asks for a person. Answers with what went back
+/// of the payment that the row records, when its session is not among these, in minor units.
 pub(super) async fn mark_refunds(
     client: &Client,
     order: &Order,
     stored: &mut Stored,
     others: &mut Listing<StripeObject>,
-) -> Result<(), StripeError> {
+) -> Result<i64, StripeError> {
     let mut payments = payments_mut(stored, others);
     let mut intents: BTreeSet<PaymentIntentId> = payments
         .iter()
@@ -25,35 +26,57 @@ pub(super) async fn mark_refunds(
     let taken = intents.len();
     intents.extend(order.payment_intent.clone());
     if taken == 0 || (intents.len() < 2 && order.status != OrderStatus::Canceled) {
-        return Ok(());
+        return Ok(0);
     }
     for payment in &mut payments {
         let Some(intent) = &payment.intent else {
             continue;
         };
-        match client.refunds(intent).await {
-            Ok(refunds) => payment.refunded = covers(&refunds, payment),
-            Err(error @ StripeError::Permission { .. }) => {
-                tracing::warn!(%intent, %error, "refunds not read, the payment counts as kept");
-            }
-            Err(error) if error.stops_the_run() => return Err(error),
-            Err(error) => {
-                tracing::warn!(%intent, %error, "refunds not read, the payment counts as kept")
-            }
-        }
+        let currency = payment.amount.map(|amount| amount.currency);
+        payment.returned = read_returned(client, intent, currency).await?;
     }
-    Ok(())
+    let shown = |intent: &&PaymentIntentId| {
+        payments
+            .iter()
+            .any(|payment| payment.intent.as_ref() == Some(*intent))
+    };
+    match order
+        .payment_intent
+        .as_ref()
+        .filter(|intent| !shown(intent))
+    {
+        Some(recorded) => {
+            let currency = order.amount.map(|amount| amount.currency);
+            read_returned(client, recorded, currency).await
+        }
+        None => Ok(0),
+    }
 }
 
-fn covers(refunds: &[(String, i64)], payment: &Payment) -> bool {
-    payment.amount.is_some_and(|amount| {
-        let code = amount.currency.code();
-        let back: i64 = refunds
-            .iter()
-            .filter(|(currency, _)| *currency == code)
-            .fold(0, |sum, (_, minor)| sum.saturating_add(*minor));
-        back >= amount.minor
-    })
+/// Minor units that went back of this payment, in its own currency.
+async fn read_returned(
+    client: &Client,
+    intent: &PaymentIntentId,
+    currency: Option<Currency>,
+) -> Result<i64, StripeError> {
+    match client.refunds(intent).await {
+        Ok(refunds) => Ok(sum_in(&refunds, currency)),
+        Err(error) if error.stops_the_run() && !matches!(error, StripeError::Permission { .. }) => {
+            Err(error)
+        }
+        Err(error) => {
+            tracing::warn!(%intent, %error, "refunds not read, the payment counts as kept");
+            Ok(0)
+        }
+    }
+}
+
+fn sum_in(refunds: &[(String, i64)], currency: Option<Currency>) -> i64 {
+    let code = currency.map(|currency| currency.code());
+    refunds
+        .iter()
+        .filter(|(currency, _)| Some(currency) == code.as_ref())
+        .fold(0, |sum, (_, minor)| sum.saturating_add(*minor))
 }
 
 fn payments_mut<'a>(

@@ -248,7 +248,11 @@ fn payment_link(link: &PaymentLink, place: &str, sessions: &Listing<Session>) ->
         amount.map_or_else(|| "not read".to_owned(), |a| a.to_string()),
     );
     section.say("metadata", owner_words(owner));
-    section.say("completed", format!("{completed_count} by its own count"));
+    let completed = match completed_count {
+        Some(count) => format!("{count} by its own count"),
+        None => "not counted by the link".to_owned(),
+    };
+    section.say("completed", completed);
     if let Some(key) = relink_key {
         section.say_text("relink key", key);
     }
@@ -319,7 +323,7 @@ fn payment_words(payment: &Payment) -> String {
     let Payment {
         intent,
         amount,
-        refunded,
+        returned,
     } = payment;
     let mut text = "paid".to_owned();
     if let Some(amount) = amount {
@@ -328,8 +332,10 @@ fn payment_words(payment: &Payment) -> String {
     if let Some(intent) = intent {
         text.push_str(&format!(", {intent}"));
     }
-    if *refunded {
+    if payment.is_returned() && *returned > 0 {
         text.push_str(", refunded");
+    } else if *returned > 0 {
+        text.push_str(", refunded in part");
     }
     text
 }

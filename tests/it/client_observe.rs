@@ -298,7 +298,7 @@ fn refunded(facts: &OrderFacts) -> Vec<bool> {
     let paid = all
         .flat_map(|object| object.sessions())
         .filter_map(|session| match &session.state {
-            SessionState::Paid(payment) => Some(payment.refunded),
+            SessionState::Paid(payment) => Some(payment.is_returned()),
             _ => None,
         });
     paid.collect()

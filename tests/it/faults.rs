@@ -210,3 +210,31 @@ async fn a_signal_lets_the_order_at_hand_finish_and_begins_no_other() {
         assert_eq!(world.live_objects_of(second).await.len(), 0);
     }
 }
+
+/// What the key was first used for may exist: never "refused", never minted with another key in this run.
+#[tokio::test]
+async fn a_key_that_stripe_knows_with_other_parameters_leaves_the_outcome_unknown() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    let message = "Keys for idempotent requests can only be used with the same parameters they were first used with.";
+    let body = json!({"error": {"type": "idempotency_error", "message": message}});
+    world
+        .fault(json!({"method": "POST", "path": "/v1/payment_links", "when": "arrival", "kind": "status", "status": 400, "body": body, "times": 9}))
+        .await;
+    let output = world.relink(&COMMIT).await;
+    assert_eq!(output.code, Some(9), "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stdout.contains("may have happened"),
+        "{}",
+        output.stdout
+    );
+    assert_eq!(world.writes().await.len(), 1);
+    assert!(
+        world
+            .row(order.0)
+            .await
+            .reference
+            .unwrap()
+            .starts_with("cs_")
+    );
+}

@@ -29,11 +29,16 @@ fn owner(order: i64) -> impl Strategy<Value = Owner> {
 }
 
 fn payment() -> impl Strategy<Value = Payment> {
-    (0..3_u8, money(), any::<bool>()).prop_map(|(n, amount, refunded)| Payment {
-        intent: (n > 0).then(|| PaymentIntentId::parse(&format!("pi_{n}")).unwrap()),
-        amount,
-        refunded,
-    })
+    (
+        0..3_u8,
+        money(),
+        prop_oneof![3 => Just(0), 1 => Just(2000), 2 => Just(9900)],
+    )
+        .prop_map(|(n, amount, returned)| Payment {
+            intent: (n > 0).then(|| PaymentIntentId::parse(&format!("pi_{n}")).unwrap()),
+            amount,
+            returned,
+        })
 }
 
 fn state() -> impl Strategy<Value = SessionState> {
@@ -93,7 +98,7 @@ fn object(order: i64) -> impl Strategy<Value = StripeObject> {
         any::<bool>(),
         owner(order),
         money(),
-        0..3_u64,
+        proptest::option::of(0..3_u64),
         listing(session(order)),
     )
         .prop_map(
@@ -185,6 +190,7 @@ fn facts(id: i64) -> impl Strategy<Value = OrderFacts> {
                 },
                 stored,
                 others,
+                recorded_returned: 0,
                 journal,
             },
         )

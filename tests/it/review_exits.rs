@@ -124,3 +124,34 @@ async fn a_dead_link_that_counts_a_payment_nobody_can_see_is_paid_unrecorded() {
     world.put_objects(json!([link])).await;
     assert_eq!(verdict(&world, order).await["verdict"], "paid_unrecorded");
 }
+
+/// What went back already is not owed again.
+#[tokio::test]
+async fn a_partial_refund_lowers_the_amount_to_refund() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(canceled(5500).behind(paid_session())).await;
+    let intent = world
+        .ids_where(|o| o["object"] == "payment_intent")
+        .await
+        .remove(0);
+    world.put_objects(json!([{"object": "refund", "id": "re_part", "payment_intent": intent, "amount": 2000, "currency": "usd", "status": "succeeded"}])).await;
+    let order = verdict(&world, order).await;
+    assert_eq!(order["verdict"], "overpaid");
+    assert!(order.to_string().contains("35.00"), "{order}");
+}
+
+/// A paid order whose own recorded payment was refunded and whose second one stands, seen only by the row.
+#[tokio::test]
+async fn a_recorded_payment_that_was_refunded_is_not_counted_though_its_session_is_out_of_sight() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(paid(5500).behind(paid_session())).await;
+    world.put_objects(json!([
+        {"object": "payment_intent", "id": "pi_first", "amount": 5500, "amount_received": 5500, "currency": "usd", "status": "succeeded"},
+        {"object": "refund", "id": "re_first", "payment_intent": "pi_first", "amount": 5500, "currency": "usd", "status": "succeeded"},
+    ])).await;
+    world
+        .rows
+        .set(order.0, "stripe_payment_intent_id", "'pi_first'")
+        .await;
+    assert_eq!(verdict(&world, order).await["verdict"], "settled");
+}

@@ -39,6 +39,7 @@ impl<'a> OrderDocument<'a> {
             order,
             stored,
             others,
+            recorded_returned,
             journal,
         } = facts;
         OrderDocument {
@@ -46,7 +47,7 @@ impl<'a> OrderDocument<'a> {
             mode: *mode,
             account: account.as_ref(),
             taken_at: *taken_at,
-            order: RowBody::new(order),
+            order: RowBody::new(order, *recorded_returned),
             stripe: StripeBody::new(stored, others),
             journal: JournalBody {
                 in_doubt: journal.in_doubt.as_deref(),
@@ -63,6 +64,8 @@ struct RowBody<'a> {
     #[serde(flatten)]
     head: OrderHead<'a>,
     payment_intent: Option<&'a str>,
+    /// Minor units that went back of it; zero where that was not asked.
+    payment_returned: i64,
     created_at: Option<Timestamp>,
     parent: Option<ParentBody<'a>>,
     product: Option<ProductBody<'a>>,
@@ -85,7 +88,7 @@ struct ProductBody<'a> {
 }
 
 impl<'a> RowBody<'a> {
-    fn new(order: &'a Order) -> Self {
+    fn new(order: &'a Order, payment_returned: i64) -> Self {
         let parent = |Parent { name, email }: &'a Parent| ParentBody {
             name,
             has_email: email.is_some(),
@@ -101,6 +104,7 @@ impl<'a> RowBody<'a> {
         RowBody {
             head: OrderHead::new(order),
             payment_intent: order.payment_intent.as_ref().map(|intent| intent.as_str()),
+            payment_returned,
             created_at: order.created_at,
             parent: order.parent.as_ref().map(parent),
             product: order.product.as_ref().map(product),
@@ -221,7 +225,8 @@ struct SessionBody<'a> {
 struct PaymentBody<'a> {
     intent: Option<&'a str>,
     amount: Option<Money>,
-    refunded: bool,
+    /// Minor units that went back.
+    returned: i64,
 }
 
 /// Recovery is enabled; `expires_at` is null until the session has expired.
@@ -243,7 +248,7 @@ impl<'a> SessionBody<'a> {
         let payment = payment.map(|payment: &Payment| PaymentBody {
             intent: payment.intent.as_ref().map(|intent| intent.as_str()),
             amount: payment.amount,
-            refunded: payment.refunded,
+            returned: payment.returned,
         });
         let recovery = session.recovery.as_ref().map(|recovery| RecoveryBody {
             expires_at: recovery.expires_at,
@@ -274,7 +279,8 @@ struct LinkBody<'a> {
     url: &'a str,
     owner: OwnerBody<'a>,
     amount: Option<Money>,
-    completed_count: u64,
+    /// Null where the link counts nothing.
+    completed_count: Option<u64>,
     relink_key: Option<&'a str>,
     sessions: ListBody<SessionBody<'a>>,
 }

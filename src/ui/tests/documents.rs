@@ -299,6 +299,7 @@ fn an_order_is_one_document() {
     "reference": "plink_own1",
     "url": "https://pay.example.com/1",
     "payment_intent": null,
+    "payment_returned": 0,
     "created_at": "2026-09-12T14:13:20Z",
     "parent": {
       "name": "Parent of Ann Lee",
@@ -375,7 +376,7 @@ fn an_order_is_one_document() {
                   "minor": 5500,
                   "currency": "usd"
                 },
-                "refunded": false
+                "returned": 0
               },
               "recovery": null,
               "recovered_from": null

@@ -18,7 +18,7 @@ pub fn tangled() -> OrderFacts {
     open.expires_at = Timestamp(NOW + DAY);
     let mut done = session("cs_test_paid1", paid("pi_1", 5500), 1, 5500);
     done.link = Some(own.link.id.clone());
-    own.link.completed_count = 1;
+    own.link.completed_count = Some(1);
     own.link.relink_key = Some("0123456789abcdefghij".to_owned());
     own.sessions = Listing::Complete(vec![open, done]);
     let mut copy = session("cs_test_copy1", SessionState::Expired, 1, 5500);

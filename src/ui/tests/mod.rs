@@ -87,7 +87,7 @@ fn link(id: &str, active: bool, of: i64, minor: i64) -> Family {
             url: format!("https://buy.stripe.com/test_{of}"),
             owner: Owner::Order(OrderId(of)),
             amount: Some(usd(minor)),
-            completed_count: 0,
+            completed_count: Some(0),
             relink_key: None,
         },
         sessions: Listing::Complete(Vec::new()),
@@ -98,7 +98,7 @@ fn paid(intent: &str, minor: i64) -> SessionState {
     SessionState::Paid(Payment {
         intent: Some(PaymentIntentId::parse(intent).unwrap()),
         amount: Some(usd(minor)),
-        refunded: false,
+        returned: 0,
     })
 }
 
@@ -110,6 +110,7 @@ fn holding(mut order: Order, object: StripeObject) -> OrderFacts {
         stored: Stored::Read(object.reference(), Box::new(Reading::Seen(object))),
         order,
         others: Listing::Complete(Vec::new()),
+        recorded_returned: 0,
         journal: JournalFacts::default(),
     }
 }
@@ -119,6 +120,7 @@ fn bare(order: Order) -> OrderFacts {
         order,
         stored: Stored::Nothing,
         others: Listing::Complete(Vec::new()),
+        recorded_returned: 0,
         journal: JournalFacts::default(),
     }
 }

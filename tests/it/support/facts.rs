@@ -56,7 +56,7 @@ pub fn paid(intent: &str) -> SessionState {
     SessionState::Paid(Payment {
         intent: Some(PaymentIntentId::parse(intent).unwrap()),
         amount: Some(usd(5500)),
-        refunded: false,
+        returned: 0,
     })
 }
 
@@ -74,7 +74,7 @@ pub fn family(id: &str, order: i64, active: bool, sessions: Vec<Session>) -> Fam
             active,
             owner: Owner::Order(OrderId(order)),
             amount: Some(usd(5500)),
-            completed_count: 0,
+            completed_count: None,
             relink_key: None,
         },
         sessions: Listing::Complete(sessions.into_iter().map(of_link).collect()),
@@ -92,6 +92,7 @@ pub fn facts(order: Order, stored: Option<StripeObject>, others: Vec<StripeObjec
         order,
         stored,
         others: Listing::Complete(others),
+        recorded_returned: 0,
         journal: JournalFacts::default(),
     }
 }
