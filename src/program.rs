@@ -11,7 +11,7 @@ use crate::cli::{Cli, LogOutput, Output, When};
 use crate::commands::{self, Context};
 use crate::config::Environment;
 use crate::error::Error;
-use crate::exit::ExitStatus;
+use crate::exit::{ExitStatus, Failure};
 use crate::interrupt::Interrupt;
 use crate::logging;
 use crate::redact::redact;
@@ -66,14 +66,40 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
             Err(_) => ExitStatus::Unclassified.into(),
         };
     }
-    let ui = Ui::new(ui::Settings::default());
+    let ui = Ui::new(ui::Settings {
+        format: asked_format(),
+        ..ui::Settings::default()
+    });
     let text = if ui.colors_stderr() {
         error.render().ansi().to_string()
     } else {
         error.render().to_string()
     };
-    ui.raw_error(&redact(&text));
-    ExitStatus::Usage.into()
+    let plain = redact(&error.render().to_string());
+    let message = plain.lines().next().unwrap_or_default();
+    let failure = Failure {
+        code: "usage",
+        message: message.trim_start_matches("error: ").to_owned(),
+        hint: "see --help".to_owned(),
+        request_id: None,
+        status: ExitStatus::Usage,
+    };
+    ui.raw_error(&redact(&text), &failure);
+    failure.status.into()
+}
+
+/// The format that was asked for on a command line that could not be read otherwise.
+fn asked_format() -> ui::Format {
+    let words: Vec<String> = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let pair = |pair: &[String]| matches!(pair[0].as_str(), "-o" | "--output") && pair[1] == "json";
+    let one = |word: &String| matches!(word.as_str(), "-ojson" | "-o=json" | "--output=json");
+    if words.windows(2).any(pair) || words.iter().any(one) {
+        ui::Format::Json
+    } else {
+        ui::Format::Table
+    }
 }
 
 fn ui_settings(cli: &Cli) -> ui::Settings {

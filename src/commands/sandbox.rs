@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::cli::{Common, PayMethod, SandboxCommand};
 use crate::config::default_sandbox_dir;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::sandbox::{Method, Sandbox};
+use crate::ui::NextStep;
 
 use super::Context;
 
@@ -29,17 +32,34 @@ pub async fn run(
             let sandbox = Sandbox::open(&dir).await?;
             let session = sandbox.visit(url).await;
             sandbox.close().await?;
-            context.ui.value(&session?)?;
-            Ok(ExitStatus::Done)
+            show(&session?, context)
         }
         SandboxCommand::Pay { url, method } => {
             let sandbox = Sandbox::open(&dir).await?;
             let session = sandbox.pay(url, method_for(*method)).await;
             sandbox.close().await?;
-            context.ui.value(&session?)?;
-            Ok(ExitStatus::Done)
+            show(&session?, context)
         }
     }
+}
+
+/// The session that a parent opened or paid, and how to see what relink makes of it.
+fn show(session: &Value, context: &Context<'_>) -> Result<ExitStatus, Error> {
+    let word = |name: &str| session[name].as_str().unwrap_or("unknown").to_owned();
+    let fact = format!(
+        "checkout session {} is {}, {}",
+        word("id"),
+        word("status"),
+        word("payment_status")
+    );
+    let order = session["metadata"]["order_id"].as_str();
+    let next = NextStep {
+        command: order
+            .map(|id| context.with_connection(&format!("relink inspect --order-id {id}"))),
+        note: None,
+    };
+    context.ui.fact(&fact, &next, session)?;
+    Ok(ExitStatus::Done)
 }
 
 fn find_dir(common: &Common, context: &Context<'_>) -> Result<PathBuf, Error> {

@@ -146,6 +146,20 @@ impl Ui {
         print_json(value)
     }
 
+    /// A fact in one line and the next command, or, with JSON, the whole value.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn fact(&self, fact: &str, next: &NextStep, value: &serde_json::Value) -> io::Result<()> {
+        match self.format {
+            Format::Table => {
+                let next = plan::next_step(next, self.stdout);
+                print(&format!("{}\n{next}", sanitize::clean(fact)))
+            }
+            Format::Json => print_json(value),
+        }
+    }
+
     /// What a commit did.
     ///
     /// # Errors
@@ -173,9 +187,13 @@ impl Ui {
         }
     }
 
-    /// A refusal that is already worded and coloured: the argument parser's.
-    pub fn raw_error(&self, text: &str) {
+    /// A refusal that is already worded and coloured: the argument parser's. With JSON, stdout says it too.
+    pub fn raw_error(&self, text: &str, failure: &Failure) {
         talk::write_stderr(text);
+        if self.format == Format::Json {
+            // The run has failed already; that nobody listens changes nothing.
+            let _ = print_json(&json::ErrorDocument::new(failure));
+        }
     }
 
     pub fn warn(&self, text: &str) {

@@ -136,6 +136,12 @@ async fn a_failure_is_one_json_document_too() {
     let document: Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(document["exit_code"], 2);
     assert_eq!(document["error"]["code"], "unknown_order");
+
+    let usage = run_binary(&["regen", "-o", "json", "--order-id", "x"], &[]);
+    assert_eq!(usage.code, Some(2));
+    let document: Value = serde_json::from_str(&usage.stdout).unwrap();
+    assert_eq!(document["error"]["code"], "usage");
+    assert!(usage.stderr.contains("--order-id"), "{}", usage.stderr);
 }
 
 on_each_backend! {

@@ -274,7 +274,7 @@ fn a_rehearsal_survives_from_call_to_call_and_reset_puts_it_back() {
     assert_eq!(report["outcomes"].as_array().unwrap().len(), 17);
     let url = report["outcomes"][0]["link"]["url"].as_str().unwrap();
 
-    let paid = in_sandbox(dir.path(), &["sandbox", "pay", url]);
+    let paid = in_sandbox(dir.path(), &["sandbox", "pay", url, "-o", "json"]);
     assert_eq!(paid.code, Some(0), "{}", paid.stderr);
     let session: Value = serde_json::from_str(&paid.stdout).unwrap();
     assert_eq!(session["payment_status"], "paid");
