@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod bad_world;
 mod client_facts;
 mod client_gaps;
 mod client_index;
@@ -34,6 +35,7 @@ mod retiring;
 mod review_exits;
 mod review_races;
 mod rooms;
+mod saga_laws;
 mod saga_steps;
 mod sample_data;
 mod sample_database;
