@@ -111,6 +111,10 @@ fn resolve_duplicate(
     let replaced = matches!(judgement.verdict, Verdict::Dying)
         || (matches!(judgement.verdict, Verdict::Wrong | Verdict::Unowned)
             && is_released(&judgement));
+    if !replaced && is_opened_by_one_of(own, &live) {
+        // Closing the link would close the row's own session with it.
+        return needs_person(&judgement);
+    }
     unless_fresh(duplicate, facts, moment, policy, || {
         if replaced {
             Action::Replace(live)
@@ -212,6 +216,16 @@ fn unless_fresh(
         Action::Hold(Hold::NeedsPerson { release: None })
     } else {
         action()
+    }
+}
+
+fn is_opened_by_one_of(own: &StripeObject, live: &[CheckoutReference]) -> bool {
+    match own {
+        StripeObject::Session(session) => session
+            .link
+            .as_ref()
+            .is_some_and(|link| live.contains(&CheckoutReference::Link(link.clone()))),
+        StripeObject::Link(_) => false,
     }
 }
 

@@ -240,6 +240,120 @@ fn facts_of<'a>(snapshot: &'a Snapshot, decision: &Decision) -> &'a OrderFacts {
     snapshot.orders.iter().find(same).unwrap()
 }
 
+/// Facts as Stripe could tell them: each object once, a session under one link at most, and the sessions of
+/// every link also seen by themselves, as the account's list of sessions shows them.
+fn made_consistent(mut snapshot: Snapshot) -> Snapshot {
+    for facts in &mut snapshot.orders {
+        let mut objects: Vec<&mut StripeObject> = Vec::new();
+        if let Stored::Read(_, reading) = &mut facts.stored
+            && let Reading::Seen(object) = &mut **reading
+        {
+            objects.push(object);
+        }
+        let Listing::Complete(others) = &mut facts.others else {
+            continue;
+        };
+        objects.extend(others.iter_mut());
+        let mut alone = Vec::new();
+        for object in objects {
+            match object {
+                StripeObject::Session(session) => session.link = None,
+                StripeObject::Link(family) => {
+                    let Listing::Complete(sessions) = &mut family.sessions else {
+                        continue;
+                    };
+                    for session in sessions.iter_mut() {
+                        let name = format!("{}of{}", session.id, family.link.id);
+                        session.id = SessionId::parse(&name).unwrap();
+                        session.link = Some(family.link.id.clone());
+                    }
+                    sessions.sort_by_key(|session| session.id.clone());
+                    sessions.dedup_by_key(|session| session.id.clone());
+                    alone.extend(sessions.iter().cloned().map(StripeObject::Session));
+                }
+            }
+        }
+        others.extend(alone);
+        let stored = match &facts.stored {
+            Stored::Read(reference, _) => Some(reference.clone()),
+            _ => None,
+        };
+        let mut seen: BTreeSet<CheckoutReference> = stored.into_iter().collect();
+        others.retain(|object| seen.insert(object.reference()));
+    }
+    snapshot
+}
+
+/// Everything payable about these objects, and about sessions that their links opened, is closed.
+fn close(objects: &mut [&mut StripeObject], targets: &[CheckoutReference]) {
+    let mut closed: BTreeSet<SessionId> = BTreeSet::new();
+    for object in objects
+        .iter()
+        .filter(|object| targets.contains(&object.reference()))
+    {
+        closed.extend(object.sessions().iter().map(|session| session.id.clone()));
+    }
+    let expire = |session: &mut Session| {
+        if session.state == SessionState::Open && closed.contains(&session.id) {
+            session.state = SessionState::Expired;
+        }
+    };
+    for object in objects.iter_mut() {
+        let targeted = targets.contains(&object.reference());
+        match object {
+            StripeObject::Session(session) => expire(session),
+            StripeObject::Link(family) => {
+                family.link.active &= !targeted;
+                if let Listing::Complete(sessions) = &mut family.sessions {
+                    sessions.iter_mut().for_each(expire);
+                }
+            }
+        }
+    }
+}
+
+/// The facts after a run that did what was decided.
+fn carried_out(facts: &OrderFacts, action: &Action) -> OrderFacts {
+    let mut facts = facts.clone();
+    let (targets, mints) = match action {
+        Action::Retire(targets) => (targets, false),
+        Action::Replace(targets) => (targets, true),
+        Action::Nothing | Action::Hold(_) => return facts,
+    };
+    let mut all: Vec<&mut StripeObject> = Vec::new();
+    if let Stored::Read(_, reading) = &mut facts.stored
+        && let Reading::Seen(object) = &mut **reading
+    {
+        all.push(object);
+    }
+    if let Listing::Complete(others) = &mut facts.others {
+        all.extend(others);
+    }
+    close(&mut all, targets);
+    if mints {
+        let link = PaymentLink {
+            id: LinkId::parse("plink_new").unwrap(),
+            active: true,
+            url: "https://buy.stripe.com/test_new".to_owned(),
+            owner: Owner::Order(facts.order.id),
+            amount: facts.order.amount,
+            completed_count: Some(0),
+            relink_key: None,
+        };
+        let sessions = Listing::Complete(Vec::new());
+        let new = StripeObject::Link(Family { link, sessions });
+        facts.order.reference = Some(new.reference());
+        let new = Stored::Read(new.reference(), Box::new(Reading::Seen(new)));
+        let old = std::mem::replace(&mut facts.stored, new);
+        if let (Stored::Read(_, reading), Listing::Complete(others)) = (old, &mut facts.others)
+            && let Reading::Seen(object) = *reading
+        {
+            others.push(object);
+        }
+    }
+    facts
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -276,6 +390,31 @@ proptest! {
         for decision in &plan.decisions {
             prop_assert!(!matches!(decision.action, Action::Replace(_)), "{decision:?}");
             prop_assert!(!(regenerates && decision.action.is_work()), "{decision:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_carried_out_leaves_nothing_to_do_for_the_same_command(snapshot in world(), policy in policy()) {
+        let snapshot = made_consistent(snapshot);
+        let plan = decide(&snapshot, &policy);
+        let mut after = snapshot.clone();
+        for facts in &mut after.orders {
+            let decision = plan.decision(facts.order.id).unwrap();
+            *facts = carried_out(facts, &decision.action);
+        }
+        let again = decide(&after, &policy);
+        for decision in &again.decisions {
+            let before = plan.decision(decision.order.id).unwrap();
+            prop_assert!(!decision.action.is_work(), "first {before:?}\nthen {decision:?}");
+        }
+    }
+
+    #[test]
+    fn a_flag_for_single_orders_releases_only_those_that_were_named(snapshot in world(), policy in policy()) {
+        let plan = decide(&snapshot, &policy);
+        for decision in &plan.decisions {
+            let single = decision.released.iter().any(|release| release.needs_named_order());
+            prop_assert!(!single || policy.named.contains(&decision.order.id), "{decision:?}");
         }
     }
 
