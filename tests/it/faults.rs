@@ -238,3 +238,46 @@ async fn a_key_that_stripe_knows_with_other_parameters_leaves_the_outcome_unknow
             .starts_with("cs_")
     );
 }
+
+/// A key that was revoked in the middle of a run: no later order can fare better, so none is begun.
+#[tokio::test]
+async fn a_key_that_is_refused_midway_stops_the_run_and_the_report_says_what_was_not_begun() {
+    for (status, code) in [(401, 5), (403, 5)] {
+        let world = World::on(Backend::Sqlite).await;
+        for _ in 0..4 {
+            world.order(pending(5500).behind(expired_session())).await;
+        }
+        let body = json!({"error": {"type": "invalid_request_error", "message": "revoked"}});
+        world
+            .fault(json!({"method": "POST", "nth": 2, "times": 50, "when": "arrival", "kind": "status", "status": status, "body": body}))
+            .await;
+        let output = world
+            .relink(&[
+                "regen",
+                "--all",
+                "--commit",
+                "--yes",
+                "--concurrency",
+                "1",
+                "-o",
+                "json",
+            ])
+            .await;
+        assert_eq!(
+            output.code,
+            Some(code),
+            "{}{}",
+            output.stdout,
+            output.stderr
+        );
+        let report: Value = serde_json::from_str(&output.stdout).unwrap();
+        let outcomes: Vec<&str> = report["outcomes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|outcome| outcome["outcome"].as_str().unwrap())
+            .collect();
+        assert_eq!(outcomes, ["replaced", "refused", "not_begun", "not_begun"]);
+        assert_eq!(report["exit_code"], code);
+    }
+}
