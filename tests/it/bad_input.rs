@@ -1,9 +1,12 @@
 //! Bad input through the real binary: each mistake has its exit code and a message that says what is wrong,
 //! where, and what to do. None of it writes, and none of it repeats a secret.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
 
-use crate::support::world::run_binary;
+use crate::support::world::{Running, run_binary};
 
 const KEY: (&str, &str) = ("STRIPE_API_KEY", "sk_test_worldcanary");
 
@@ -352,4 +355,41 @@ fn odd_values_of_other_flags_are_named() {
     error: --expect-account: `club` is not a usable Stripe id (`acct_` and letters, digits or underscores)
     hint: give it as `acct_…`
     "#);
+}
+
+/// Root may read anything, so as root the client runs as nobody, from a copy that nobody may run.
+#[test]
+fn a_key_file_that_may_not_be_read_is_said_to_be_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let allow = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow(dir.path(), 0o755);
+    let program = dir.path().join("relink");
+    // Copied by another process: a file that this one still had open for writing could not be run.
+    let copied = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_relink"))
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
+    allow(&program, 0o755);
+    let key = dir.path().join("key");
+    std::fs::write(&key, "sk_test_canary").unwrap();
+    let is_root = std::fs::metadata(&key).unwrap().uid() == 0;
+    allow(&key, if is_root { 0o600 } else { 0o000 });
+    let mut command = Command::new(&program);
+    command
+        .args(["regen", "--all", "--stripe-key-file"])
+        .arg(&key)
+        .env_clear();
+    if is_root {
+        command.uid(65_534).gid(65_534);
+    }
+    let output = Running::start(command).wait();
+    assert_eq!(output.code, Some(4), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("cannot be read: Permission denied"),
+        "{}",
+        output.stderr
+    );
 }
