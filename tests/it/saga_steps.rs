@@ -279,6 +279,53 @@ fn nothing_is_published_while_another_object_is_payable() {
 }
 
 #[test]
+fn once_what_turned_up_late_is_closed_the_same_link_is_looked_at_again_and_published() {
+    let (row, old) = stored(expired());
+    let other = |active| StripeObject::Link(family("plink_app", ORDER, active, vec![]));
+    let seen = |others| look(row.clone(), Some(old.clone()), others);
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            seen(vec![]),
+            Observed::Minted(new_link()),
+            seen(vec![new_family(true), other(true)]),
+            Observed::Done,
+            seen(vec![new_family(true), other(false)]),
+            seen(vec![new_family(true), other(false)]),
+        ],
+    );
+    assert_eq!(
+        asked[3..],
+        [
+            deactivate("plink_app", 1),
+            Next::Look,
+            Next::Look,
+            Next::Publish(new_link()),
+        ]
+    );
+}
+
+#[test]
+fn a_recovery_url_that_turned_up_late_is_not_brought_to_life_by_expiring_its_session() {
+    let (row, old) = stored(expired());
+    let late = StripeObject::Session(Session {
+        recovery: Some(Recovery { expires_at: None }),
+        ..session("cs_late", ORDER, SessionState::Open)
+    });
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(old.clone()), vec![]),
+            Observed::Minted(new_link()),
+            look(row.clone(), Some(old), vec![new_family(true), late]),
+        ],
+    );
+    assert_eq!(asked[3], deactivate("plink_new", 0));
+}
+
+#[test]
 fn a_new_link_that_the_look_does_not_show_is_not_published() {
     let (row, old) = stored(expired());
     let asked = run(
