@@ -36,6 +36,7 @@ mod review_exits;
 mod review_races;
 mod rooms;
 mod saga_laws;
+mod saga_races;
 mod saga_steps;
 mod sample_data;
 mod sample_database;
