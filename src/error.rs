@@ -175,7 +175,7 @@ fn classify_stripe(error: &StripeError) -> (&'static str, ExitStatus, &'static s
         StripeError::WrongMode { .. } => (
             "wrong_mode",
             ExitStatus::Configuration,
-            "find the row that names this object and correct it, or leave its order out with --exclude-order-id",
+            "correct the row of that order, or leave it out with --exclude-order-id",
         ),
         StripeError::BadSettings { .. } => ("stripe_settings", ExitStatus::Configuration, ""),
         StripeError::NotFound { .. } => ("no_such_object", ExitStatus::Unclassified, ""),

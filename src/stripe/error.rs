@@ -1,6 +1,7 @@
 //! What can go wrong between relink and Stripe, each with the sentence an operator needs. A key never
 //! appears: Stripe's own messages quote it, so they are scrubbed before they are kept.
 
+use crate::domain::OrderId;
 use crate::redact::redact;
 
 /// Why a question to Stripe has no answer.
@@ -54,6 +55,16 @@ pub enum StripeError {
 }
 
 impl StripeError {
+    /// An object of the other mode stops the run: then it must be said whose row names it.
+    pub(super) fn at_order(self, order: OrderId) -> Self {
+        match self {
+            StripeError::WrongMode { message } => StripeError::WrongMode {
+                message: format!("order {order}: {message}"),
+            },
+            other => other,
+        }
+    }
+
     /// Nothing else can be read either, or nothing else should be: the run ends.
     #[must_use]
     pub fn stops_the_run(&self) -> bool {

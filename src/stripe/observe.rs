@@ -113,7 +113,8 @@ pub async fn observe_watched(
     index: &Index,
     watched: &BTreeSet<CheckoutReference>,
 ) -> Result<OrderFacts, StripeError> {
-    let mut stored = read_stored(client, order.reference.as_ref()).await?;
+    let stored = read_stored(client, order.reference.as_ref()).await;
+    let mut stored = stored.map_err(|error| error.at_order(order.id))?;
     let mut others = match index.gap() {
         Some(reason) => Listing::Unfinished(reason.to_owned()),
         None => read_others(client, &order, &stored, index, watched).await?,

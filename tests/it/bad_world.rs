@@ -150,6 +150,14 @@ async fn an_object_of_the_other_mode_stops_the_run() {
     let output = world.relink(&["regen", "--all", "--commit", "--yes"]).await;
     assert_eq!(output.code, Some(4), "{}", output.stderr);
 
+    let named = format!("order {order}");
+    assert!(output.stderr.contains(&named), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("--exclude-order-id"),
+        "{}",
+        output.stderr
+    );
+
     let link = json!([{"object": "payment_link", "id": "plink_livelink", "livemode": true}]);
     world.put_objects(link).await;
     world
