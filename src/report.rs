@@ -71,7 +71,8 @@ impl Report {
         for outcome in &self.outcomes {
             statuses.extend(outcome.status());
         }
-        if self.plan.for_a_person().next().is_some() {
+        // What was asked for and not done is no success either.
+        if self.plan.for_a_person().next().is_some() || !self.plan.left_alone.is_empty() {
             statuses.insert(ExitStatus::Partial);
         }
         statuses

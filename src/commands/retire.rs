@@ -11,6 +11,7 @@ use crate::domain::{CheckoutReference, OrderId, Owner, Reading};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::plan::{Action, Goal, Plan, Policy};
+use crate::redact::redact;
 use crate::store::{Scope, Selection};
 
 use super::opening::Opened;
@@ -22,7 +23,7 @@ pub async fn run(
     common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
-    let named = parse_objects(&args.select.objects)?;
+    let (named, odd) = parse_objects(&args.select.objects)?;
     let policy = policy(args, &named)?;
     let verdicts = config::verdicts(&args.narrow);
     let expected = config::expected_account(&args.commit)?;
@@ -36,6 +37,7 @@ pub async fn run(
     let mut survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
     refuse_unless_retired(&survey.plan, &named, &forced)?;
     survey.plan.forced = forced;
+    survey.plan.left_alone = odd.iter().map(|text| redact(text)).collect();
     let status = commit::conclude(&opened, survey, &args.commit, common, context).await?;
     opened.close().await?;
     Ok(status)
@@ -53,24 +55,28 @@ fn policy(args: &RetireArgs, named: &[CheckoutReference]) -> Result<Policy, Erro
     Ok(policy)
 }
 
-fn parse_objects(texts: &[String]) -> Result<Vec<CheckoutReference>, Error> {
+/// The objects that can be closed, and the texts that name none.
+///
+/// # Errors
+/// Usage: every text is of another kind.
+fn parse_objects(texts: &[String]) -> Result<(Vec<CheckoutReference>, Vec<String>), Error> {
     let mut objects = BTreeSet::new();
+    let mut odd = Vec::new();
     for text in texts {
         match CheckoutReference::classify(text) {
-            CheckoutReference::Other(text) => {
-                return Err(Error::usage(
-                    format!(
-                        "`{text}` is neither a checkout session nor a payment link; it is left alone"
-                    ),
-                    "give ids that begin with cs_ or plink_",
-                ));
-            }
+            CheckoutReference::Other(text) => odd.push(text),
             reference => {
                 objects.insert(reference);
             }
         }
     }
-    Ok(objects.into_iter().collect())
+    match odd.first() {
+        Some(text) if objects.is_empty() => Err(Error::usage(
+            format!("`{text}` is neither a checkout session nor a payment link"),
+            "give ids that begin with cs_ or plink_",
+        )),
+        _ => Ok((objects.into_iter().collect(), odd)),
+    }
 }
 
 /// Finds each object's order, by its metadata and by the rows that hold it. The second list is what

@@ -140,6 +140,8 @@ pub struct Plan {
     pub decisions: Vec<Decision>,
     /// Objects to be retired although they belong to no order in scope: the operator insisted.
     pub forced: Vec<CheckoutReference>,
+    /// What the operator named that is neither a session nor a link: reported, never touched.
+    pub left_alone: Vec<String>,
 }
 
 /// Every order of the snapshot, each exactly once, in the order of its id.
@@ -160,6 +162,7 @@ pub fn decide(snapshot: &Snapshot, policy: &Policy) -> Plan {
         taken_at: snapshot.taken_at,
         decisions,
         forced: Vec::new(),
+        left_alone: Vec::new(),
     }
 }
 

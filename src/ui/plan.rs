@@ -36,6 +36,12 @@ pub fn text(plan: &Plan, next: &NextStep, look: Look) -> String {
             "{object}: would retire it by force, it belongs to no order in scope\n"
         ));
     }
+    for text in &plan.left_alone {
+        let text = clean(text);
+        out.push_str(&format!(
+            "`{text}` is neither a checkout session nor a payment link: left alone\n"
+        ));
+    }
     out.push_str(&words::summary(plan));
     out.push('\n');
     out.push_str(&next_step(next, look));

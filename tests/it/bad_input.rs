@@ -176,7 +176,7 @@ fn a_key_on_the_command_line_is_no_key_and_is_not_repeated() {
     "#);
     insta::assert_snapshot!(refuse(&["retire", "sk_live_canary"], &[KEY]), @r#"
     exit 2
-    error: `sk_live_…` is neither a checkout session nor a payment link; it is left alone
+    error: `sk_live_…` is neither a checkout session nor a payment link
     hint: give ids that begin with cs_ or plink_
     "#);
 }

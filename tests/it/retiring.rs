@@ -90,3 +90,14 @@ on_each_backend! {
         }
     }
 }
+
+on_each_backend! {
+    async fn an_id_of_another_kind_is_reported_and_left_alone_and_the_others_go_on(world) {
+        let order = world.order(paid(5500).behind(active_link())).await;
+        let link = world.row(order.0).await.reference.unwrap();
+        let output = world.relink(&["retire", "pi_123", &link, "--commit", "--yes"]).await;
+        assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+        assert!(output.stdout.contains("`pi_123` is neither"), "{}", output.stdout);
+        assert_eq!(world.object(&link).await["active"], false);
+    }
+}

@@ -20,6 +20,8 @@ pub struct PlanDocument<'a> {
     orders: Vec<DecisionBody<'a>>,
     /// Objects that would be retired although they belong to no order in scope.
     forced_objects: &'a [CheckoutReference],
+    /// What was named that is neither a session nor a link.
+    left_alone: &'a [String],
     /// What would be minted, per currency.
     totals: Vec<Money>,
     counts: Counts,
@@ -36,6 +38,7 @@ impl<'a> PlanDocument<'a> {
             taken_at,
             decisions,
             forced,
+            left_alone,
         } = plan;
         PlanDocument {
             schema: "relink.plan/1",
@@ -46,6 +49,7 @@ impl<'a> PlanDocument<'a> {
             policy: PolicyBody::new(policy),
             orders: decisions.iter().map(DecisionBody::new).collect(),
             forced_objects: forced,
+            left_alone,
             totals: plan.totals(),
             counts: Counts::of(plan),
             next: Next::from(next.clone()),

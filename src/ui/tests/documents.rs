@@ -127,6 +127,7 @@ fn a_plan_is_one_document() {
     }
   ],
   "forced_objects": [],
+  "left_alone": [],
   "totals": [
     {
       "minor": 5500,
