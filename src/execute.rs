@@ -113,7 +113,7 @@ fn job_for(decision: &Decision, goal: Goal) -> Job<'_> {
     let task = match decision.action {
         Action::Retire(_) => Task::Retire,
         Action::Replace(_) if goal == Goal::Mint => Task::Mint,
-        Action::Replace(_) | Action::Nothing | Action::Hold(_) => Task::Replace,
+        Action::Replace(_) | Action::Nothing | Action::Hold(_) | Action::Resume => Task::Replace,
     };
     let expected = Expected {
         reference: decision.order.reference.clone(),
@@ -180,6 +180,7 @@ impl Run<'_> {
                 Next::Look => self.look(&operation).await,
                 Next::Send { write, round } => self.send(&write, round).await,
                 Next::Mint { attempt } => self.mint(order, attempt).await,
+                Next::Seek => Observed::Sought(None),
                 Next::Publish(minted) => self.publish(order, &minted).await,
                 Next::End(ending) => {
                     report_ending(&operation, &ending);
@@ -204,7 +205,7 @@ impl Run<'_> {
         };
         let named = match &operation.task {
             Task::RetireObjects(objects) => objects.as_slice(),
-            Task::Replace | Task::Mint | Task::Retire => &[],
+            Task::Replace | Task::Mint | Task::Retire | Task::Withdraw => &[],
         };
         for reference in operation.watched.iter().chain(named) {
             let shown = |object: &StripeObject| object.reference() == *reference;

@@ -106,7 +106,7 @@ impl Outcome {
         match &self.conclusion {
             Conclusion::NotBegun => None,
             Conclusion::Ended(ending) => match ending {
-                Ending::Replaced { .. } | Ending::Retired => None,
+                Ending::Replaced { .. } | Ending::Retired | Ending::Fenced => None,
                 Ending::Unavailable { .. } | Ending::Unknown { .. } => {
                     Some(ExitStatus::Unavailable)
                 }

@@ -12,7 +12,7 @@ pub fn request(id: &LinkId, round: Round<'_>) -> StripeWrite {
         path: format!("/v1/payment_links/{id}"),
         body: "active=false".to_owned(),
         key: round.key("deactivate", id.as_str()),
-        api_version: API_VERSION,
+        api_version: API_VERSION.to_owned(),
     }
 }
 

@@ -12,7 +12,7 @@ pub fn request(id: &SessionId, round: Round<'_>) -> StripeWrite {
         path: format!("/v1/checkout/sessions/{id}/expire"),
         body: String::new(),
         key: round.key("expire", id.as_str()),
-        api_version: API_VERSION,
+        api_version: API_VERSION.to_owned(),
     }
 }
 

@@ -41,7 +41,7 @@ pub struct MintTerms {
     pub inactive_message: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Mint {
     pub write: StripeWrite,
     /// `metadata.relink_key`, the first 20 characters of the key: what adoption looks for.
@@ -59,7 +59,7 @@ pub fn render(terms: &MintTerms) -> Mint {
             path: "/v1/payment_links".to_owned(),
             body,
             key,
-            api_version: API_VERSION,
+            api_version: API_VERSION.to_owned(),
         },
         relink_key,
     }

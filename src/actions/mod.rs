@@ -17,12 +17,12 @@ pub use mint_link::{Mint, MintTerms};
 pub const API_VERSION: &str = "2026-07-29.dahlia";
 
 /// One POST, complete: what is journaled before it leaves, and sent again unchanged when in doubt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StripeWrite {
     /// From the root: `/v1/payment_links`.
     pub path: String,
     /// The form-encoded body, byte for byte.
     pub body: String,
     pub key: IdempotencyKey,
-    pub api_version: &'static str,
+    pub api_version: String,
 }

@@ -12,7 +12,9 @@ mod reference;
 mod snapshot;
 mod time;
 
-pub use ids::{AccountId, InvalidId, LinkId, OrderId, PaymentIntentId, SessionId, TournamentId};
+pub use ids::{
+    AccountId, InvalidId, LinkId, OrderId, PaymentIntentId, RunId, SessionId, TournamentId,
+};
 pub use mode::Mode;
 pub use money::{Currency, Money, UnknownCurrency};
 pub use observation::{
@@ -21,5 +23,5 @@ pub use observation::{
 };
 pub use order::{Order, OrderStatus, Parent, Player, Product, Tournament};
 pub use reference::CheckoutReference;
-pub use snapshot::{JournalFacts, OrderFacts, Snapshot, Stored, Witness};
+pub use snapshot::{JournalFacts, OpenOperation, OpenTask, OrderFacts, Snapshot, Stored, Witness};
 pub use time::Timestamp;

@@ -1,7 +1,15 @@
 //! The facts of one moment: every selected order with what Stripe said about it. `decide` sees nothing
 //! else, so a fact that is not in here cannot influence a plan.
 
-use super::{AccountId, CheckoutReference, Listing, Mode, Order, Reading, StripeObject, Timestamp};
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{
+    AccountId, CheckoutReference, LinkId, Listing, Mode, Order, Reading, RunId, StripeObject,
+    Timestamp,
+};
 
 /// The object that the row names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,13 +23,51 @@ pub enum Stored {
     Read(CheckoutReference, Box<Reading>),
 }
 
+/// What an operation is about, as far as a decision needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpenTask {
+    Replace,
+    Mint,
+    Retire,
+}
+
+/// An operation that a run began and did not conclude.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct OpenOperation {
+    pub task: OpenTask,
+    /// Where it stands, in the journal's words: `retiring`, `minting`, …
+    pub state: String,
+    /// The run that last worked on it.
+    pub run: RunId,
+    /// Where that run is or was, such as `cron@db1`.
+    pub host: String,
+    /// On the database's clock.
+    pub since: Timestamp,
+    /// That run is still at it, as far as the database can tell.
+    pub is_held: bool,
+}
+
+/// `minting, run 0197…, cron@db1 since 2026-11-24T02:00:00Z`
+impl fmt::Display for OpenOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}, run {} on {} since {}",
+            self.state, self.run, self.host, self.since
+        )
+    }
+}
+
 /// What relink's own journal knows about the order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JournalFacts {
-    /// An earlier run left an operation open, or minted a link that the row does not hold.
-    pub in_doubt: Option<String>,
-    /// An operator retired the order's link on purpose.
-    pub withdrawn: bool,
+    pub open: Option<OpenOperation>,
+    /// Links that ended operations minted and never stored. Nobody was told their URLs.
+    pub unstored: BTreeSet<LinkId>,
+    /// The object that the row held when an operator retired it on purpose. While the row still holds it, the
+    /// order is meant to be without a link.
+    pub withdrawn: Option<CheckoutReference>,
 }
 
 /// Whether some other object of this database was read in this account: the only thing that tells a

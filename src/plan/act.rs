@@ -5,7 +5,7 @@
 use super::decide::{Action, Hold};
 use super::judge::{Judgement, Moment, live_objects, objects, open_sessions, stored_object};
 use super::{Goal, Policy, Reason, Release, Verdict};
-use crate::domain::{CheckoutReference, OrderFacts, StripeObject};
+use crate::domain::{CheckoutReference, OpenTask, OrderFacts, StripeObject};
 
 pub(super) fn act(
     judgement: &Judgement,
@@ -15,8 +15,8 @@ pub(super) fn act(
 ) -> Action {
     let action = match policy.goal {
         Goal::Regen => regenerate(judgement, facts, moment, policy),
-        Goal::Mint => mint(judgement),
-        Goal::Retire => retire(judgement, facts),
+        Goal::Mint => mint(judgement, facts, policy),
+        Goal::Retire => retire(judgement, facts, policy),
         Goal::RetirePending => retire_pending(judgement, facts, moment, policy),
     };
     match action {
@@ -66,7 +66,6 @@ fn regenerate(
         Verdict::Dead => Action::Replace(Vec::new()),
         Verdict::Processing | Verdict::Leaked | Verdict::Withdrawn => Action::Hold(Hold::Waits),
         Verdict::Unobserved
-        | Verdict::InDoubt
         | Verdict::Missing
         | Verdict::UnknownObject
         | Verdict::Foreign
@@ -86,7 +85,33 @@ fn regenerate(
                 needs_person(judgement)
             }
         }
+        Verdict::InDoubt => resume(judgement, facts, policy, |judgement| {
+            resolve_duplicate(judgement, facts, moment, policy)
+        }),
         Verdict::Duplicate => resolve_duplicate(judgement, facts, moment, policy),
+    }
+}
+
+/// Whatever another run left open is concluded before anything else is done for the order, by a command
+/// whose goal covers it. A link that ended unstored is a second live object like any other.
+fn resume(
+    judgement: &Judgement,
+    facts: &OrderFacts,
+    policy: &Policy,
+    settle_second: impl FnOnce(&Judgement) -> Action,
+) -> Action {
+    let Some(open) = &facts.journal.open else {
+        return settle_second(judgement);
+    };
+    let covered = match policy.goal {
+        Goal::Regen => true,
+        Goal::Mint => open.task == OpenTask::Mint,
+        Goal::Retire | Goal::RetirePending => open.task == OpenTask::Retire,
+    };
+    if covered {
+        Action::Resume
+    } else {
+        needs_person(judgement)
     }
 }
 
@@ -124,8 +149,11 @@ fn resolve_duplicate(
     })
 }
 
-fn mint(judgement: &Judgement) -> Action {
+fn mint(judgement: &Judgement, facts: &OrderFacts, policy: &Policy) -> Action {
     match judgement.verdict {
+        Verdict::InDoubt => resume(judgement, facts, policy, needs_person),
+        // Named by id, it is minted for on purpose, as it was withdrawn on purpose.
+        Verdict::Withdrawn if policy.named.contains(&facts.order.id) => Action::Replace(Vec::new()),
         // What is live is `regen`'s to replace.
         Verdict::OutOfScope | Verdict::Settled | Verdict::Healthy | Verdict::Dying => {
             Action::Nothing
@@ -133,7 +161,6 @@ fn mint(judgement: &Judgement) -> Action {
         Verdict::Dead => Action::Replace(Vec::new()),
         Verdict::Processing | Verdict::Withdrawn => Action::Hold(Hold::Waits),
         Verdict::Unobserved
-        | Verdict::InDoubt
         | Verdict::Missing
         | Verdict::UnknownObject
         | Verdict::Foreign
@@ -148,7 +175,7 @@ fn mint(judgement: &Judgement) -> Action {
     }
 }
 
-fn retire(judgement: &Judgement, facts: &OrderFacts) -> Action {
+fn retire(judgement: &Judgement, facts: &OrderFacts, policy: &Policy) -> Action {
     let live = live_objects(facts);
     match judgement.verdict {
         // Without a product it is in no category, so in none of the scope.
@@ -157,10 +184,8 @@ fn retire(judgement: &Judgement, facts: &OrderFacts) -> Action {
         }
         Verdict::Leaked => Action::Retire(live),
         Verdict::Overpaid if !live.is_empty() => Action::Retire(live),
-        Verdict::Duplicate => match stored_object(facts).filter(|object| object.is_live()) {
-            Some(own) => Action::Retire(others_than(live, own)),
-            None => Action::Retire(live),
-        },
+        Verdict::InDoubt => resume(judgement, facts, policy, |_| retire_second(facts, live)),
+        Verdict::Duplicate => retire_second(facts, live),
         Verdict::OutOfScope
         | Verdict::Settled
         | Verdict::Healthy
@@ -169,7 +194,6 @@ fn retire(judgement: &Judgement, facts: &OrderFacts) -> Action {
         | Verdict::Wrong => Action::Nothing,
         Verdict::Processing | Verdict::Withdrawn => Action::Hold(Hold::Waits),
         Verdict::Unobserved
-        | Verdict::InDoubt
         | Verdict::Missing
         | Verdict::UnknownObject
         | Verdict::Foreign
@@ -178,6 +202,14 @@ fn retire(judgement: &Judgement, facts: &OrderFacts) -> Action {
         | Verdict::Recoverable
         | Verdict::InvalidOrder
         | Verdict::Unowned => needs_person(judgement),
+    }
+}
+
+/// Everything but what the row holds.
+fn retire_second(facts: &OrderFacts, live: Vec<CheckoutReference>) -> Action {
+    match stored_object(facts).filter(|object| object.is_live()) {
+        Some(own) => Action::Retire(others_than(live, own)),
+        None => Action::Retire(live),
     }
 }
 
@@ -193,7 +225,7 @@ fn retire_pending(
                 Action::Retire(live_objects(facts))
             })
         }
-        _ => retire(judgement, facts),
+        _ => retire(judgement, facts, policy),
     }
 }
 

@@ -61,7 +61,8 @@ pub fn audit(plan: &Plan) -> Vec<Violation> {
             violations.push(Violation::OrderTwice(id));
         }
         let objects = match &decision.action {
-            Action::Nothing | Action::Hold(_) => continue,
+            // What it will close and mint was approved and enumerated by the run that began it.
+            Action::Nothing | Action::Hold(_) | Action::Resume => continue,
             Action::Retire(objects) => objects,
             Action::Replace(objects) => {
                 if decision.order.status != OrderStatus::Pending {

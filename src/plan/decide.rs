@@ -32,13 +32,18 @@ pub enum Action {
     Retire(Vec<CheckoutReference>),
     /// Close these (none, when nothing is live), mint a link, store it.
     Replace(Vec<CheckoutReference>),
+    /// Go on with what an earlier run left open; then whatever is still due.
+    Resume,
 }
 
 impl Action {
     /// Whether a commit would write anything.
     #[must_use]
     pub fn is_work(&self) -> bool {
-        matches!(self, Action::Retire(_) | Action::Replace(_))
+        matches!(
+            self,
+            Action::Retire(_) | Action::Replace(_) | Action::Resume
+        )
     }
 }
 

@@ -62,8 +62,8 @@ fn first_match(
     if let Some(reason) = unread(facts) {
         return (Verdict::Unobserved, reason);
     }
-    if let Some(what) = &facts.journal.in_doubt {
-        return (Verdict::InDoubt, Reason::OpenOperation(what.clone()));
+    if let Some(open) = &facts.journal.open {
+        return (Verdict::InDoubt, Reason::OpenOperation(open.clone()));
     }
     if let Stored::Read(reference, reading) = &facts.stored
         && **reading == Reading::NoSuchObject
@@ -122,6 +122,9 @@ fn first_match(
         Some(own) => live.into_iter().filter(|r| *r != own.reference()).collect(),
         None => live,
     };
+    if let Some(link) = unstored(facts, &others) {
+        return (Verdict::InDoubt, Reason::UnstoredLink(link));
+    }
     if !others.is_empty() {
         return match own {
             Some(_) => (Verdict::Duplicate, Reason::SecondLive(others)),
@@ -157,7 +160,7 @@ fn judge_own_object(
         }
         return (Verdict::Healthy, Reason::ActiveLink);
     }
-    if facts.journal.withdrawn {
+    if is_withdrawn(facts) {
         return (Verdict::Withdrawn, Reason::WithdrawnByOperator);
     }
     (Verdict::Dead, why_dead(facts))
@@ -349,6 +352,21 @@ fn dying(object: &StripeObject) -> Option<Reason> {
         }
         StripeObject::Link(_) => None,
     }
+}
+
+/// Retired on purpose, and the row still names what was retired.
+fn is_withdrawn(facts: &OrderFacts) -> bool {
+    let withdrawn = facts.journal.withdrawn.as_ref();
+    withdrawn.is_some() && withdrawn == facts.order.reference.as_ref()
+}
+
+/// The first of these live objects that an earlier run minted and never stored.
+fn unstored(facts: &OrderFacts, live: &[CheckoutReference]) -> Option<CheckoutReference> {
+    let ours = |object: &&CheckoutReference| match object {
+        CheckoutReference::Link(link) => facts.journal.unstored.contains(link),
+        _ => false,
+    };
+    live.iter().find(ours).cloned()
 }
 
 fn why_dead(facts: &OrderFacts) -> Reason {

@@ -2,15 +2,17 @@
 
 use std::fmt;
 
-use crate::domain::{CheckoutReference, LinkId, Money, OrderId, OrderStatus, SessionId, Timestamp};
+use crate::domain::{
+    CheckoutReference, LinkId, Money, OpenOperation, OrderId, OrderStatus, SessionId, Timestamp,
+};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     Category(String),
     NotRead(String),
     ListingUnfinished(String),
     AmountUnread(CheckoutReference),
-    OpenOperation(String),
+    OpenOperation(OpenOperation),
     NoSuchObject(CheckoutReference),
     UnknownPrefix(String),
     NamesOrder(OrderId),
@@ -66,6 +68,10 @@ pub enum Reason {
     InactiveLink,
     Unconfirmed,
     ActiveLink,
+    /// A link of ours that no row holds: minted by an operation that ended without storing it.
+    UnstoredLink(CheckoutReference),
+    /// As the journal tells it, of an operation that another run began.
+    Recorded(String),
 }
 
 impl Reason {
@@ -108,6 +114,8 @@ impl Reason {
             Reason::InactiveLink => "inactive_link",
             Reason::Unconfirmed => "unconfirmed",
             Reason::ActiveLink => "active_link",
+            Reason::UnstoredLink(_) => "unstored_link",
+            Reason::Recorded(_) => "recorded",
         }
     }
 }
@@ -119,7 +127,8 @@ impl fmt::Display for Reason {
             Reason::NotRead(why) => write!(f, "could not be read: {why}"),
             Reason::ListingUnfinished(why) => write!(f, "a listing did not finish: {why}"),
             Reason::AmountUnread(object) => write!(f, "the amount of {object} could not be read"),
-            Reason::OpenOperation(what) => write!(f, "an earlier run left this open: {what}"),
+            Reason::OpenOperation(open) if open.is_held => write!(f, "being worked on: {open}"),
+            Reason::OpenOperation(open) => write!(f, "an earlier run left this open: {open}"),
             Reason::NoSuchObject(object) => write!(f, "Stripe knows no {object} in this account"),
             Reason::UnknownPrefix(text) => {
                 write!(
@@ -193,6 +202,10 @@ impl fmt::Display for Reason {
             Reason::InactiveLink => f.write_str("link inactive, nothing open, nothing paid"),
             Reason::Unconfirmed => f.write_str("not among the live objects (unconfirmed)"),
             Reason::ActiveLink => f.write_str("active link"),
+            Reason::UnstoredLink(link) => {
+                write!(f, "{link} was minted by an earlier run and never stored")
+            }
+            Reason::Recorded(text) => f.write_str(text),
         }
     }
 }

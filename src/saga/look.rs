@@ -118,6 +118,26 @@ pub(super) fn find_family<'a>(look: &'a Look, minted: &Minted) -> Option<&'a Fam
     })
 }
 
+/// The link that carries this key, active or not, an active one first.
+pub(super) fn find_minted(look: &Look, relink_key: Option<&str>) -> Option<Minted> {
+    let relink_key = relink_key?;
+    let mut carrying: Vec<&Family> = look
+        .objects
+        .iter()
+        .filter_map(|object| match object {
+            StripeObject::Link(family) => Some(family),
+            StripeObject::Session(_) => None,
+        })
+        .filter(|family| family.link.relink_key.as_deref() == Some(relink_key))
+        .collect();
+    carrying.sort_by_key(|family| (!family.link.active, family.link.id.clone()));
+    let link = &carrying.first()?.link;
+    Some(Minted {
+        id: link.id.clone(),
+        url: link.url.clone(),
+    })
+}
+
 pub(super) fn live(objects: &[StripeObject]) -> Vec<CheckoutReference> {
     let live = objects.iter().filter(|object| object.is_live());
     live.map(StripeObject::reference).collect()

@@ -6,8 +6,12 @@
 
 mod look;
 mod operation;
+mod record;
 mod step;
 
 pub use look::Look;
-pub use operation::{Ending, Expected, Minted, Operation, State, Task, Then, Write};
+pub use operation::{
+    Disposition, Ending, Expected, Intended, Minted, Operation, State, Task, Then, Write,
+};
+pub use record::UnreadableRecord;
 pub use step::{Next, Observed, step};

@@ -1,15 +1,17 @@
-//! One operation on one order: what it may rely on, what it has done, and where it stands.
+//! One operation on one order: what it may rely on, what it has done, and where it stands. The journal keeps
+//! it as it is, so that another process can go on from there.
 //!
 //! The retire set is always a list of ids seen at Stripe, never a wildcard: a process that wakes up late can
 //! then only repeat what was meant, not close a link that somebody published meanwhile.
 
 use std::collections::BTreeSet;
 
+use crate::actions::Mint;
 use crate::domain::{CheckoutReference, LinkId, Money, OrderId, SessionId};
 use crate::plan::{Reason, Verdict};
 
 /// What was approved for the order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Task {
     /// Close what is live, mint a link, store it.
     Replace,
@@ -17,26 +19,50 @@ pub enum Task {
     Mint,
     /// Close what is leaked or duplicate.
     Retire,
+    /// Close what is live for a pending order, on purpose: it stays without a link until somebody mints one.
+    Withdraw,
     /// Close these, whomever they belong to: the operator insisted.
     RetireObjects(Vec<CheckoutReference>),
 }
 
+impl Task {
+    /// The spelling of the journal.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Task::Replace => "replace",
+            Task::Mint => "mint",
+            Task::Retire => "retire",
+            Task::Withdraw => "withdraw",
+            Task::RetireObjects(_) => "retire_objects",
+        }
+    }
+}
+
 /// The row as it was approved. Nothing is published over a row that differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Expected {
     pub reference: Option<CheckoutReference>,
     pub amount: Option<Money>,
 }
 
 /// A link of ours that is not in the row yet. Nobody but us knows its URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Minted {
     pub id: LinkId,
     pub url: String,
 }
 
+/// The mint that is journaled before it leaves, byte for byte. It is sent again as it stands, whatever this
+/// version of relink would render.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Intended {
+    pub attempt: u32,
+    pub mint: Mint,
+}
+
 /// One write that retires something.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Write {
     Deactivate(LinkId),
     Expire(SessionId),
@@ -53,13 +79,13 @@ impl Write {
 }
 
 /// What follows once every target is proved dead.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Then {
     Mint,
     End(Ending),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     Claimed,
     /// Writes are sent in the order of `queue`; when it is empty, everything is read again.
@@ -68,7 +94,13 @@ pub enum State {
         queue: Vec<Write>,
         then: Then,
     },
+    /// The request that mints is journaled and may have left.
     Minting,
+    /// Taken over while minting: whether the link exists is not known. Everything is read before it is tried
+    /// again.
+    Doubting,
+    /// The key cannot tell any more whether it minted: its link is looked for.
+    Seeking,
     /// The new link exists; it is read, and everything else once more.
     Examining,
     Publishing,
@@ -76,8 +108,31 @@ pub enum State {
     Ended(Ending),
 }
 
+impl State {
+    /// The spelling of the journal.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            State::Claimed => "claimed",
+            State::Retiring {
+                then: Then::Mint, ..
+            } => "retiring",
+            State::Retiring {
+                then: Then::End(_), ..
+            } => "closing",
+            State::Minting => "minting",
+            State::Doubting => "doubting",
+            State::Seeking => "seeking",
+            State::Examining => "examining",
+            State::Publishing => "publishing",
+            State::Confirming => "confirming",
+            State::Ended(_) => "ended",
+        }
+    }
+}
+
 /// How an operation ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
     Replaced {
         link: Minted,
@@ -114,9 +169,43 @@ pub enum Ending {
         what: String,
         why: String,
     },
+    /// Another run took the order over; nothing more was touched here.
+    Fenced,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What becomes of the journal's operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// What was approved is done.
+    Done,
+    /// It cannot go on; the next run looks afresh.
+    Closed,
+    /// The next run goes on from here.
+    LeftOpen,
+    /// It is somebody else's now.
+    NotOurs,
+}
+
+impl Ending {
+    /// The spelling of the journal and of JSON.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Ending::Replaced { .. } => "replaced",
+            Ending::Retired => "retired",
+            Ending::Moved { .. } => "moved",
+            Ending::PaidMeanwhile { .. } => "paid_meanwhile",
+            Ending::LostRace => "lost_race",
+            Ending::StillLive(_) => "still_live",
+            Ending::Refused { .. } => "refused",
+            Ending::Unavailable { .. } => "unavailable",
+            Ending::Unknown { .. } => "unknown",
+            Ending::Fenced => "fenced",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Operation {
     pub order: Option<OrderId>,
     pub task: Task,
@@ -129,6 +218,12 @@ pub struct Operation {
     /// What was closed so far, in order.
     pub retired: Vec<CheckoutReference>,
     pub minted: Option<Minted>,
+    /// The latest mint that was intended.
+    pub mint: Option<Intended>,
+    /// The intended mint's key is older than Stripe surely keeps one: sent again, it could mint again.
+    pub key_is_old: bool,
+    /// A request that writes was journaled: the operation can no longer be dropped as if it had not begun.
+    pub has_written: bool,
     /// Every object that this operation meant to close or made. Each look must show all of them: a link
     /// that was just switched off leaves the list of active ones, its open sessions do not.
     pub watched: BTreeSet<CheckoutReference>,
@@ -146,7 +241,55 @@ impl Operation {
             rounds: 0,
             retired: Vec::new(),
             minted: None,
+            mint: None,
+            key_is_old: false,
+            has_written: false,
             watched: BTreeSet::new(),
+        }
+    }
+
+    /// The `relink_key` of the intended mint: what its link carries.
+    #[must_use]
+    pub fn relink_key(&self) -> Option<&str> {
+        self.mint.as_ref().map(|i| i.mint.relink_key.as_str())
+    }
+
+    /// The mint of this attempt, if it was intended before.
+    #[must_use]
+    pub fn intended(&self, attempt: u32) -> Option<&Mint> {
+        let intended = self.mint.as_ref()?;
+        (intended.attempt == attempt).then_some(&intended.mint)
+    }
+
+    /// Whether a look must show what appeared since the run began: from the first write on, nothing but a
+    /// current reading counts.
+    #[must_use]
+    pub fn needs_current_index(&self) -> bool {
+        self.minted.is_some() || matches!(self.state, State::Doubting)
+    }
+
+    /// What becomes of it when it ends like this.
+    #[must_use]
+    pub fn disposition(&self, ending: &Ending) -> Disposition {
+        match ending {
+            Ending::Replaced {
+                unconfirmed: None, ..
+            }
+            | Ending::Retired => Disposition::Done,
+            Ending::Moved { .. }
+            | Ending::PaidMeanwhile { .. }
+            | Ending::LostRace
+            | Ending::StillLive(_)
+            | Ending::Refused { .. } => Disposition::Closed,
+            Ending::Replaced {
+                unconfirmed: Some(_),
+                ..
+            } => Disposition::LeftOpen,
+            Ending::Unavailable { .. } | Ending::Unknown { .. } if self.has_written => {
+                Disposition::LeftOpen
+            }
+            Ending::Unavailable { .. } | Ending::Unknown { .. } => Disposition::Closed,
+            Ending::Fenced => Disposition::NotOurs,
         }
     }
 }

@@ -4,8 +4,8 @@
 //! shows nothing open, nothing active and nothing complete lets the operation go on to the mint.
 
 use super::look::{
-    Look, find_family, live, money_taken, recoverable, row_moved, settled, shows_all, unread,
-    without, writes_for,
+    Look, find_family, find_minted, live, money_taken, recoverable, row_moved, settled, shows_all,
+    unread, without, writes_for,
 };
 use super::operation::{Ending, Minted, Operation, State, Task, Then, Write};
 use crate::domain::CheckoutReference;
@@ -14,12 +14,21 @@ use crate::plan::{Action, Verdict, is_good_link};
 /// Something live was found again and again: an application that keeps opening sessions, or a lying answer.
 const MAX_ROUNDS: u32 = 8;
 /// A minted link that is already inactive is the replay of an older mint: the next attempt has another key.
-const MAX_ATTEMPTS: u32 = 10;
+/// As many older ones as this are passed by one operation that knows nothing of them.
+const MAX_ATTEMPTS: u32 = 100;
+/// Seconds. Stripe may forget a key once it is 24 hours old (docs.stripe.com/api/idempotent_requests); sent again
+/// after that, it would mint again.
+const OLDEST_KEY: i64 = 23 * 3600;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observed {
     /// The order is ours; nothing has been done.
     Claimed,
+    /// The order is ours; an earlier holder left the operation as it stands. `mint_age` is how long ago the
+    /// latest mint was intended, in seconds of the database's clock.
+    TakenOver {
+        mint_age: Option<i64>,
+    },
     Looked(Box<Look>),
     /// The look did not succeed.
     Unread(String),
@@ -32,6 +41,13 @@ pub enum Observed {
     Unavailable(String),
     /// No answer, or none that can be believed.
     Unknown(String),
+    /// Stripe answers the mint's key with a failure that it saved, or says that the key was used otherwise:
+    /// what happened then may have made a link.
+    KeySpent(String),
+    /// What the search for the mint's link found; `None` when it found none.
+    Sought(Option<Minted>),
+    /// The lease is another run's now.
+    Fenced,
     Published,
     RowMoved,
 }
@@ -48,6 +64,8 @@ pub enum Next {
     Mint {
         attempt: u32,
     },
+    /// Look for the link of the intended mint: by the events since, then among the active links.
+    Seek,
     Publish(Minted),
     End(Ending),
 }
@@ -57,7 +75,9 @@ pub enum Next {
 pub fn step(operation: Operation, observed: Observed) -> (Operation, Next) {
     match (operation.state.clone(), observed) {
         (State::Ended(ending), _) => (operation, Next::End(ending)),
+        (_, Observed::Fenced) => end(operation, Ending::Fenced),
         (State::Claimed, Observed::Claimed) => (operation, Next::Look),
+        (_, Observed::TakenOver { mint_age }) => take_over(operation, mint_age),
         (State::Claimed, Observed::Looked(look)) => claim(operation, &look),
         (
             State::Retiring {
@@ -84,17 +104,14 @@ pub fn step(operation: Operation, observed: Observed) -> (Operation, Next) {
             },
             Observed::Refused(_) | Observed::Unavailable(_),
         ) => advance(operation, targets, queue, then, false),
-        (State::Minting, Observed::Minted(link)) => {
-            let mut watched = operation.watched.clone();
-            watched.insert(CheckoutReference::Link(link.id.clone()));
-            let operation = Operation {
-                watched,
-                minted: Some(link),
-                state: State::Examining,
-                ..operation
-            };
-            (operation, Next::Look)
+        (State::Minting, Observed::Minted(link))
+        | (State::Seeking, Observed::Sought(Some(link))) => {
+            (hold_minted(operation, link), Next::Look)
         }
+        (State::Minting, Observed::KeySpent(_)) => seek(operation),
+        // What the key was used for made no link: another key may.
+        (State::Seeking, Observed::Sought(None)) => mint_next(operation),
+        (State::Doubting, Observed::Looked(look)) => settle_doubt(operation, &look),
         (State::Minting, Observed::Refused(why)) => {
             let what = "minting a link".to_owned();
             end(operation, Ending::Refused { what, why })
@@ -167,7 +184,7 @@ fn claim(operation: Operation, look: &Look) -> (Operation, Next) {
         (Task::Mint, Action::Replace(targets)) if targets.is_empty() => {
             prove(operation, look, Vec::new(), Then::Mint)
         }
-        (Task::Retire, Action::Retire(targets)) => {
+        (Task::Retire | Task::Withdraw, Action::Retire(targets)) => {
             let targets = targets.clone();
             prove(operation, look, targets, Then::End(Ending::Retired))
         }
@@ -220,6 +237,10 @@ fn prove(
             extend(&mut targets, live_besides_minted(&operation, look));
         }
     }
+    if is_overtaken(&operation, look, &then) {
+        // The row names something else now, maybe one of these: what it names is not ours to close.
+        return end(operation, Ending::LostRace);
+    }
     let queue = writes_for(&look.objects, &targets);
     if !queue.is_empty() {
         if operation.rounds >= MAX_ROUNDS {
@@ -242,15 +263,88 @@ fn prove(
             };
             (operation, Next::Look)
         }
-        Then::Mint => {
-            let attempt = operation.attempt;
-            let operation = Operation {
-                state: State::Minting,
-                ..operation
-            };
-            (operation, Next::Mint { attempt })
-        }
+        Then::Mint if operation.key_is_old => seek(operation),
+        Then::Mint => mint(operation),
     }
+}
+
+/// Another process began this. Everything is read anew before anything is sent: what it saw is history. Only
+/// a publication needs no memory: had it happened, the same transaction would have moved the state on.
+fn take_over(operation: Operation, mint_age: Option<i64>) -> (Operation, Next) {
+    let state = match operation.state {
+        State::Retiring { targets, then, .. } => State::Retiring {
+            targets,
+            queue: Vec::new(),
+            then,
+        },
+        State::Minting | State::Doubting | State::Seeking => State::Doubting,
+        State::Publishing => State::Examining,
+        state @ (State::Claimed | State::Examining | State::Confirming | State::Ended(_)) => state,
+    };
+    let operation = Operation {
+        state,
+        key_is_old: mint_age.is_some_and(|seconds| seconds >= OLDEST_KEY),
+        ..operation
+    };
+    match operation.state.clone() {
+        State::Ended(ending) => (operation, Next::End(ending)),
+        _ => (operation, Next::Look),
+    }
+}
+
+/// A mint was intended, and whether it happened is not known. A link that carries its key answers that; else
+/// the order must still be as it was before the same request may be sent again.
+fn settle_doubt(operation: Operation, look: &Look) -> (Operation, Next) {
+    if let Some(why) = unread(&operation, look) {
+        let what = "looking for the link of an earlier run".to_owned();
+        return end(operation, Ending::Unknown { what, why });
+    }
+    if let Some(link) = find_minted(look, operation.relink_key()) {
+        let operation = hold_minted(operation, link);
+        return examine(operation, look);
+    }
+    prove(operation, look, Vec::new(), Then::Mint)
+}
+
+fn hold_minted(mut operation: Operation, link: Minted) -> Operation {
+    let reference = CheckoutReference::Link(link.id.clone());
+    operation.watched.insert(reference);
+    operation.minted = Some(link);
+    operation.state = State::Examining;
+    operation
+}
+
+fn mint(operation: Operation) -> (Operation, Next) {
+    let attempt = operation.attempt;
+    let operation = Operation {
+        state: State::Minting,
+        has_written: true,
+        ..operation
+    };
+    (operation, Next::Mint { attempt })
+}
+
+fn seek(operation: Operation) -> (Operation, Next) {
+    let operation = Operation {
+        state: State::Seeking,
+        ..operation
+    };
+    (operation, Next::Seek)
+}
+
+/// The next attempt has another key.
+fn mint_next(operation: Operation) -> (Operation, Next) {
+    if operation.attempt >= MAX_ATTEMPTS {
+        let what = "minting a link".to_owned();
+        let why = format!("none of {MAX_ATTEMPTS} attempts made a link that is active");
+        return end(operation, Ending::Refused { what, why });
+    }
+    mint(Operation {
+        attempt: operation.attempt.saturating_add(1),
+        key_is_old: false,
+        minted: None,
+        ..operation
+    })
 }
 
 fn send_first(
@@ -267,6 +361,7 @@ fn send_first(
         None => Next::Look,
     };
     operation.watched.extend(targets.iter().cloned());
+    operation.has_written |= !queue.is_empty();
     operation.state = State::Retiring {
         targets,
         queue,
@@ -289,6 +384,13 @@ fn advance(
         }
     }
     send_first(operation, targets, queue, then)
+}
+
+/// An order that only loses objects: nothing is minted, so nothing but the row itself says that it moved.
+fn is_overtaken(operation: &Operation, look: &Look, then: &Then) -> bool {
+    matches!(operation.task, Task::Retire | Task::Withdraw)
+        && *then == Then::End(Ending::Retired)
+        && operation.expected.reference.as_ref() != look.held()
 }
 
 /// The mint's answer may be the replay of an older one: only a reading of the link is believed. Nothing is
@@ -314,6 +416,10 @@ fn examine(operation: Operation, look: &Look) -> (Operation, Next) {
         let targets = live(&look.objects);
         return prove(operation, look, targets, Then::End(ending));
     }
+    if look.held() == Some(&own_link(&minted)) {
+        // Stored after all, by whoever held the order before: never taken down for a race with ourselves.
+        return confirm(operation, look);
+    }
     if row_moved(&operation, look) {
         return give_up_own_link(operation, Ending::LostRace);
     }
@@ -323,18 +429,7 @@ fn examine(operation: Operation, look: &Look) -> (Operation, Next) {
     }
     let order = operation.order.unwrap_or(crate::domain::OrderId(0));
     if !family.link.active {
-        if operation.attempt >= MAX_ATTEMPTS {
-            let targets = vec![CheckoutReference::Link(minted.id)];
-            return end(operation, Ending::StillLive(targets));
-        }
-        let attempt = operation.attempt + 1;
-        let operation = Operation {
-            attempt,
-            minted: None,
-            state: State::Minting,
-            ..operation
-        };
-        return (operation, Next::Mint { attempt });
+        return mint_next(operation);
     }
     if !is_good_link(&family.link, order, operation.expected.amount) {
         let what = format!("minting {}", minted.id);
@@ -413,6 +508,8 @@ fn doing(state: &State) -> &'static str {
         State::Claimed => "reading the order",
         State::Retiring { .. } => "retiring the old object",
         State::Minting => "minting a link",
+        State::Doubting => "looking for the link of an earlier run",
+        State::Seeking => "looking for the link of the mint",
         State::Examining => "looking before publishing",
         State::Publishing => "storing the new link",
         State::Confirming => "confirming",

@@ -110,7 +110,7 @@ impl Client {
             Call::Post(write) => {
                 self.tally.writes.fetch_add(1, Ordering::Relaxed);
                 request
-                    .header("Stripe-Version", write.api_version)
+                    .header("Stripe-Version", write.api_version.as_str())
                     .header("Idempotency-Key", write.key.as_str())
                     .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
                     .body(write.body.clone())

@@ -364,10 +364,16 @@ fn verdict(decision: &Decision, facts: &OrderFacts, look: Look) -> Section {
             regen
         },
     );
-    if let Some(what) = &facts.journal.in_doubt {
-        section.say("journal", format!("left open: {}", clean(what)));
+    if let Some(open) = &facts.journal.open {
+        section.say(
+            "journal",
+            format!("left open: {}", clean(&open.to_string())),
+        );
     }
-    if facts.journal.withdrawn {
+    for link in &facts.journal.unstored {
+        section.say("journal", format!("minted and never stored: {link}"));
+    }
+    if facts.journal.withdrawn.is_some() {
         section.say("journal", "retired on purpose by an operator");
     }
     section

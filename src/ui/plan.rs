@@ -51,7 +51,7 @@ pub fn text(plan: &Plan, next: &NextStep, look: Look) -> String {
 fn row(decision: &Decision) -> Vec<Cell> {
     let hue = match decision.action {
         Action::Nothing => Hue::Dim,
-        Action::Hold(_) | Action::Retire(_) | Action::Replace(_) => Hue::Plain,
+        Action::Hold(_) | Action::Retire(_) | Action::Replace(_) | Action::Resume => Hue::Plain,
     };
     vec![
         right(decision.order.id),

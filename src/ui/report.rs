@@ -75,6 +75,7 @@ pub fn outcome_code(outcome: &Outcome) -> &'static str {
             Ending::Refused { .. } => "refused",
             Ending::Unavailable { .. } => "unavailable",
             Ending::Unknown { .. } => "unknown",
+            Ending::Fenced => "fenced",
         },
     }
 }
@@ -91,6 +92,7 @@ fn hue(outcome: &Outcome) -> Hue {
             Ending::Moved { .. }
             | Ending::LostRace
             | Ending::Unavailable { .. }
+            | Ending::Fenced
             | Ending::Unknown { .. } => Hue::Attention,
             Ending::PaidMeanwhile { .. } | Ending::StillLive(_) | Ending::Refused { .. } => {
                 Hue::Money
@@ -134,6 +136,7 @@ pub fn detail(outcome: &Outcome) -> String {
         Ending::Refused { what, why } | Ending::Unavailable { what, why } => {
             format!("{}: {}", clean(what), clean(why))
         }
+        Ending::Fenced => "another run took it over; it goes on there".to_owned(),
         Ending::Unknown { what, why } => {
             format!("{}: {}; it may have happened", clean(what), clean(why))
         }

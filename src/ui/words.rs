@@ -42,6 +42,7 @@ pub fn would(decision: &Decision, ids: Ids) -> String {
             let what = list(objects, |object| retire(object, decision, ids));
             format!("would {what}{}", used(decision))
         }
+        Action::Resume => format!("would go on: {}", reason(&decision.reason, ids)),
         Action::Replace(objects) if objects.is_empty() => format!("would mint{}", used(decision)),
         Action::Replace(objects) => {
             let what = list(objects, |object| retire(object, decision, ids));
@@ -143,6 +144,8 @@ pub struct Fates {
     pub retire: usize,
     /// Objects that would be closed, those of replaced orders and forced ones included.
     pub objects: usize,
+    /// Orders on which an earlier run's operation would be gone on with.
+    pub resume: usize,
     pub wait: usize,
     pub need_person: usize,
 }
@@ -163,6 +166,7 @@ impl Fates {
                     fates.retire += 1;
                     fates.objects += objects.len();
                 }
+                Action::Resume => fates.resume += 1,
                 Action::Replace(objects) => {
                     fates.replace += 1;
                     fates.objects += objects.len();
@@ -201,6 +205,9 @@ pub fn summary(plan: &Plan) -> String {
         Goal::Regen | Goal::Mint if fates.objects > 0 => format!("would {retires}, {mints}"),
         Goal::Regen | Goal::Mint => format!("would {mints}"),
     });
+    if fates.resume > 0 {
+        parts.push(format!("would go on with {}", count(fates.resume, "order")));
+    }
     if fates.wait > 0 {
         parts.push(agree(fates.wait, "waits", "wait"));
     }

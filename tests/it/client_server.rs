@@ -263,7 +263,7 @@ pub fn write() -> StripeWrite {
         path: "/v1/payment_links".to_owned(),
         body: "line_items%5B0%5D%5Bquantity%5D=1".to_owned(),
         key: IdempotencyKey::parse("key-1").unwrap(),
-        api_version: "2026-07-29.dahlia",
+        api_version: "2026-07-29.dahlia".to_owned(),
     }
 }
 

@@ -158,8 +158,9 @@ fn facts(id: i64) -> impl Strategy<Value = OrderFacts> {
             is_active,
         });
     let journal = (0..20_u8).prop_map(|n| JournalFacts {
-        in_doubt: (n == 0).then(|| "minting".to_owned()),
-        withdrawn: n == 1,
+        open: (n == 0).then(|| open_operation(OpenTask::Replace)),
+        unstored: BTreeSet::new(),
+        withdrawn: (n == 1).then(|| CheckoutReference::classify("cs_a")),
     });
     (
         status(),

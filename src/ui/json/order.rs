@@ -6,8 +6,9 @@ use super::super::Explanation;
 use super::plan::Decided;
 use super::{Named, Next, OrderHead};
 use crate::domain::{
-    AccountId, Family, Listing, Mode, Money, Order, OrderFacts, OrderId, Owner, Parent, Payment,
-    PaymentLink, Product, Reading, Session, SessionState, Stored, StripeObject, Timestamp,
+    AccountId, Family, LinkId, Listing, Mode, Money, OpenOperation, Order, OrderFacts, OrderId,
+    Owner, Parent, Payment, PaymentLink, Product, Reading, Session, SessionState, Stored,
+    StripeObject, Timestamp,
 };
 
 #[derive(Serialize)]
@@ -50,8 +51,9 @@ impl<'a> OrderDocument<'a> {
             order: RowBody::new(order, *recorded_returned),
             stripe: StripeBody::new(stored, others),
             journal: JournalBody {
-                in_doubt: journal.in_doubt.as_deref(),
-                withdrawn: journal.withdrawn,
+                in_doubt: journal.open.as_ref(),
+                unstored: journal.unstored.iter().collect(),
+                withdrawn: journal.withdrawn.is_some(),
             },
             decided: Decided::new(decision),
             next: Next::from(next.clone()),
@@ -333,6 +335,7 @@ impl<'a> OwnerBody<'a> {
 
 #[derive(Serialize)]
 struct JournalBody<'a> {
-    in_doubt: Option<&'a str>,
+    in_doubt: Option<&'a OpenOperation>,
+    unstored: Vec<&'a LinkId>,
     withdrawn: bool,
 }

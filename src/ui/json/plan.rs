@@ -152,6 +152,7 @@ impl<'a> ActionBody<'a> {
             Action::Hold(_) => ("hold", &[]),
             Action::Retire(objects) => ("retire", objects),
             Action::Replace(objects) => ("replace", objects),
+            Action::Resume => ("resume", &[]),
         };
         let (needs_person, release) = match action {
             Action::Hold(Hold::NeedsPerson { release }) => (true, *release),
@@ -172,6 +173,7 @@ struct Counts {
     verdicts: Verdicts,
     replace: usize,
     retire: usize,
+    resume: usize,
     wait: usize,
     need_person: usize,
     /// Objects that would be closed, those of replaced orders and forced ones included.
@@ -184,6 +186,7 @@ impl Counts {
             replace,
             retire,
             objects,
+            resume,
             wait,
             need_person,
         } = Fates::of(plan);
@@ -192,6 +195,7 @@ impl Counts {
             verdicts: Verdicts(plan.counts()),
             replace,
             retire,
+            resume,
             wait,
             need_person,
             objects,

@@ -416,6 +416,7 @@ fn an_order_is_one_document() {
   },
   "journal": {
     "in_doubt": null,
+    "unstored": [],
     "withdrawn": false
   },
   "state": "link_active",

@@ -7,6 +7,7 @@ use super::super::json::{OrderDocument, PlanDocument, ReportDocument, render};
 use super::super::sanitize::is_unsafe;
 use super::super::{plan, report};
 use super::*;
+use crate::domain::{OpenOperation, OpenTask, RunId};
 use crate::report::{Report, Stop};
 use crate::saga::{Ending, Minted};
 
@@ -62,7 +63,7 @@ fn poisoned(text: &str, stored: usize) -> OrderFacts {
             let unread = Box::new(Reading::Unread(text.clone()));
             facts.stored = Stored::Read(reference, unread);
         }
-        4 => facts.journal.in_doubt = Some(text.clone()),
+        4 => facts.journal.open = Some(open_operation(&text)),
         _ => {}
     }
     let order = &mut facts.order;
@@ -145,5 +146,16 @@ proptest! {
             plan::text(&plan, &next(), wide).lines().count(),
             plan::text(&tame, &next(), wide).lines().count()
         );
+    }
+}
+
+fn open_operation(text: &str) -> OpenOperation {
+    OpenOperation {
+        task: OpenTask::Replace,
+        state: text.to_owned(),
+        run: RunId(text.to_owned()),
+        host: text.to_owned(),
+        since: Timestamp(0),
+        is_held: false,
     }
 }

@@ -96,3 +96,15 @@ pub fn facts(order: Order, stored: Option<StripeObject>, others: Vec<StripeObjec
         journal: JournalFacts::default(),
     }
 }
+
+/// What the journal says of an order that a run left in the middle of a mint.
+pub fn open_operation(task: OpenTask) -> OpenOperation {
+    OpenOperation {
+        task,
+        state: "minting".to_owned(),
+        run: RunId("0197a000-0000-7000-8000-000000000001".to_owned()),
+        host: "cron@db1".to_owned(),
+        since: Timestamp(NOW - 60),
+        is_held: false,
+    }
+}
