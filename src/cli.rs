@@ -122,6 +122,12 @@ pub struct Commit {
     /// The account that must be meant; needed where the key may not read the account
     #[arg(long, value_name = "acct_…")]
     pub expect_account: Option<String>,
+    /// Why, kept in the journal with the run
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Stop after this many failed orders in a row (or once half of at least 10 failed)
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_failures: u16,
 }
 
 #[derive(Debug, Args)]

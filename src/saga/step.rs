@@ -16,6 +16,8 @@ const MAX_ROUNDS: u32 = 8;
 /// A minted link that is already inactive is the replay of an older mint: the next attempt has another key.
 /// As many older ones as this are passed by one operation that knows nothing of them.
 const MAX_ATTEMPTS: u32 = 100;
+/// Characters that the row's column for the URL holds.
+const LONGEST_URL: usize = 500;
 /// Seconds. Stripe may forget a key once it is 24 hours old (docs.stripe.com/api/idempotent_requests); sent again
 /// after that, it would mint again.
 const OLDEST_KEY: i64 = 23 * 3600;
@@ -415,6 +417,11 @@ fn examine(operation: Operation, look: &Look) -> (Operation, Next) {
     if let Some(ending) = money_taken(look, None).or_else(|| settled(look)) {
         let targets = live(&look.objects);
         return prove(operation, look, targets, Then::End(ending));
+    }
+    if minted.url.chars().count() > LONGEST_URL {
+        let what = format!("storing {}", minted.id);
+        let why = format!("its URL has more than the {LONGEST_URL} characters that the row holds");
+        return give_up_own_link(operation, Ending::Refused { what, why });
     }
     if look.held() == Some(&own_link(&minted)) {
         // Stored after all, by whoever held the order before: never taken down for a race with ourselves.

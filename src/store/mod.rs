@@ -9,6 +9,7 @@ mod commit;
 mod connect;
 mod dialect;
 mod error;
+mod journal;
 mod orders;
 mod publish;
 mod row;
@@ -21,6 +22,7 @@ use crate::domain::{LinkId, OrderId, TournamentId};
 
 pub use address::{DatabaseIdentity, DatabaseKind};
 pub use error::StoreError;
+pub use journal::*;
 pub use schema::URL_CAPACITY;
 
 use address::Address;

@@ -37,6 +37,7 @@ mod review_races;
 mod rooms;
 mod saga_laws;
 mod saga_races;
+mod saga_recovery;
 mod saga_steps;
 mod sample_data;
 mod sample_database;

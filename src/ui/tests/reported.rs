@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 
 use super::super::report;
 use super::*;
+use crate::domain::RunId;
 use crate::plan::{Reason, Verdict};
 use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
 use crate::saga::{Ending, Minted};
@@ -105,6 +106,7 @@ pub fn every_ending() -> Report {
     Report {
         plan: plan_of(odd_orders(), Goal::Regen, &[]),
         outcomes,
+        run: Some(RunId("0197a000-0000-7000-8000-000000000001".to_owned())),
         stopped: Some(Stop::Interrupted),
         reads: 41,
         writes: 1,
@@ -153,6 +155,7 @@ fn a_run_that_did_all_says_only_that() {
     let report = Report {
         plan: plan_of(vec![expired(1, "Ann Lee", 5500)], Goal::Regen, &[]),
         outcomes: vec![outcome(expired(1, "Ann Lee", 5500), &[], replaced(1))],
+        run: None,
         stopped: None,
         reads: 4,
         writes: 1,
