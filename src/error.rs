@@ -156,7 +156,28 @@ fn classify_store(error: &StoreError) -> (&'static str, ExitStatus, &'static str
             ExitStatus::Unavailable,
             "nothing was written by this statement; run it again",
         ),
-        StoreError::CommitUnknown { .. } => ("commit_unknown", ExitStatus::Unavailable, ""),
+        StoreError::CommitUnknown { .. } | StoreError::JournalUnknown { .. } => {
+            ("commit_unknown", ExitStatus::Unavailable, "")
+        }
+        StoreError::Contended { .. } => (
+            "database_contended",
+            ExitStatus::Unavailable,
+            "nothing was written by this statement; run it again",
+        ),
+        StoreError::JournalMissing { .. } => (
+            "journal_missing",
+            ExitStatus::Configuration,
+            "nothing was written; run it again once the SQL was run",
+        ),
+        StoreError::JournalNewer { .. } => ("journal_newer", ExitStatus::Configuration, ""),
+        StoreError::OtherAccount { .. } => (
+            "other_account",
+            ExitStatus::Configuration,
+            "check STRIPE_API_KEY and DATABASE_URL: one of them is not the one you mean",
+        ),
+        StoreError::UnreadableJournal { .. } => {
+            ("journal_unreadable", ExitStatus::Configuration, "")
+        }
     }
 }
 

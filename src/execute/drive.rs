@@ -41,7 +41,7 @@ impl Run<'_> {
                 mint_age,
             }) => {
                 let (mut retired, mut ending) =
-                    self.go_on(lease, operation, mint_age, job.order).await;
+                    self.go_on(lease, *operation, mint_age, job.order).await;
                 if let Some(due) = self.still_due(job, &ending).await {
                     match self.claim(&subject, &due).await {
                         Ok(Claim::Fresh { lease, attempt }) => {
@@ -200,7 +200,7 @@ impl Run<'_> {
     ) -> Result<(), Observed> {
         let journal = self.site.journal;
         journal
-            .conclude(lease, operation, done.step, &done.outcome)
+            .conclude(lease, operation, done.step.clone(), &done.outcome)
             .await
             .map_err(|error| fenced_or_unknown(&error))
     }

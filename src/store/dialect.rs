@@ -102,4 +102,45 @@ impl Dialect {
             ),
         }
     }
+
+    /// What stands before the name of a table of the journal. On Postgres it is a schema of its own, which
+    /// the application's migrations never see.
+    pub fn journal_prefix(self) -> &'static str {
+        match self {
+            Dialect::Postgres => "relink.",
+            Dialect::Sqlite => "relink_",
+        }
+    }
+
+    /// The statement that makes room for the journal's tables, where that takes one.
+    pub fn create_journal_schema(self) -> Option<&'static str> {
+        match self {
+            Dialect::Postgres => Some("CREATE SCHEMA IF NOT EXISTS relink"),
+            Dialect::Sqlite => None,
+        }
+    }
+
+    /// The database's clock, in microseconds since 1970 UTC. All leases and all of the journal's times are
+    /// on it: no two hosts' clocks are ever compared.
+    pub fn epoch_micros(self) -> &'static str {
+        match self {
+            // Not now(), which stands still while a transaction waits.
+            Dialect::Postgres => {
+                "CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000) AS BIGINT)"
+            }
+            // It knows no more than milliseconds.
+            Dialect::Sqlite => {
+                "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS BIGINT) * 1000"
+            }
+        }
+    }
+
+    /// After a locking SELECT: passes over a row that another transaction has, instead of waiting for it.
+    /// SQLite's writing transaction has the whole file already.
+    pub fn skip_locked(self) -> &'static str {
+        match self {
+            Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
+            Dialect::Sqlite => "",
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! No variant holds a connection URL, so no message and no `Debug` text can show a password.
 
-use crate::domain::{OrderId, TournamentId};
+use crate::domain::{AccountId, OrderId, TournamentId};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -47,6 +47,34 @@ pub enum StoreError {
          not be read back ({detail}); run the same command again"
     )]
     CommitUnknown { order: OrderId, detail: String },
+    /// As `CommitUnknown`, of something that only the journal tells.
+    #[error(
+        "whether the database could {what} is unknown: the answer to the commit was lost and the row could not be \
+         read back ({detail}); run the same command again"
+    )]
+    JournalUnknown { what: &'static str, detail: String },
+    /// Others wrote at the same time, and went first. Nothing was written.
+    #[error("the database could not {what}, since others wrote at the same time: {detail}")]
+    Contended { what: &'static str, detail: String },
+    /// The journal's tables are missing, older, or closed to this role, which may not mend that.
+    #[error(
+        "the journal's tables are missing or older than this relink needs, or this role may not write them, and it \
+         may not create them: {detail}; have the database's owner run\n\n{sql}"
+    )]
+    JournalMissing { sql: String, detail: String },
+    /// A newer relink wrote the journal.
+    #[error(
+        "the journal is of version {found}, and {known} is the newest that this relink knows; use the relink that \
+         wrote it"
+    )]
+    JournalNewer { found: u32, known: u32 },
+    /// Objects of two accounts must never be mixed in one database.
+    #[error(
+        "this database is journaled for the Stripe account {pinned}, and the key is of {found}; nothing was written"
+    )]
+    OtherAccount { pinned: AccountId, found: AccountId },
+    #[error("the journal of {subject} cannot be read: {detail}")]
+    UnreadableJournal { subject: String, detail: String },
 }
 
 impl StoreError {

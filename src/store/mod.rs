@@ -22,7 +22,10 @@ use crate::domain::{LinkId, OrderId, TournamentId};
 
 pub use address::{DatabaseIdentity, DatabaseKind};
 pub use error::StoreError;
-pub use journal::*;
+pub use journal::{
+    Claim, Holder, Intent, Journal, JournalError, Lease, NewRun, Outcome, OutcomeKind, StepAction,
+    StepId, Subject, journal_sql,
+};
 pub use schema::URL_CAPACITY;
 
 use address::Address;
@@ -76,7 +79,7 @@ pub enum Published {
 }
 
 /// One database, through one pool, for one run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Store {
     pool: AnyPool,
     dialect: Dialect,

@@ -30,6 +30,7 @@ mod incident;
 mod odd_cases;
 mod plan_laws;
 mod prompt;
+mod recovery;
 mod requests;
 mod retiring;
 mod review_exits;

@@ -65,13 +65,13 @@ on_each_backend! {
         let parked = world.wait_for_parked().await;
         running.signal("KILL");
         running.finish().await;
-        world.stripe.tell("parked/drop", json!({"id": parked})).await;
+        world.drop_parked(parked).await;
         world.clear_faults().await;
 
         let again = world.relink(&COMMIT).await;
         assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
         assert_one_link_in_its_row(&world, order).await;
-        let keys = world.rows.texts("SELECT DISTINCT idempotency_key FROM JOURNAL_STEPS WHERE action = 'mint'").await;
+        let keys = world.journaled("steps", "SELECT DISTINCT idempotency_key FROM {} WHERE action = 'mint'").await;
         assert_eq!(keys.len(), 1, "{keys:?}");
     }
 }

@@ -7,6 +7,7 @@
 //! ```
 //! It judges nothing: what a row or an object must look like afterwards is the test's to say.
 
+mod journal;
 mod objects;
 mod process;
 mod rows;
@@ -39,6 +40,7 @@ pub const KEY: &str = "sk_test_world";
 pub struct World {
     pub rows: Rows,
     pub stripe: Stripe,
+    backend: Backend,
     next_order: AtomicI64,
     database: Database,
     home: tempfile::TempDir,
@@ -61,6 +63,7 @@ impl World {
         World {
             rows,
             stripe: Stripe::start().await,
+            backend,
             next_order: AtomicI64::new(1001),
             database,
             home,

@@ -178,6 +178,12 @@ impl World {
         first["id"].as_u64().unwrap()
     }
 
+    /// A parked request never arrives.
+    pub async fn drop_parked(&self, parked: u64) {
+        let path = format!("parked/{parked}/drop");
+        self.stripe.tell(&path, Value::Null).await;
+    }
+
     /// Lets a parked request go on.
     pub async fn release(&self, parked: u64) {
         let path = format!("parked/{parked}/release");
