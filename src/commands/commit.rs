@@ -6,7 +6,7 @@ use tokio::sync::RwLock;
 
 use crate::approval::{Answer, Approved, Consent, approve, unsound};
 use crate::cli::{Commit, Common, Output};
-use crate::domain::{Mode, RunId};
+use crate::domain::{AccountId, Mode, RunId};
 use crate::error::Error;
 use crate::execute::{LinkTexts, Site, execute};
 use crate::exit::ExitStatus;
@@ -98,13 +98,20 @@ pub async fn conclude(
 /// not by whichever key happened to be set.
 async fn require_named_account(opened: &Opened, commit: &Commit) -> Result<(), Error> {
     let mode = opened.config.key.mode;
-    if mode == Mode::Test || commit.expect_account.is_some() {
+    let pinned = opened.store.pinned_account(mode).await?;
+    let is_named = commit.expect_account.is_some() || pinned.is_some();
+    refuse_unnamed_account(mode, is_named, opened.account.as_ref())
+}
+
+fn refuse_unnamed_account(
+    mode: Mode,
+    is_named: bool,
+    account: Option<&AccountId>,
+) -> Result<(), Error> {
+    if mode == Mode::Test || is_named {
         return Ok(());
     }
-    if opened.store.pinned_account(mode).await?.is_some() {
-        return Ok(());
-    }
-    let account = opened.account.as_ref().map_or("acct_…", |id| id.as_str());
+    let account = account.map_or("acct_…", |id| id.as_str());
     Err(Error::refused(
         "this is the first live commit to this database, and it fixes the account for all later ones",
         format!("check that the account is the right one, then add --expect-account {account}"),
@@ -202,5 +209,28 @@ fn next_step(plan: &Plan, context: &Context<'_>) -> NextStep {
     NextStep {
         command: advice.map(|advice| context.with_connection(&advice)),
         note: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_live_commit_to_a_database_without_an_account_needs_one_named() {
+        let account = AccountId::parse("acct_1Live").ok();
+        for (mode, is_named) in [(Mode::Test, false), (Mode::Test, true), (Mode::Live, true)] {
+            assert!(refuse_unnamed_account(mode, is_named, account.as_ref()).is_ok());
+        }
+        let Err(refusal) = refuse_unnamed_account(Mode::Live, false, account.as_ref()) else {
+            panic!("a first live commit went through");
+        };
+        let failure = refusal.describe();
+        assert_eq!(failure.status, ExitStatus::Refused);
+        assert!(
+            failure.hint.ends_with("--expect-account acct_1Live"),
+            "{}",
+            failure.hint
+        );
     }
 }
