@@ -26,5 +26,6 @@ pub mod sandbox;
 pub mod secrets;
 pub mod store;
 pub mod stripe;
+pub mod timings;
 pub mod tls;
 pub mod ui;

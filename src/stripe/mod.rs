@@ -20,6 +20,7 @@ mod settings;
 mod wire;
 mod write;
 
+pub use crate::timings::Timings;
 pub use client::Client;
 pub use error::{StripeError, WriteError};
 pub use index::Index;
@@ -27,5 +28,5 @@ pub use observe::{
     ObserveRequest, observe, observe_indexed, observe_order, observe_watched, witness,
 };
 pub use read::Account;
-pub use settings::{Rps, Settings, Timings};
+pub use settings::{Rps, Settings};
 pub use write::{FailedWrite, Reply};
