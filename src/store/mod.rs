@@ -10,6 +10,8 @@ mod connect;
 mod dialect;
 mod error;
 mod journal;
+#[cfg(feature = "kill-points")]
+mod kill_points;
 mod orders;
 mod publish;
 mod row;
@@ -26,6 +28,8 @@ pub use journal::{
     Claim, Holder, Intent, Journal, JournalError, Lease, NewRun, Outcome, OutcomeKind, StepAction,
     StepId, Subject, journal_sql,
 };
+#[cfg(feature = "kill-points")]
+pub use kill_points::{Gate, Pass, Place, Point};
 pub use schema::URL_CAPACITY;
 
 use address::Address;
@@ -86,6 +90,8 @@ pub struct Store {
     identity: DatabaseIdentity,
     /// `orders.updated_at` exists and is kept up to date.
     has_updated_at: bool,
+    #[cfg(feature = "kill-points")]
+    gate: kill_points::Gated,
 }
 
 impl Store {
@@ -109,6 +115,8 @@ impl Store {
             dialect: address.dialect(),
             identity: address.identity().clone(),
             has_updated_at: found.has(&schema::ORDER_UPDATED_AT),
+            #[cfg(feature = "kill-points")]
+            gate: kill_points::Gated::from_environment()?,
         })
     }
 

@@ -6,7 +6,7 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::commit::{Committed, commit};
+use super::commit::Committed;
 use super::schema::{
     ORDER_AMOUNT, ORDER_ID, ORDER_REFERENCE, ORDER_STATUS, ORDER_UPDATED_AT, ORDER_URL, ORDERS,
 };
@@ -60,11 +60,7 @@ impl Store {
     /// [`StoreError::AccessDenied`] where the role or the session may not write.
     pub async fn check_writable(&self) -> Result<(), StoreError> {
         const NO_ORDER: i64 = 0;
-        let mut transaction = self
-            .pool
-            .begin_with(self.dialect.begin_write())
-            .await
-            .map_err(StoreError::query(WHAT))?;
+        let mut transaction = self.begin(WHAT).await?;
         sqlx::query(AssertSqlSafe(self.look_statement()))
             .bind(NO_ORDER)
             .fetch_optional(&mut *transaction)
@@ -88,11 +84,7 @@ impl Store {
     /// One transaction. It begins with a look at the locked row, which waits for a commit under way; so
     /// after a lost answer "not there" is final.
     async fn attempt(&self, publication: &Publication) -> Result<Attempt, StoreError> {
-        let mut transaction = self
-            .pool
-            .begin_with(self.dialect.begin_write())
-            .await
-            .map_err(StoreError::query(WHAT))?;
+        let mut transaction = self.begin(WHAT).await?;
         let row = sqlx::query(AssertSqlSafe(self.look_statement()))
             .bind(publication.order.0)
             .fetch_optional(&mut *transaction)
@@ -123,7 +115,7 @@ impl Store {
                 return Err(StoreError::Query { what: WHAT, detail });
             }
         }
-        Ok(match commit(transaction, WHAT).await? {
+        Ok(match self.commit(transaction, WHAT).await? {
             Committed::Yes => Attempt::Settled(Published::Done),
             Committed::AnswerLost(error) => Attempt::AnswerLost(error),
         })

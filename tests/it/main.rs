@@ -28,6 +28,7 @@ mod faults;
 mod guards;
 mod help;
 mod incident;
+mod kill_points;
 mod odd_cases;
 mod pinned_account;
 mod plan_laws;

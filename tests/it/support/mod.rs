@@ -2,6 +2,7 @@
 
 pub mod double;
 pub mod facts;
+pub mod kill_points;
 pub mod postgres;
 pub mod spec;
 pub mod world;
