@@ -48,6 +48,9 @@ pub struct Timings {
     pub longest_retry_after: Duration,
     /// Requests sent at most for one call, the first included.
     pub attempts: u32,
+    pub lease: Duration,
+    pub heartbeat: Duration,
+    pub send_within: Duration,
 }
 
 impl Default for Timings {
@@ -59,6 +62,9 @@ impl Default for Timings {
             longest_backoff: Duration::from_secs(8),
             longest_retry_after: Duration::from_secs(30),
             attempts: 5,
+            lease: Duration::from_secs(180),
+            heartbeat: Duration::from_secs(30),
+            send_within: Duration::from_secs(60),
         }
     }
 }
