@@ -135,12 +135,106 @@ impl Dialect {
         }
     }
 
-    /// After a locking SELECT: passes over a row that another transaction has, instead of waiting for it.
-    /// SQLite's writing transaction has the whole file already.
-    pub fn skip_locked(self) -> &'static str {
+    /// As `row_lock`, in a SELECT that joins, for the rows of one of its tables.
+    pub fn row_lock_of(self, alias: &str) -> String {
         match self {
-            Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
-            Dialect::Sqlite => "",
+            Dialect::Postgres => format!(" FOR UPDATE OF {alias}"),
+            Dialect::Sqlite => String::new(),
         }
+    }
+
+    /// As `row_lock_of`, but passes over a row that another transaction has, instead of waiting for it.
+    pub fn skip_locked(self, alias: &str) -> String {
+        match self {
+            Dialect::Postgres => format!(" FOR UPDATE OF {alias} SKIP LOCKED"),
+            Dialect::Sqlite => String::new(),
+        }
+    }
+
+    /// Takes the lock `$1` until the transaction ends, after waiting for it. SQLite's writing transaction has
+    /// the whole file already.
+    pub fn lock(self) -> Option<&'static str> {
+        match self {
+            Dialect::Postgres => Some("SELECT CAST(pg_advisory_xact_lock($1) AS TEXT)"),
+            Dialect::Sqlite => None,
+        }
+    }
+
+    /// As `lock`, at once or not at all: 1 or 0.
+    pub fn try_lock(self) -> Option<&'static str> {
+        match self {
+            Dialect::Postgres => Some(
+                "SELECT CAST(CASE WHEN pg_try_advisory_xact_lock($1) THEN 1 ELSE 0 END AS BIGINT)",
+            ),
+            Dialect::Sqlite => None,
+        }
+    }
+
+    /// 1 where no session holds the sign of life `$1`. Several may ask at once.
+    pub fn try_sign_of_life(self) -> Option<&'static str> {
+        match self {
+            Dialect::Postgres => Some(
+                "SELECT CAST(CASE WHEN pg_try_advisory_xact_lock_shared($1) THEN 1 ELSE 0 END AS BIGINT)",
+            ),
+            Dialect::Sqlite => None,
+        }
+    }
+
+    /// 1 or 0: whether a session holds the sign of life in a column, read off the list of locks, which a
+    /// session that may only read can do as well. NULL where there are no such signs.
+    pub fn shows_sign_of_life(self, column: &str) -> String {
+        match self {
+            Dialect::Postgres => format!(
+                "CAST(CASE WHEN EXISTS (SELECT 1 FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted \
+                 AND l.mode = 'ExclusiveLock' AND l.objsubid = 1 \
+                 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+                 AND CAST(l.classid AS BIGINT) = ({column} >> 32) \
+                 AND CAST(l.objid AS BIGINT) = ({column} & 4294967295)) THEN 1 ELSE 0 END AS BIGINT)"
+            ),
+            Dialect::Sqlite => "CAST(NULL AS BIGINT)".to_owned(),
+        }
+    }
+
+    /// Yields a row where the journal has a table `meta`.
+    pub fn find_journal(self) -> &'static str {
+        match self {
+            Dialect::Postgres => "SELECT 1 WHERE to_regclass('relink.meta') IS NOT NULL",
+            Dialect::Sqlite => {
+                "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'relink_meta'"
+            }
+        }
+    }
+
+    /// Yields a row where there is room for the journal's tables.
+    pub fn find_journal_schema(self) -> &'static str {
+        match self {
+            Dialect::Postgres => "SELECT 1 WHERE to_regnamespace('relink') IS NOT NULL",
+            Dialect::Sqlite => "SELECT 1",
+        }
+    }
+
+    /// The role that a session acts as, where there are roles.
+    pub fn current_role(self) -> Option<&'static str> {
+        match self {
+            Dialect::Postgres => Some("SELECT CAST(current_user AS TEXT)"),
+            Dialect::Sqlite => None,
+        }
+    }
+
+    /// A text of the rights that the role lacks among `wanted`, pairs of a table and a right; NULL for none.
+    /// SQLite knows no roles.
+    pub fn missing_rights(self, wanted: &[(String, &str)]) -> Option<String> {
+        if self == Dialect::Sqlite {
+            return None;
+        }
+        let wanted: Vec<String> = wanted
+            .iter()
+            .map(|(table, right)| format!("('{table}', '{right}')"))
+            .collect();
+        Some(format!(
+            "SELECT string_agg(needed || ' on ' || place, ', ') FROM (VALUES {}) AS wanted(place, needed) \
+             WHERE NOT has_table_privilege(place, needed)",
+            wanted.join(", ")
+        ))
     }
 }

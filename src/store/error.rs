@@ -97,6 +97,7 @@ impl StoreError {
                 Some("42501" | "25006") => StoreError::AccessDenied { what, detail },
                 Some(code) if is_sqlite_readonly(code) => StoreError::AccessDenied { what, detail },
                 Some(code) if is_outage(code) => StoreError::Unreachable { detail },
+                Some(code) if is_contention(code) => StoreError::Contended { what, detail },
                 _ => StoreError::Query { what, detail },
             },
             _ => StoreError::Query { what, detail },
@@ -114,6 +115,15 @@ pub(super) fn is_outage(sqlstate: &str) -> bool {
 /// codes have fewer.
 fn is_sqlite_readonly(code: &str) -> bool {
     code.len() < 5 && code.parse::<u32>().is_ok_and(|code| code & 0xff == 8)
+}
+
+/// Serialization failure, deadlock; SQLITE_BUSY, SQLITE_LOCKED and their extended codes.
+fn is_contention(code: &str) -> bool {
+    let sqlite = code.len() < 5
+        && code
+            .parse::<u32>()
+            .is_ok_and(|code| matches!(code & 0xff, 5 | 6));
+    sqlite || matches!(code, "40001" | "40P01")
 }
 
 /// What the driver or the server says, without the driver's prefixes.

@@ -122,7 +122,7 @@ impl Store {
         Ok(found)
     }
 
-    async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+    pub(super) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         self.pool
             .begin_with(self.dialect.begin_snapshot())
             .await
@@ -268,7 +268,7 @@ impl Store {
     }
 }
 
-fn json_list(ids: &[OrderId]) -> String {
+pub(super) fn json_list(ids: &[OrderId]) -> String {
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
     format!("[{}]", ids.join(","))
 }

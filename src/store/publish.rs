@@ -4,7 +4,7 @@
 //! It refuses to write over a row that moved, and never reports a lost commit as done or as not done
 //! without having read the row back under its lock.
 
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
 use super::commit::Committed;
 use super::schema::{
@@ -21,6 +21,19 @@ enum Attempt {
     AnswerLost(StoreError),
 }
 
+impl Publication {
+    /// # Errors
+    /// [`StoreError::UrlTooLong`]: the row could not hold the URL.
+    pub(super) fn check_length(&self) -> Result<(), StoreError> {
+        let length = self.url.chars().count();
+        if length > URL_CAPACITY {
+            let order = self.order;
+            return Err(StoreError::UrlTooLong { order, length });
+        }
+        Ok(())
+    }
+}
+
 impl Store {
     /// Writes the link and its URL (and `updated_at`) into the order's row if the order is still pending
     /// and still has the expected reference and amount. A row that already holds the link is `Done`, so
@@ -30,11 +43,7 @@ impl Store {
     /// [`StoreError::CommitUnknown`] when the link may or may not be in the row; after every other error it
     /// is not.
     pub async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
-        let length = publication.url.chars().count();
-        if length > URL_CAPACITY {
-            let order = publication.order;
-            return Err(StoreError::UrlTooLong { order, length });
-        }
+        publication.check_length()?;
         let mut lost = match self.attempt(publication).await? {
             Attempt::Settled(outcome) => return Ok(outcome),
             Attempt::AnswerLost(error) => error,
@@ -85,17 +94,35 @@ impl Store {
     /// after a lost answer "not there" is final.
     async fn attempt(&self, publication: &Publication) -> Result<Attempt, StoreError> {
         let mut transaction = self.begin(WHAT).await?;
+        if self.set_link(&mut transaction, publication).await? == Published::RowMoved {
+            return Ok(Attempt::Settled(Published::RowMoved));
+        }
+        Ok(match self.commit(transaction, WHAT).await? {
+            Committed::Yes => Attempt::Settled(Published::Done),
+            Committed::AnswerLost(error) => Attempt::AnswerLost(error),
+        })
+    }
+
+    /// The compare-and-set within a writing transaction. A row that holds the link already is `Done`.
+    ///
+    /// # Errors
+    /// What any query can meet; the transaction is not committed then.
+    pub(super) async fn set_link(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        publication: &Publication,
+    ) -> Result<Published, StoreError> {
         let row = sqlx::query(AssertSqlSafe(self.look_statement()))
             .bind(publication.order.0)
-            .fetch_optional(&mut *transaction)
+            .fetch_optional(&mut **transaction)
             .await
             .map_err(StoreError::query(WHAT))?;
         let Some(row) = row else {
-            return Ok(Attempt::Settled(Published::RowMoved));
+            return Ok(Published::RowMoved);
         };
         let held: Option<String> = row.try_get(0).map_err(StoreError::query(WHAT))?;
         if held.as_deref() == Some(publication.link.as_str()) {
-            return Ok(Attempt::Settled(Published::Done));
+            return Ok(Published::Done);
         }
         let written = sqlx::query(AssertSqlSafe(self.set_statement()))
             .bind(publication.link.as_str())
@@ -103,22 +130,18 @@ impl Store {
             .bind(publication.order.0)
             .bind(publication.expected_reference.as_deref().unwrap_or(""))
             .bind(publication.expected_amount_minor.to_string())
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await
             .map_err(StoreError::query(WHAT))?;
         match written.rows_affected() {
-            0 => return Ok(Attempt::Settled(Published::RowMoved)),
-            1 => {}
+            0 => Ok(Published::RowMoved),
+            1 => Ok(Published::Done),
             rows => {
                 let order = publication.order;
                 let detail = format!("{rows} rows of `orders` have id {order}");
-                return Err(StoreError::Query { what: WHAT, detail });
+                Err(StoreError::Query { what: WHAT, detail })
             }
         }
-        Ok(match self.commit(transaction, WHAT).await? {
-            Committed::Yes => Attempt::Settled(Published::Done),
-            Committed::AnswerLost(error) => Attempt::AnswerLost(error),
-        })
     }
 
     fn look_statement(&self) -> String {

@@ -1,18 +1,210 @@
-//! stub
+//! What a plan needs to know from the journal, in a constant number of queries, by a role that may only read.
+//!
+//! No journal, or one that the role may not read, is no error: a plan without it is still a plan. A run that
+//! writes has opened the journal before.
+
 use std::collections::BTreeMap;
 
+use sqlx::any::AnyRow;
+use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+
+use super::super::orders::json_list;
 use super::super::{Store, StoreError};
-use crate::domain::{CheckoutReference, JournalFacts, Mode, OrderId};
+use super::Subject;
+use super::holder::Held;
+use super::process::ProcessIdentity;
+use super::schema::Tables;
+use crate::domain::{
+    CheckoutReference, JournalFacts, LinkId, Mode, OpenOperation, OpenTask, OrderId,
+};
+
+const READ: &str = "read the journal";
+
+type Facts = BTreeMap<OrderId, JournalFacts>;
 
 impl Store {
+    /// What the journal knows about each of these orders; an order that it does not know is left out.
+    ///
+    /// # Errors
+    /// [`StoreError::JournalNewer`]; besides it, what any query can meet.
     pub async fn journal_facts(
         &self,
-        _mode: Mode,
-        _orders: &[OrderId],
+        mode: Mode,
+        orders: &[OrderId],
     ) -> Result<BTreeMap<OrderId, JournalFacts>, StoreError> {
-        Ok(BTreeMap::new())
+        unless_closed_to_us(self.read_facts(mode, orders).await)
     }
-    pub async fn open_objects(&self, _mode: Mode) -> Result<Vec<CheckoutReference>, StoreError> {
-        Ok(Vec::new())
+
+    /// The objects of no order whose retirement an earlier run left open.
+    ///
+    /// # Errors
+    /// As for [`Store::journal_facts`].
+    pub async fn open_objects(&self, mode: Mode) -> Result<Vec<CheckoutReference>, StoreError> {
+        unless_closed_to_us(self.read_open_objects(mode).await)
+    }
+
+    async fn read_facts(&self, mode: Mode, orders: &[OrderId]) -> Result<Facts, StoreError> {
+        let mut facts = Facts::new();
+        if self.journal_version().await?.is_none() {
+            return Ok(facts);
+        }
+        let mut snapshot = self.snapshot().await?;
+        let listed = json_list(orders);
+        for row in self.open_operations(&mut snapshot, mode, &listed).await? {
+            let open = open_operation(&row).map_err(StoreError::query(READ))?;
+            let (order, task, state) = open;
+            let held = Held::read(&row)?;
+            let shines: Option<i64> = row.try_get("shines").map_err(StoreError::query(READ))?;
+            let lives = match shines {
+                Some(shines) => shines == 1,
+                None => !held.process_is_gone(&ProcessIdentity::own()),
+            };
+            facts.entry(order).or_default().open = Some(OpenOperation {
+                task,
+                state,
+                run: held.holder.run,
+                host: held.holder.host,
+                since: held.holder.since,
+                is_held: held.is_leased && lives,
+            });
+        }
+        for row in self.unstored(&mut snapshot, mode, &listed).await? {
+            let (order, id) = named(&row).map_err(StoreError::query(READ))?;
+            if let Ok(link) = LinkId::parse(&id) {
+                facts.entry(order).or_default().unstored.insert(link);
+            }
+        }
+        for row in self.withdrawn(&mut snapshot, mode, &listed).await? {
+            let (order, id) = named(&row).map_err(StoreError::query(READ))?;
+            let reference = CheckoutReference::classify(&id);
+            facts.entry(order).or_default().withdrawn = Some(reference);
+        }
+        Ok(facts)
+    }
+
+    async fn open_operations(
+        &self,
+        snapshot: &mut Transaction<'static, Any>,
+        mode: Mode,
+        listed: &str,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        let Tables {
+            operations, runs, ..
+        } = Tables::of(self.dialect);
+        let (fields, shines) = (
+            Held::fields(self.dialect),
+            self.dialect.shows_sign_of_life("r.beacon"),
+        );
+        let sql = format!(
+            "SELECT o.order_id, o.task, o.state, {shines} AS shines, {fields} \
+             FROM {operations} o JOIN {runs} r ON r.run_id = o.held_by \
+             WHERE o.closed_at IS NULL AND o.mode = $2 AND o.order_id IN {}",
+            self.dialect.listed_ids()
+        );
+        read(snapshot, sql, listed, mode).await
+    }
+
+    async fn unstored(
+        &self,
+        snapshot: &mut Transaction<'static, Any>,
+        mode: Mode,
+        listed: &str,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        let operations = Tables::of(self.dialect).operations;
+        let sql = format!(
+            "SELECT o.order_id, o.minted_id FROM {operations} o \
+             WHERE o.closed_at IS NOT NULL AND o.published_at IS NULL AND o.minted_id IS NOT NULL \
+             AND o.mode = $2 AND o.order_id IN {}",
+            self.dialect.listed_ids()
+        );
+        read(snapshot, sql, listed, mode).await
+    }
+
+    /// Only the latest thing done counts: a link that was minted since is wanted.
+    async fn withdrawn(
+        &self,
+        snapshot: &mut Transaction<'static, Any>,
+        mode: Mode,
+        listed: &str,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        let operations = Tables::of(self.dialect).operations;
+        let sql = format!(
+            "SELECT latest.order_id, latest.expected_reference FROM (\
+             SELECT o.order_id, o.task, o.expected_reference, ROW_NUMBER() OVER (\
+             PARTITION BY o.order_id ORDER BY o.closed_at DESC, o.operation_id DESC) AS place \
+             FROM {operations} o WHERE o.closed_at IS NOT NULL AND o.is_done \
+             AND o.mode = $2 AND o.order_id IN {}) latest \
+             WHERE latest.place = 1 AND latest.task = 'withdraw' AND latest.expected_reference IS NOT NULL",
+            self.dialect.listed_ids()
+        );
+        read(snapshot, sql, listed, mode).await
+    }
+
+    async fn read_open_objects(&self, mode: Mode) -> Result<Vec<CheckoutReference>, StoreError> {
+        if self.journal_version().await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let operations = Tables::of(self.dialect).operations;
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT subject FROM {operations} \
+             WHERE closed_at IS NULL AND order_id IS NULL AND mode = $1 ORDER BY begun_at, operation_id"
+        )))
+        .bind(mode.to_string())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::query(READ))?;
+        let mut objects = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let subject: String = row.try_get(0).map_err(StoreError::query(READ))?;
+            if let Some(object) = subject.strip_prefix(Subject::OBJECT) {
+                objects.push(CheckoutReference::classify(object));
+            }
+        }
+        Ok(objects)
+    }
+}
+
+async fn read(
+    snapshot: &mut Transaction<'static, Any>,
+    sql: String,
+    listed: &str,
+    mode: Mode,
+) -> Result<Vec<AnyRow>, StoreError> {
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(listed)
+        .bind(mode.to_string())
+        .fetch_all(&mut **snapshot)
+        .await
+        .map_err(StoreError::query(READ))
+}
+
+fn open_operation(row: &AnyRow) -> Result<(OrderId, OpenTask, String), sqlx::Error> {
+    let order: i64 = row.try_get("order_id")?;
+    let task: String = row.try_get("task")?;
+    let task = match task.as_str() {
+        "replace" => OpenTask::Replace,
+        "mint" => OpenTask::Mint,
+        _ => OpenTask::Retire,
+    };
+    Ok((OrderId(order), task, row.try_get("state")?))
+}
+
+fn named(row: &AnyRow) -> Result<(OrderId, String), sqlx::Error> {
+    Ok((OrderId(row.try_get(0)?), row.try_get(1)?))
+}
+
+/// Nothing, and a word about it, where the role may not read the journal.
+pub(super) fn unless_closed_to_us<T: Default>(
+    read: Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    match read {
+        Err(StoreError::AccessDenied { detail, .. }) => {
+            tracing::warn!(
+                %detail,
+                "the journal could not be read by this role: what earlier runs left open is not known"
+            );
+            Ok(T::default())
+        }
+        other => other,
     }
 }

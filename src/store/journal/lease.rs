@@ -17,6 +17,11 @@ pub struct Lease {
     pub(super) token: String,
 }
 
+/// For the database's clock.
+pub(super) fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 4)
+}
+
 /// A moment on this host.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
@@ -51,6 +56,13 @@ impl Leases {
     /// than the database granted.
     pub fn renewed(&self, token: &str, asked: Moment) {
         self.lock().insert(token.to_owned(), asked);
+    }
+
+    /// As `renewed`, for a lease that is still known here.
+    pub fn extended(&self, token: &str, asked: Moment) {
+        if let Some(renewed) = self.lock().get_mut(token) {
+            *renewed = asked;
+        }
     }
 
     pub fn lost(&self, token: &str) {

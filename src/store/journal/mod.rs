@@ -7,6 +7,7 @@
 mod change;
 mod claim;
 mod facts;
+mod holder;
 mod lease;
 mod life;
 mod open;
@@ -23,12 +24,15 @@ use super::{Store, StoreError};
 use crate::actions::StripeWrite;
 use crate::domain::{AccountId, CheckoutReference, Mode, OrderId, RunId, Timestamp};
 use crate::saga::Operation;
+use crate::stripe::Timings;
 
 pub use lease::Lease;
 pub use schema::journal_sql;
 
 use lease::Leases;
 use life::Heartbeat;
+use process::ProcessIdentity;
+use schema::Tables;
 
 /// What a run says of itself before it begins.
 #[derive(Clone, Debug)]
@@ -74,7 +78,7 @@ impl fmt::Display for Subject {
 }
 
 /// Who works on a subject from now on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Claim {
     /// Nothing was open. The operation is journaled with this attempt: one more than the highest that an
     /// ended operation of this subject intended while the row held the same object; else 1.
@@ -220,9 +224,12 @@ pub enum JournalError {
 #[derive(Debug)]
 pub struct Journal {
     store: Store,
+    tables: Tables,
     run: RunId,
     mode: Mode,
     account: AccountId,
+    process: ProcessIdentity,
+    timings: Timings,
     leases: Leases,
     heartbeat: Heartbeat,
 }
@@ -231,12 +238,5 @@ impl Journal {
     #[must_use]
     pub fn run(&self) -> &RunId {
         &self.run
-    }
-}
-
-fn todo(what: &'static str) -> StoreError {
-    StoreError::Query {
-        what,
-        detail: "not yet".to_owned(),
     }
 }
