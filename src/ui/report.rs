@@ -161,6 +161,8 @@ pub struct Tally {
     pub not_begun: usize,
     /// Another run is at them.
     pub held_elsewhere: usize,
+    /// What was approved had been done, or needed doing no more, when their turn came.
+    pub moot: usize,
 }
 
 impl Tally {
@@ -174,6 +176,7 @@ impl Tally {
             match (&outcome.conclusion, outcome.status()) {
                 (Conclusion::NotBegun, _) => tally.not_begun += 1,
                 (Conclusion::Held(_), _) => tally.held_elsewhere += 1,
+                (Conclusion::Ended(Ending::Moved { .. }), None) => tally.moot += 1,
                 (Conclusion::Ended(_), None) => tally.done += 1,
                 (Conclusion::Ended(Ending::Unknown { .. }), _) => tally.unknown += 1,
                 (Conclusion::Ended(_), Some(_)) => tally.failed += 1,
@@ -213,6 +216,9 @@ fn summary(report: &Report, look: Look) -> String {
     ];
     if tally.not_begun > 0 {
         parts.push(format!("{} not begun", tally.not_begun));
+    }
+    if tally.moot > 0 {
+        parts.push(format!("{} needed nothing any more", tally.moot));
     }
     if tally.held_elsewhere > 0 {
         parts.push(format!("{} worked on by another run", tally.held_elsewhere));

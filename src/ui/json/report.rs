@@ -153,6 +153,8 @@ struct Summary {
     not_begun: usize,
     /// Another run is at them.
     held_elsewhere: usize,
+    /// What was approved had been done, or needed doing no more.
+    moot: usize,
     needs_person: usize,
     links_minted: usize,
     /// What the new links ask for, per currency.
@@ -170,6 +172,7 @@ impl Summary {
             unknown,
             not_begun,
             held_elsewhere,
+            moot,
         } = tally;
         Summary {
             approved,
@@ -178,6 +181,7 @@ impl Summary {
             unknown,
             not_begun,
             held_elsewhere,
+            moot,
             needs_person: report.plan.for_a_person().count(),
             links_minted,
             totals,
