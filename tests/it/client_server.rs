@@ -149,6 +149,7 @@ pub fn settings(base: &str) -> Settings {
             longest_backoff: Duration::from_millis(10),
             longest_retry_after: Duration::from_secs(2),
             attempts: 4,
+            ..Timings::default()
         },
     }
 }

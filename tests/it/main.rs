@@ -27,6 +27,8 @@ mod faults;
 mod guards;
 mod help;
 mod incident;
+mod journal_open;
+mod journal_world;
 mod odd_cases;
 mod plan_laws;
 mod prompt;
