@@ -29,6 +29,8 @@ mod guards;
 mod help;
 mod incident;
 mod kill_points;
+mod journal_open;
+mod journal_world;
 mod odd_cases;
 mod pinned_account;
 mod plan_laws;

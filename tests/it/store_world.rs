@@ -120,6 +120,56 @@ impl World {
         }
     }
 
+    /// A table of relink's own.
+    pub fn journal_table(&self, name: &str) -> String {
+        if self.is_postgres() {
+            format!("relink.{name}")
+        } else {
+            format!("relink_{name}")
+        }
+    }
+
+    /// The first column of the journal's only row of `query`, in which `{operations}` and the like are tables.
+    pub async fn journaled(&self, query: &str) -> Option<String> {
+        let mut sql = query.to_owned();
+        for name in ["meta", "runs", "operations", "steps", "outcomes"] {
+            sql = sql.replace(&format!("{{{name}}}"), &self.journal_table(name));
+        }
+        self.value(&sql).await
+    }
+
+    /// Everything that the journal holds about operations, steps and outcomes, to be compared.
+    pub async fn journal_text(&self) -> String {
+        let mut text = String::new();
+        for (table, columns) in [
+            (
+                "operations",
+                "operation_id || ' ' || state || ' ' || record || ' ' || last_tx || ' ' || held_by \
+              || ' ' || COALESCE(lease_token, '-') || ' ' || CAST(COALESCE(closed_at, 0) AS TEXT)",
+            ),
+            (
+                "steps",
+                "step_id || ' ' || action || ' ' || COALESCE(idempotency_key, '-')",
+            ),
+            (
+                "outcomes",
+                "step_id || ' ' || outcome || ' ' || COALESCE(result_id, '-')",
+            ),
+        ] {
+            let list = if self.is_postgres() {
+                "string_agg(line, '\n' ORDER BY line)"
+            } else {
+                "group_concat(line, '\n')"
+            };
+            let from = self.journal_table(table);
+            let sql = format!(
+                "SELECT COALESCE({list}, 'none') FROM (SELECT {columns} AS line FROM {from} ORDER BY 1) lines"
+            );
+            text += &format!("{table}: {}\n", self.value(&sql).await.unwrap());
+        }
+        text
+    }
+
     pub async fn open(&self, access: Access) -> Store {
         self.try_open(access).await.unwrap()
     }
