@@ -235,7 +235,7 @@ async fn give_up(world: World, hold: &str) {
         .publish(&publication(1, Some("cs_test_one"), 5500))
         .await
         .unwrap_err();
-    assert!(matches!(error, StoreError::Query { .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Contended { .. }), "{error:?}");
     assert!(error.to_string().contains("lock"), "{error}");
     drop(holder);
 }
