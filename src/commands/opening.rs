@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::cli::Common;
-use crate::config::{Config, Place};
+use crate::config::{Config, Place, database_url, default_sandbox_dir};
 use crate::domain::{AccountId, Mode};
 use crate::error::Error;
 use crate::sandbox::Sandbox;
@@ -95,6 +95,31 @@ impl Opened {
         }
         Ok(())
     }
+}
+
+/// The database alone, read-only, for what needs neither Stripe nor a key.
+///
+/// # Errors
+/// Configuration, an unreachable database.
+pub async fn open_database(
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<(Store, Option<Sandbox>), Error> {
+    let (sandbox, url) = match &common.sandbox {
+        Some(dir) => {
+            let dir = if dir.as_os_str().is_empty() {
+                default_sandbox_dir(context.environment)?
+            } else {
+                dir.clone()
+            };
+            let sandbox = Sandbox::open(&dir).await?;
+            let url = SecretString::from(sandbox.database_url().to_owned());
+            (Some(sandbox), url)
+        }
+        None => (None, database_url(common)?),
+    };
+    let store = Store::connect(&url, Access::ReadOnly).await?;
+    Ok((store, sandbox))
 }
 
 fn parse_sandbox_base(text: &str) -> Result<Url, Error> {

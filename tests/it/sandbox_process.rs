@@ -94,6 +94,9 @@ fn without_time(line: &str) -> String {
         Some((_, logged)) => format!("INFO {logged}"),
         None => line.to_owned(),
     };
+    if let Some((name, _run)) = line.split_once("journal show ") {
+        return format!("{name}journal show RUN\n");
+    }
     let words = line.split(' ').map(|word| match word.split_once("req_") {
         Some((name, _)) => format!("{name}req_…\""),
         None => word.to_owned(),
