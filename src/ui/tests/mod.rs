@@ -7,6 +7,7 @@ mod explained;
 mod hostile;
 mod planned;
 mod reported;
+mod resumed;
 
 use super::NextStep;
 use super::look::Look;
