@@ -5,6 +5,7 @@
 mod documents;
 mod explained;
 mod hostile;
+mod journaled;
 mod planned;
 mod reported;
 mod resumed;
