@@ -11,6 +11,7 @@ mod client_refusals;
 mod client_server;
 mod client_world;
 mod client_writes;
+mod crash_matrix;
 mod double_catalog;
 mod double_events;
 mod double_faults;
