@@ -38,13 +38,13 @@ pub fn runs(runs: &Runs, look: Look) -> String {
     } = runs;
     if entries.is_empty() {
         return match since {
-            Some(moment) => format!("no run that writes has begun since {}\n", time(*moment)),
+            Some(moment) => format!("no run that writes has begun since {} UTC\n", time(*moment)),
             None => "no run has written anything yet\n".to_owned(),
         };
     }
     let mut table = look.table(&[
         "run",
-        "began",
+        "began (UTC)",
         "took",
         "exit",
         "who",
@@ -100,11 +100,11 @@ pub fn run(run: &RunEntry, history: &History, next: &NextStep, look: Look) -> St
     if let Some(reason) = &run.reason {
         say("reason", reason.clone());
     }
-    say("began", time(run.started_at));
+    say("began", format!("{} UTC", time(run.started_at)));
     say(
         "ended",
         match run.ended_at {
-            Some(moment) => format!("{}, exit {}", time(moment), exit(run)),
+            Some(moment) => format!("{} UTC, exit {}", time(moment), exit(run)),
             None => "it did not say: at work, or ended by force".to_owned(),
         },
     );
@@ -128,7 +128,15 @@ fn events(history: &History, run: Option<&RunId>, look: Look) -> String {
     let names = Names::of(history, run);
     let mut out = String::new();
     if !history.operations.is_empty() {
-        let mut table = look.table(&["subject", "mode", "task", "began", "by run", "ended", "how"]);
+        let mut table = look.table(&[
+            "subject",
+            "mode",
+            "task",
+            "began (UTC)",
+            "by run",
+            "ended",
+            "how",
+        ]);
         for operation in &history.operations {
             table.add_row(operation_row(operation, names));
         }
@@ -136,7 +144,7 @@ fn events(history: &History, run: Option<&RunId>, look: Look) -> String {
     }
     if !history.steps.is_empty() {
         let mut table = look.table(&[
-            "time",
+            "time (UTC)",
             "order",
             "attempt",
             "action",

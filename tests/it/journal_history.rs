@@ -241,7 +241,7 @@ async fn a_list_that_was_cut_says_so(world: World) {
     let since = ["journal", "list", "--since", "2100-01-01T00:00:00Z"];
     assert_eq!(
         shown(&world.url, &since),
-        "no run that writes has begun since 2100-01-01 00:00:00\n"
+        "no run that writes has begun since 2100-01-01 00:00:00 UTC\n"
     );
 }
 

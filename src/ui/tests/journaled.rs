@@ -171,7 +171,7 @@ fn runs_are_listed_with_what_they_left_open() {
     };
     assert_snapshot!(runs(&listed, PLAIN), @"
 ┌──────────────────────────────────────┬─────────────────────┬──────┬──────┬──────────┬────────┬────────┬───────────┬───────────────────────────────────┐
-│ run                                  ┆ began               ┆ took ┆ exit ┆ who      ┆ orders ┆ writes ┆ left open ┆ command                           │
+│ run                                  ┆ began (UTC)         ┆ took ┆ exit ┆ who      ┆ orders ┆ writes ┆ left open ┆ command                           │
 ╞══════════════════════════════════════╪═════════════════════╪══════╪══════╪══════════╪════════╪════════╪═══════════╪═══════════════════════════════════╡
 │ 0197a000-0002-7000-8000-00000000000b ┆ 2026-09-21 14:14:20 ┆ 12 s ┆ 0    ┆ cron@db1 ┆      2 ┆      3 ┆         — ┆ relink regen --all --commit --yes │
 │ 0197a000-0001-7000-8000-00000000000a ┆ 2026-09-21 14:13:20 ┆    — ┆ none ┆ cron@db1 ┆      2 ┆      3 ┆         1 ┆ relink regen --all --commit --yes │
@@ -193,7 +193,7 @@ fn where_there_is_no_run_it_says_whether_one_was_looked_for() {
     );
     assert_eq!(
         runs(&none(Some(Timestamp(NOW))), PLAIN),
-        "no run that writes has begun since 2026-09-21 14:13:20\n"
+        "no run that writes has begun since 2026-09-21 14:13:20 UTC\n"
     );
 }
 
@@ -210,15 +210,15 @@ command    relink regen --all --commit --yes
 who        cron@db1, process 4711, relink 0.1.0
 account    acct_1Utah, test mode
 plan       a1b2-c3d4
-began      2026-09-21 14:13:20
+began      2026-09-21 14:13:20 UTC
 ended      it did not say: at work, or ended by force
 ┌─────────┬──────┬─────────┬─────────────────────┬──────────┬─────────────────────┬─────────────────────────────────┐
-│ subject ┆ mode ┆ task    ┆ began               ┆ by run   ┆ ended               ┆ how                             │
+│ subject ┆ mode ┆ task    ┆ began (UTC)         ┆ by run   ┆ ended               ┆ how                             │
 ╞═════════╪══════╪═════════╪═════════════════════╪══════════╪═════════════════════╪═════════════════════════════════╡
 │ order 7 ┆ test ┆ replace ┆ 2026-09-21 14:13:21 ┆ this one ┆ 2026-09-21 14:14:23 ┆ replaced (by run 0197a000-0002) │
 └─────────┴──────┴─────────┴─────────────────────┴──────────┴─────────────────────┴─────────────────────────────────┘
 ┌─────────────────────┬───────┬─────────┬─────────┬─────────────────┬────────────────────────────────┬────────────────┬───────────────┬───────────────────────────────────────────────┐
-│ time                ┆ order ┆ attempt ┆ action  ┆ object          ┆ outcome                        ┆ Stripe request ┆ by run        ┆ error                                         │
+│ time (UTC)          ┆ order ┆ attempt ┆ action  ┆ object          ┆ outcome                        ┆ Stripe request ┆ by run        ┆ error                                         │
 ╞═════════════════════╪═══════╪═════════╪═════════╪═════════════════╪════════════════════════════════╪════════════════╪═══════════════╪═══════════════════════════════════════════════╡
 │ 2026-09-21 14:13:22 ┆     7 ┆       1 ┆ expire  ┆ cs_test_a1…0007 ┆ done                           ┆ req_1          ┆ this one      ┆                                               │
 │ 2026-09-21 14:13:22 ┆     7 ┆       1 ┆ mint    ┆ —               ┆ unknown (by run 0197a000-0002) ┆                ┆ this one      ┆ the run ended before the answer was journaled │
@@ -239,16 +239,16 @@ who        cron@db1, process 4711, relink 0.1.0
 account    acct_1Utah, test mode
 plan       a1b2-c3d4
 reason     nightly
-began      2026-09-21 14:14:20
-ended      2026-09-21 14:14:32, exit 0
+began      2026-09-21 14:14:20 UTC
+ended      2026-09-21 14:14:32 UTC, exit 0
 ┌─────────┬──────┬─────────┬─────────────────────┬───────────────┬─────────────────────┬───────────────────────────┐
-│ subject ┆ mode ┆ task    ┆ began               ┆ by run        ┆ ended               ┆ how                       │
+│ subject ┆ mode ┆ task    ┆ began (UTC)         ┆ by run        ┆ ended               ┆ how                       │
 ╞═════════╪══════╪═════════╪═════════════════════╪═══════════════╪═════════════════════╪═══════════════════════════╡
 │ order 7 ┆ test ┆ replace ┆ 2026-09-21 14:13:21 ┆ 0197a000-0001 ┆ 2026-09-21 14:14:23 ┆ replaced                  │
 │ order 8 ┆ test ┆ replace ┆ 2026-09-21 14:13:21 ┆ this one      ┆ open                ┆ minting, last by this one │
 └─────────┴──────┴─────────┴─────────────────────┴───────────────┴─────────────────────┴───────────────────────────┘
 ┌─────────────────────┬───────┬─────────┬─────────┬─────────────────┬───────────────────────┬────────────────┬───────────────┬───────────────────────────────────────────────┐
-│ time                ┆ order ┆ attempt ┆ action  ┆ object          ┆ outcome               ┆ Stripe request ┆ by run        ┆ error                                         │
+│ time (UTC)          ┆ order ┆ attempt ┆ action  ┆ object          ┆ outcome               ┆ Stripe request ┆ by run        ┆ error                                         │
 ╞═════════════════════╪═══════╪═════════╪═════════╪═════════════════╪═══════════════════════╪════════════════╪═══════════════╪═══════════════════════════════════════════════╡
 │ 2026-09-21 14:13:22 ┆     7 ┆       1 ┆ expire  ┆ cs_test_a1…0007 ┆ done                  ┆ req_1          ┆ 0197a000-0001 ┆                                               │
 │ 2026-09-21 14:13:22 ┆     7 ┆       1 ┆ mint    ┆ —               ┆ unknown (by this one) ┆                ┆ 0197a000-0001 ┆ the run ended before the answer was journaled │
@@ -279,12 +279,12 @@ fn an_order_is_shown_over_all_runs() {
     history.steps.truncate(4);
     assert_snapshot!(order(&history, &NextStep::default(), PLAIN), @"
 ┌─────────┬──────┬─────────┬─────────────────────┬───────────────┬─────────────────────┬─────────────────────────────────┐
-│ subject ┆ mode ┆ task    ┆ began               ┆ by run        ┆ ended               ┆ how                             │
+│ subject ┆ mode ┆ task    ┆ began (UTC)         ┆ by run        ┆ ended               ┆ how                             │
 ╞═════════╪══════╪═════════╪═════════════════════╪═══════════════╪═════════════════════╪═════════════════════════════════╡
 │ order 7 ┆ test ┆ replace ┆ 2026-09-21 14:13:21 ┆ 0197a000-0001 ┆ 2026-09-21 14:14:23 ┆ replaced (by run 0197a000-0002) │
 └─────────┴──────┴─────────┴─────────────────────┴───────────────┴─────────────────────┴─────────────────────────────────┘
 ┌─────────────────────┬───────┬─────────┬─────────┬─────────────────┬────────────────────────────────┬────────────────┬───────────────┬───────────────────────────────────────────────┐
-│ time                ┆ order ┆ attempt ┆ action  ┆ object          ┆ outcome                        ┆ Stripe request ┆ by run        ┆ error                                         │
+│ time (UTC)          ┆ order ┆ attempt ┆ action  ┆ object          ┆ outcome                        ┆ Stripe request ┆ by run        ┆ error                                         │
 ╞═════════════════════╪═══════╪═════════╪═════════╪═════════════════╪════════════════════════════════╪════════════════╪═══════════════╪═══════════════════════════════════════════════╡
 │ 2026-09-21 14:13:22 ┆     7 ┆       1 ┆ expire  ┆ cs_test_a1…0007 ┆ done                           ┆ req_1          ┆ 0197a000-0001 ┆                                               │
 │ 2026-09-21 14:13:22 ┆     7 ┆       1 ┆ mint    ┆ —               ┆ unknown (by run 0197a000-0002) ┆                ┆ 0197a000-0001 ┆ the run ended before the answer was journaled │
