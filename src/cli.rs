@@ -5,7 +5,9 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{
+    NonEmptyStringValueParser, OsStringValueParser, PossibleValuesParser, TypedValueParser,
+};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::Timestamp;
@@ -237,7 +239,7 @@ pub struct JournalListArgs {
 #[group(id = "what", required = true, multiple = false)]
 pub struct JournalShowArgs {
     /// A run's id, or the beginning of it
-    #[arg(value_name = "RUN", group = "what")]
+    #[arg(value_name = "RUN", value_parser = NonEmptyStringValueParser::new(), group = "what")]
     pub run: Option<String>,
     /// This order
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..), allow_negative_numbers = true, group = "what")]

@@ -7,6 +7,7 @@ use crate::domain::{OrderId, Timestamp};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::store::{FoundRun, Store};
+use crate::ui::Runs;
 
 use super::Context;
 use super::opening::open_database;
@@ -16,7 +17,7 @@ pub async fn run(
     common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
-    let (store, sandbox) = open_database(common, context).await?;
+    let store = open_database(common, context).await?;
     let shown = context
         .interrupt
         .unless_asked(async {
@@ -27,9 +28,6 @@ pub async fn run(
         })
         .await;
     store.close().await;
-    if let Some(sandbox) = sandbox {
-        sandbox.close().await?;
-    }
     shown.map(|()| ExitStatus::Done)
 }
 
@@ -38,7 +36,16 @@ async fn list(args: &JournalListArgs, store: &Store, context: &Context<'_>) -> R
         Moment::At(moment) => moment,
         Moment::Ago(seconds) => Timestamp(now().0.saturating_sub(seconds)),
     });
-    let runs = store.list_runs(since, args.limit).await?;
+    // One more than is shown tells whether there are more.
+    let mut entries = store.list_runs(since, args.limit.saturating_add(1)).await?;
+    let limit = args.limit as usize;
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let runs = Runs {
+        entries,
+        since,
+        more,
+    };
     Ok(context.ui.runs(&runs)?)
 }
 

@@ -97,29 +97,24 @@ impl Opened {
     }
 }
 
-/// The database alone, read-only, for what needs neither Stripe nor a key.
+/// The database alone, read-only, for what needs neither Stripe nor a key. In the sandbox the double is left
+/// alone: another process may be at work with it.
 ///
 /// # Errors
 /// Configuration, an unreachable database.
-pub async fn open_database(
-    common: &Common,
-    context: &Context<'_>,
-) -> Result<(Store, Option<Sandbox>), Error> {
-    let (sandbox, url) = match &common.sandbox {
+pub async fn open_database(common: &Common, context: &Context<'_>) -> Result<Store, Error> {
+    let url = match &common.sandbox {
         Some(dir) => {
             let dir = if dir.as_os_str().is_empty() {
                 default_sandbox_dir(context.environment)?
             } else {
                 dir.clone()
             };
-            let sandbox = Sandbox::open(&dir).await?;
-            let url = SecretString::from(sandbox.database_url().to_owned());
-            (Some(sandbox), url)
+            SecretString::from(Sandbox::database_alone(&dir).await?)
         }
-        None => (None, database_url(common)?),
+        None => database_url(common)?,
     };
-    let store = Store::connect(&url, Access::ReadOnly).await?;
-    Ok((store, sandbox))
+    Ok(Store::connect(&url, Access::ReadOnly).await?)
 }
 
 fn parse_sandbox_base(text: &str) -> Result<Url, Error> {

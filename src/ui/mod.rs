@@ -23,6 +23,7 @@ use std::io::{self, IsTerminal, Write};
 use dialoguer::console::Term;
 
 pub use explain::Explanation;
+pub use journal::Runs;
 pub use look::ColorChoice;
 pub use progress::Progress;
 pub use prompt::{Answer, NoTerminal, Question};
@@ -145,7 +146,7 @@ impl Ui {
     ///
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
-    pub fn runs(&self, runs: &[RunEntry]) -> io::Result<()> {
+    pub fn runs(&self, runs: &Runs) -> io::Result<()> {
         match self.format {
             Format::Table => print(&journal::runs(runs, self.stdout)),
             Format::Json => print_json(&json::RunsDocument::new(runs)),

@@ -30,6 +30,7 @@ mod faults;
 mod guards;
 mod help;
 mod incident;
+mod journal_history;
 mod journal_open;
 mod journal_shown;
 mod journal_world;

@@ -1,14 +1,16 @@
 //! What past runs did, for a person who asks. Read only; by any role that may read the journal.
 //!
-//! The bodies of requests stay in the database: they hold parents' addresses.
+//! The bodies of requests stay in the database: they hold parents' addresses. An answer of Stripe that repeats
+//! one loses it here.
 
 use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
 use super::super::{Store, StoreError};
 use super::holder::seconds;
 use super::schema::Tables;
 use crate::domain::{OrderId, RunId, Timestamp};
+use crate::redact::without_addresses;
 
 const READ: &str = "read the journal";
 
@@ -28,9 +30,13 @@ pub struct RunEntry {
     /// `None` for a run that is at work, or that was ended by force.
     pub ended_at: Option<Timestamp>,
     pub exit_code: Option<i64>,
-    /// Operations that it worked on.
+    /// Operations that it is known to have worked on.
     pub operations: i64,
-    /// Requests to Stripe that it intended, and links that it stored.
+    /// Orders that those are about.
+    pub orders: i64,
+    /// Requests that write at Stripe, as it intended them.
+    pub stripe_writes: i64,
+    /// Those, and the links that it stored.
     pub steps: i64,
     /// Of the operations that it held last, those still open.
     pub open: i64,
@@ -42,6 +48,8 @@ pub struct OperationEntry {
     /// `order:7`, `object:plink_1`
     pub subject: String,
     pub order: Option<OrderId>,
+    pub mode: String,
+    pub account: String,
     pub task: String,
     pub state: String,
     pub attempt: i64,
@@ -98,6 +106,9 @@ pub enum FoundRun {
     Several(Vec<RunId>),
 }
 
+/// One state of the journal, for several reads.
+type Snapshot = Transaction<'static, Any>;
+
 /// Enough candidates to choose from.
 const CANDIDATES: i64 = 10;
 
@@ -120,10 +131,11 @@ impl Store {
             "{} WHERE r.started_at >= $1 ORDER BY r.started_at DESC, r.run_id DESC LIMIT $2",
             self.runs_statement()
         );
+        let mut snapshot = self.snapshot().await?;
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(since)
             .bind(i64::from(limit))
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *snapshot)
             .await
             .map_err(StoreError::query(READ))?;
         rows.iter()
@@ -133,7 +145,7 @@ impl Store {
     }
 
     /// The run whose id is this, or begins with it; with everything that it touched, whichever run began or
-    /// ended it.
+    /// ended it. An operation that it took over and left without a word is known by what it settled there.
     ///
     /// # Errors
     /// As for [`Store::list_runs`].
@@ -145,10 +157,11 @@ impl Store {
             "{} WHERE substr(r.run_id, 1, length(CAST($1 AS TEXT))) = $1 ORDER BY r.run_id LIMIT $2",
             self.runs_statement()
         );
+        let mut snapshot = self.snapshot().await?;
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(id)
             .bind(CANDIDATES)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *snapshot)
             .await
             .map_err(StoreError::query(READ))?;
         let mut runs: Vec<RunEntry> = rows
@@ -163,7 +176,7 @@ impl Store {
             [] => Ok(FoundRun::Nothing),
             [_] => {
                 let entry = runs.swap_remove(0);
-                let history = self.history_of_run(&entry.id).await?;
+                let history = self.history_of_run(&mut snapshot, &entry.id).await?;
                 Ok(FoundRun::One(Box::new(entry), history))
             }
             _ => Ok(FoundRun::Several(
@@ -183,24 +196,29 @@ impl Store {
         let operations = Tables::of(self.dialect).operations;
         let which = format!(
             "SELECT chosen.operation_id FROM {operations} chosen \
-             WHERE CAST(chosen.order_id AS TEXT) = $1"
+             WHERE chosen.order_id = CAST($1 AS BIGINT)"
         );
-        self.history(&which, &order.to_string()).await
+        let mut snapshot = self.snapshot().await?;
+        self.history(&mut snapshot, &which, &order.to_string())
+            .await
     }
 
-    async fn history_of_run(&self, run: &RunId) -> Result<History, StoreError> {
-        let Tables {
-            operations, steps, ..
-        } = Tables::of(self.dialect);
-        let which = format!(
-            "SELECT chosen.operation_id FROM {operations} chosen \
-             WHERE chosen.begun_by = $1 OR chosen.held_by = $1 \
-             UNION SELECT sent.operation_id FROM {steps} sent WHERE sent.run_id = $1"
-        );
-        self.history(&which, run.as_str()).await
+    async fn history_of_run(
+        &self,
+        snapshot: &mut Snapshot,
+        run: &RunId,
+    ) -> Result<History, StoreError> {
+        let touched = self.touched();
+        let which = format!("SELECT t.operation_id FROM ({touched}) t WHERE t.run_id = $1");
+        self.history(snapshot, &which, run.as_str()).await
     }
 
-    async fn history(&self, which: &str, parameter: &str) -> Result<History, StoreError> {
+    async fn history(
+        &self,
+        snapshot: &mut Snapshot,
+        which: &str,
+        parameter: &str,
+    ) -> Result<History, StoreError> {
         let Tables {
             operations,
             steps,
@@ -208,8 +226,8 @@ impl Store {
             ..
         } = Tables::of(self.dialect);
         let operations = format!(
-            "SELECT o.operation_id, o.subject, o.order_id, o.task, o.state, o.attempt, o.begun_by, o.held_by, \
-             o.begun_at, o.closed_at, o.ending, o.minted_id, o.published_at \
+            "SELECT o.operation_id, o.subject, o.order_id, o.mode, o.account, o.task, o.state, o.attempt, \
+             o.begun_by, o.held_by, o.begun_at, o.closed_at, o.ending, o.minted_id, o.published_at \
              FROM {operations} o WHERE o.operation_id IN ({which}) ORDER BY o.begun_at, o.operation_id"
         );
         let steps = format!(
@@ -220,8 +238,8 @@ impl Store {
              WHERE s.operation_id IN ({which}) ORDER BY s.intended_at, s.step_id"
         );
         let (operations, steps) = (
-            self.rows(operations, parameter).await?,
-            self.rows(steps, parameter).await?,
+            rows(snapshot, operations, parameter).await?,
+            rows(snapshot, steps, parameter).await?,
         );
         let operations: Result<_, _> = operations.iter().map(operation).collect();
         let steps: Result<_, _> = steps.iter().map(step).collect();
@@ -231,12 +249,21 @@ impl Store {
         })
     }
 
-    async fn rows(&self, sql: String, parameter: &str) -> Result<Vec<AnyRow>, StoreError> {
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(parameter)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::query(READ))
+    /// Every operation with each run that is known to have worked on it.
+    fn touched(&self) -> String {
+        let Tables {
+            operations,
+            steps,
+            outcomes,
+            ..
+        } = Tables::of(self.dialect);
+        format!(
+            "SELECT begun.begun_by AS run_id, begun.operation_id FROM {operations} begun \
+             UNION SELECT held.held_by, held.operation_id FROM {operations} held \
+             UNION SELECT sent.run_id, sent.operation_id FROM {steps} sent \
+             UNION SELECT settled.run_id, s.operation_id FROM {outcomes} settled \
+             JOIN {steps} s ON s.step_id = settled.step_id"
+        )
     }
 
     fn runs_statement(&self) -> String {
@@ -246,18 +273,35 @@ impl Store {
             steps,
             ..
         } = Tables::of(self.dialect);
+        let touched = self.touched();
         format!(
             "SELECT r.run_id, r.command, r.os_user, r.host, r.pid, r.version, r.mode, r.account, r.plan_digest, \
              r.reason, r.started_at, r.ended_at, r.exit_code, \
-             (SELECT COUNT(DISTINCT touched.operation_id) FROM (\
-             SELECT s.operation_id FROM {steps} s WHERE s.run_id = r.run_id \
-             UNION ALL SELECT o.operation_id FROM {operations} o \
-             WHERE o.begun_by = r.run_id OR o.held_by = r.run_id) touched) AS operations, \
-             (SELECT COUNT(*) FROM {steps} s WHERE s.run_id = r.run_id) AS steps, \
-             (SELECT COUNT(*) FROM {operations} o WHERE o.held_by = r.run_id AND o.closed_at IS NULL) AS left_open \
-             FROM {runs} r"
+             COALESCE(worked.operations, 0) AS operations, COALESCE(worked.orders, 0) AS orders, \
+             COALESCE(worked.left_open, 0) AS left_open, COALESCE(sent.steps, 0) AS steps, \
+             COALESCE(sent.stripe_writes, 0) AS stripe_writes \
+             FROM {runs} r \
+             LEFT JOIN (SELECT t.run_id, COUNT(*) AS operations, COUNT(DISTINCT o.order_id) AS orders, \
+             COUNT(CASE WHEN o.held_by = t.run_id AND o.closed_at IS NULL THEN 1 END) AS left_open \
+             FROM ({touched}) t JOIN {operations} o ON o.operation_id = t.operation_id GROUP BY t.run_id) worked \
+             ON worked.run_id = r.run_id \
+             LEFT JOIN (SELECT s.run_id, COUNT(*) AS steps, \
+             COUNT(CASE WHEN s.action <> 'publish' THEN 1 END) AS stripe_writes \
+             FROM {steps} s GROUP BY s.run_id) sent ON sent.run_id = r.run_id"
         )
     }
+}
+
+async fn rows(
+    snapshot: &mut Snapshot,
+    sql: String,
+    parameter: &str,
+) -> Result<Vec<AnyRow>, StoreError> {
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(parameter)
+        .fetch_all(&mut **snapshot)
+        .await
+        .map_err(StoreError::query(READ))
 }
 
 fn run(row: &AnyRow) -> Result<RunEntry, sqlx::Error> {
@@ -276,6 +320,8 @@ fn run(row: &AnyRow) -> Result<RunEntry, sqlx::Error> {
         ended_at: moment(row, "ended_at")?,
         exit_code: row.try_get("exit_code")?,
         operations: row.try_get("operations")?,
+        orders: row.try_get("orders")?,
+        stripe_writes: row.try_get("stripe_writes")?,
         steps: row.try_get("steps")?,
         open: row.try_get("left_open")?,
     })
@@ -286,6 +332,8 @@ fn operation(row: &AnyRow) -> Result<OperationEntry, sqlx::Error> {
         id: row.try_get("operation_id")?,
         subject: row.try_get("subject")?,
         order: order(row)?,
+        mode: row.try_get("mode")?,
+        account: row.try_get("account")?,
         task: row.try_get("task")?,
         state: row.try_get("state")?,
         attempt: row.try_get("attempt")?,
@@ -301,6 +349,7 @@ fn operation(row: &AnyRow) -> Result<OperationEntry, sqlx::Error> {
 
 fn step(row: &AnyRow) -> Result<StepEntry, sqlx::Error> {
     let kind: Option<String> = row.try_get("outcome")?;
+    let error: Option<String> = row.try_get("error")?;
     let outcome = match kind {
         None => None,
         Some(kind) => Some(OutcomeEntry {
@@ -309,7 +358,7 @@ fn step(row: &AnyRow) -> Result<StepEntry, sqlx::Error> {
             result_id: row.try_get("result_id")?,
             result_url: row.try_get("result_url")?,
             request_id: row.try_get("request_id")?,
-            error: row.try_get("error")?,
+            error: error.as_deref().map(without_addresses),
             concluded_at: seconds(row.try_get("concluded_at")?),
         }),
     };

@@ -6,20 +6,24 @@ use crate::domain::{OrderId, RunId, Timestamp};
 use crate::store::{History, OperationEntry, OutcomeEntry, RunEntry, StepEntry};
 
 use super::super::NextStep;
+use super::super::journal::Runs;
 use super::Next;
 
 #[derive(Serialize)]
 pub struct RunsDocument<'a> {
     schema: &'static str,
     runs: Vec<RunBody<'a>>,
+    /// There are older ones than the limit let through.
+    more: bool,
 }
 
 impl<'a> RunsDocument<'a> {
     #[must_use]
-    pub fn new(runs: &'a [RunEntry]) -> Self {
+    pub fn new(runs: &'a Runs) -> Self {
         RunsDocument {
             schema: "relink.runs/1",
-            runs: runs.iter().map(RunBody::new).collect(),
+            runs: runs.entries.iter().map(RunBody::new).collect(),
+            more: runs.more,
         }
     }
 }
@@ -83,6 +87,8 @@ struct RunBody<'a> {
     ended_at: Option<Timestamp>,
     exit_code: Option<i64>,
     operations: i64,
+    orders: i64,
+    stripe_writes: i64,
     steps: i64,
     left_open: i64,
 }
@@ -104,6 +110,8 @@ impl<'a> RunBody<'a> {
             ended_at: run.ended_at,
             exit_code: run.exit_code,
             operations: run.operations,
+            orders: run.orders,
+            stripe_writes: run.stripe_writes,
             steps: run.steps,
             left_open: run.open,
         }
@@ -130,6 +138,8 @@ struct OperationBody<'a> {
     id: &'a str,
     subject: &'a str,
     order_id: Option<OrderId>,
+    mode: &'a str,
+    account: &'a str,
     task: &'a str,
     state: &'a str,
     attempt: i64,
@@ -149,6 +159,8 @@ impl<'a> OperationBody<'a> {
             id: &operation.id,
             subject: &operation.subject,
             order_id: operation.order,
+            mode: &operation.mode,
+            account: &operation.account,
             task: &operation.task,
             state: &operation.state,
             attempt: operation.attempt,
