@@ -40,8 +40,12 @@ pub(super) fn prove(
             extend(&mut targets, live(&look.objects));
             then = Then::End(ending);
         } else if row_moved(&operation, look) {
-            // What the row holds now is the order's link; ours is a secret and goes with the old ones.
-            if let Some(held) = look.held() {
+            // What the row holds now is the order's link; ours is a secret and goes with the old ones. The
+            // approved object goes even if the row still holds it, for another amount: a request of a process
+            // that was cut off may close it at any time, and nobody would know.
+            if let Some(held) = look.held()
+                && operation.expected.reference.as_ref() != Some(held)
+            {
                 targets = without(targets, held, look);
             }
             let own = operation.minted.iter().map(own_link).collect();
