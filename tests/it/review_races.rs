@@ -179,7 +179,7 @@ async fn a_session_stored_while_the_order_was_looked_at_is_not_closed_as_a_secon
     let running = world.spawn(&["regen", "--all", "--commit", "--yes"]);
     let parked = world.wait_for_parked().await;
     let other = world
-        .order(pending(5500).behind(open_session().naming(order)))
+        .order(pending(5500).behind(open_session().minutes_old(0).naming(order)))
         .await;
     let session = world.row(other.0).await.reference.unwrap();
     world
