@@ -116,15 +116,18 @@ impl Run<'_> {
     /// What is still to be done for the order after an earlier run's operation was concluded: decided anew,
     /// and only on the row that was approved.
     async fn still_due(&self, job: &Job<'_>, ending: &Ending) -> Option<Operation> {
-        let concluded = matches!(
+        let left_open = matches!(
             ending,
-            Ending::Retired
-                | Ending::Moved { .. }
-                | Ending::LostRace
-                | Ending::StillLive(_)
-                | Ending::Refused { .. }
+            Ending::Unknown { .. }
+                | Ending::Unavailable { .. }
+                | Ending::Fenced
+                | Ending::Replaced {
+                    unconfirmed: Some(_),
+                    ..
+                }
         );
-        let order = job.order.filter(|_| concluded)?;
+        // Even a replaced or a paid one: its row may have moved on, its payment may have failed since.
+        let order = job.order.filter(|_| !left_open)?;
         let facts = self.facts(order.id, &job.operation).await.ok()?;
         let decision: Decision = crate::plan::decide_order(&facts, self.moment(), self.policy);
         let same_row =

@@ -57,6 +57,7 @@ mod sample_page;
 mod sample_shapes;
 mod sample_world;
 mod sandbox_process;
+mod simulation;
 mod store_commit;
 mod store_connect;
 mod store_publish;
