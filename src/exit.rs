@@ -64,7 +64,9 @@ impl ExitStatus {
     pub fn meaning(self) -> &'static str {
         match self {
             ExitStatus::Done => "done, or dry run done",
-            ExitStatus::Unclassified => "unclassified error: a bug of relink",
+            ExitStatus::Unclassified => {
+                "unclassified: an unexpected refusal by Stripe, a result not written, or a bug"
+            }
             ExitStatus::Usage => "usage: a value is malformed, or names no tournament or order",
             ExitStatus::Partial => "partial: some order failed or needs a person",
             ExitStatus::Configuration => {

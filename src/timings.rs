@@ -45,8 +45,8 @@ impl Timings {
     #[must_use]
     pub fn on_loopback() -> Self {
         Timings {
-            backoff: Duration::from_millis(25),
-            longest_backoff: Duration::from_millis(200),
+            backoff: Duration::from_millis(5),
+            longest_backoff: Duration::from_millis(40),
             longest_retry_after: Duration::from_secs(1),
             ..Timings::default()
         }

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::cli::Common;
-use crate::config::{Config, Place};
+use crate::config::{Config, Place, database_url, default_sandbox_dir};
 use crate::domain::{AccountId, Mode};
 use crate::error::Error;
 use crate::sandbox::Sandbox;
@@ -95,6 +95,26 @@ impl Opened {
         }
         Ok(())
     }
+}
+
+/// The database alone, read-only, for what needs neither Stripe nor a key. In the sandbox the double is left
+/// alone: another process may be at work with it.
+///
+/// # Errors
+/// Configuration, an unreachable database.
+pub async fn open_database(common: &Common, context: &Context<'_>) -> Result<Store, Error> {
+    let url = match &common.sandbox {
+        Some(dir) => {
+            let dir = if dir.as_os_str().is_empty() {
+                default_sandbox_dir(context.environment)?
+            } else {
+                dir.clone()
+            };
+            SecretString::from(Sandbox::database_alone(&dir).await?)
+        }
+        None => database_url(common)?,
+    };
+    Ok(Store::connect(&url, Access::ReadOnly).await?)
 }
 
 fn parse_sandbox_base(text: &str) -> Result<Url, Error> {

@@ -276,6 +276,9 @@ fn report_ending(operation: &Operation, ending: &Ending) {
             tracing::info!(order, link = %link.id, "link replaced");
         }
         Ending::Retired => tracing::info!(order, "retired"),
+        Ending::Moved { verdict, reason } => {
+            tracing::info!(order, %verdict, %reason, "order moved since the approval");
+        }
         other => tracing::warn!(order, ending = ?other, "order not done"),
     }
 }

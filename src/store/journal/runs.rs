@@ -92,7 +92,7 @@ impl Store {
             mode: run.mode,
             account: run.account,
             process,
-            timings: timings.clone(),
+            timings,
             leases,
             heartbeat: Heartbeat::start(pulse, timings.heartbeat),
         })

@@ -19,7 +19,6 @@ pub struct Reached {
     pub before: bool,
     /// Counts the commits of the process from 1.
     pub number: u64,
-    pub what: String,
     stream: TcpStream,
 }
 
@@ -59,21 +58,14 @@ impl Reached {
     pub fn go_on(self) {
         drop(self.stream);
     }
-
-    /// `before 3 publish the link of an order`
-    pub fn name(&self) -> String {
-        let side = if self.before { "before" } else { "after" };
-        format!("{side} {} {}", self.number, self.what)
-    }
 }
 
 fn read(line: &str, stream: TcpStream) -> Option<Reached> {
     let mut words = line.splitn(3, ' ');
-    let (side, number, what) = (words.next()?, words.next()?, words.next()?);
+    let (side, number, _what) = (words.next()?, words.next()?, words.next()?);
     Some(Reached {
         before: side == "before",
         number: number.parse().ok()?,
-        what: what.to_owned(),
         stream,
     })
 }

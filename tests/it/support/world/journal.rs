@@ -19,12 +19,28 @@ impl World {
         self.rows.texts(&query).await
     }
 
+    /// Whether any run has made the journal's tables.
+    pub async fn has_journal(&self) -> bool {
+        let found = match self.backend {
+            Backend::Sqlite => "SELECT name FROM sqlite_master WHERE name = 'relink_operations'",
+            Backend::Postgres(_) => "SELECT CAST(to_regclass('relink.operations') AS TEXT)",
+        };
+        self.rows
+            .texts(found)
+            .await
+            .iter()
+            .any(|name| !name.is_empty())
+    }
+
     /// Stripe forgets its keys, and a day and an hour pass on its clock and on the database's: what was written
     /// before is that much older.
     pub async fn a_day_passes(&self) {
         let seconds = 25 * 3600;
         self.pass(seconds).await;
         self.stripe.tell("forget-keys", Value::Null).await;
+        if !self.has_journal().await {
+            return;
+        }
         let operations = self.journal_table("operations");
         let older = |column: &str| format!("{column} = {column} - {}", seconds * 1_000_000);
         let columns = [

@@ -135,6 +135,11 @@ impl World {
         self.stripe.tell("freeze", json!({"writes": true})).await;
     }
 
+    /// Lets writes through again.
+    pub async fn thaw_writes(&self) {
+        self.stripe.tell("freeze", json!({"writes": false})).await;
+    }
+
     /// Writes attempted since `freeze_writes`.
     pub async fn violations(&self) -> Vec<Value> {
         list(self.stripe.ask("violations").await)
