@@ -24,6 +24,8 @@ use broken::{Broken, Expected};
 use checker::{Checker, Report};
 use mutants::Mutant;
 
+use crate::support::tally::tell;
+
 /// More than any scenario here has; the search is exhaustive, or the test fails.
 const MOST_WORLDS: usize = 20_000_000;
 
@@ -35,10 +37,6 @@ fn the_protocol_keeps_its_promises_in_every_interleaving() {
         Ok(other) => panic!("RELINK_MODEL_BOUNDS is `{other}`; only `long` is known"),
         Err(_) => {}
     }
-    println!(
-        "{:46} {:>9} {:>10} {:>10} {:>9} {:>8} {:>7}",
-        "scenario", "worlds", "steps", "kills", "re-runs", "longest", "seconds"
-    );
     let mut sum = Report::default();
     let mut broken = Vec::new();
     let begun = Instant::now();
@@ -66,31 +64,31 @@ fn the_protocol_keeps_its_promises_in_every_interleaving() {
 }
 
 fn row(name: &str, report: &Report, begun: Instant) {
-    println!(
-        "{name:46} {:>9} {:>10} {:>10} {:>9} {:>8} {:>7.1}",
+    tell(&format!(
+        "model: {name:46} {:>9} worlds {:>10} steps {:>9} kills {:>9} re-runs, the longest {:>3} steps, {:>5.1} s",
         report.worlds,
         report.steps,
         report.kills,
         report.reruns,
         report.longest,
         begun.elapsed().as_secs_f32()
-    );
+    ));
 }
 
 /// A checker that finds nothing proves nothing.
 #[test]
 fn whoever_breaks_a_rule_of_the_protocol_is_found() {
-    table_of(broken::broken_rules());
+    table_of("a rule broken", broken::broken_rules());
 }
 
 /// These are known; when one is closed, this says so.
 #[test]
 fn what_the_design_leaves_open_is_what_it_says() {
-    table_of(broken::holes());
+    table_of("left open", broken::holes());
 }
 
-fn table_of(all: Vec<Broken>) {
-    let mut wrong = Vec::new();
+fn table_of(kind: &str, all: Vec<Broken>) {
+    let mut wrong: Vec<String> = Vec::new();
     for broken in all {
         let report = Checker::check(&broken.scenario, broken.mutant, MOST_WORLDS);
         let name = broken.scenario.name;
@@ -98,19 +96,17 @@ fn table_of(all: Vec<Broken>) {
             Some(found) => (found.rule.as_str(), found.trace.len() - 1),
             None => ("nothing: another rule covers it", 0),
         };
-        println!(
-            "{name:52} {length:>3} steps {:>8} worlds  {rule}",
+        tell(&format!(
+            "model, {kind}: {name:50} {length:>3} steps {:>8} worlds  {rule}",
             report.worlds
-        );
-        if let Some(found) = &report.found {
-            println!("    {}", found.trace[1..].join(" > "));
-        }
+        ));
         let is_as_expected = match broken.expected {
             Expected::Found(what) => rule.contains(what),
             Expected::Redundant => report.found.is_none() && report.is_exhaustive,
         };
         if !is_as_expected {
-            wrong.push(format!("{name}: {rule}"));
+            let trace = report.found.as_ref().map(|found| found.trace.join(" > "));
+            wrong.push(format!("{name}: {rule}: {trace:?}"));
         }
     }
     assert_eq!(wrong, Vec::<String>::new());

@@ -251,7 +251,8 @@ impl Checker {
                 && own.has(ACTIVE)
                 && own.has(AMOUNT) == (row.amount == 1);
             let is_withdrawn = end.database.journal.withdrawn == row.reference + 1;
-            if !is_right && !(is_withdrawn && live == 0) {
+            let is_meant = is_withdrawn && live == 0;
+            if !is_right && !is_meant {
                 let count = live.count_ones();
                 return Err(format!(
                     "L1 an unpaid order has {count} live families, or a wrong one"

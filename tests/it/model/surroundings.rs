@@ -46,7 +46,7 @@ impl Game {
 
     fn pay(&mut self, world: &World, at: usize) {
         let family = world.families[at];
-        let is_known = family.has(PUBLISHED);
+        let (is_known, tabs) = (family.has(PUBLISHED), self.rules.tabs);
         let mut change = |tab: u8, state: u8, label: &'static str| {
             let mut next = *world;
             let changed = &mut next.families[at];
@@ -59,11 +59,13 @@ impl Game {
         };
         for tab in 0..2 {
             match family.tab(tab) {
-                NONE if tab < self.rules.tabs && family.has(ACTIVE) && is_known => {
-                    // The first free one.
-                    if tab == 0 || family.tab(0) != NONE {
-                        change(tab, OPEN, "payer opens the link");
-                    }
+                // One after the other.
+                NONE if tab < tabs
+                    && family.has(ACTIVE)
+                    && is_known
+                    && (tab == 0 || family.tab(0) != NONE) =>
+                {
+                    change(tab, OPEN, "payer opens the link");
                 }
                 OPEN if is_known => {
                     let is_open_to_money = family.kind != OUR_LINK
@@ -152,7 +154,7 @@ impl Game {
         next.left.checkouts -= 1;
         next.families[made as usize] = Family {
             kind: SESSION,
-            flags: PUBLISHED | AMOUNT * row.amount,
+            flags: PUBLISHED | (AMOUNT * row.amount),
             tabs: OPEN,
             key: 0,
         };
