@@ -73,6 +73,14 @@ fn row(name: &str, report: &Report, begun: Instant) {
         report.longest,
         begun.elapsed().as_secs_f32()
     ));
+    let excused = &report.excused;
+    if excused.payable + excused.payments > 0 {
+        tell(&format!(
+            "model: {name:46} {} worlds with two payable objects, {} with two payments, by the application's own \
+             storing of a session that it had made before",
+            excused.payable, excused.payments
+        ));
+    }
 }
 
 /// A checker that finds nothing proves nothing.
@@ -94,7 +102,7 @@ fn table_of(kind: &str, all: Vec<Broken>) {
         let name = broken.scenario.name;
         let (rule, length) = match &report.found {
             Some(found) => (found.rule.as_str(), found.trace.len() - 1),
-            None => ("nothing: another rule covers it", 0),
+            None => ("nothing", 0),
         };
         tell(&format!(
             "model, {kind}: {name:50} {length:>3} steps {:>8} worlds  {rule}",

@@ -43,6 +43,11 @@ pub fn holes() -> Vec<Broken> {
         tabs: 2,
         ..RULES
     };
+    let again = Rules {
+        looks_twice: true,
+        ..IN_HALVES
+    };
+    let few = Left { events: 2, ..LEFT };
     let hole = |scenario, rule| Broken {
         mutant: Mutant::None,
         scenario,
@@ -69,6 +74,17 @@ pub fn holes() -> Vec<Broken> {
             ),
             "A6",
         ),
+        // It would be closed by reading the row again after Stripe.
+        Broken {
+            mutant: Mutant::None,
+            scenario: begin(
+                "the same, were the row read again after Stripe",
+                OPEN_SESSION,
+                few,
+                again,
+            ),
+            expected: Expected::Redundant,
+        },
         // Stripe: `completed_sessions.limit` must hold for tabs that are open already.
         hole(
             begin(

@@ -4,7 +4,7 @@
 use super::drive::Game;
 use super::mind::{REGEN, RETIRE};
 use super::mutants::Mutant;
-use super::promises::judge;
+use super::promises::{Excused, judge};
 use super::scenarios::Scenario;
 use super::surroundings::{KILL, first};
 use super::table::{Memo, Table};
@@ -26,6 +26,7 @@ pub struct Report {
     pub second_runs: u64,
     pub longest: u32,
     pub is_exhaustive: bool,
+    pub excused: Excused,
     pub operations: usize,
     pub found: Option<Found>,
 }
@@ -82,7 +83,7 @@ impl Checker {
         while at < self.worlds.len() && self.worlds.len() < most {
             let world = self.worlds.keys[at];
             let parent = at as u32;
-            if let Some(rule) = judge(&self.game, &world) {
+            if let Some(rule) = judge(&self.game, &world, &mut self.result.excused) {
                 return self.report(rule.to_owned(), parent, Vec::new());
             }
             if let Err(rule) = self.converge(&world) {
@@ -192,7 +193,7 @@ impl Checker {
                     return Err(format!("re-run: {rule}"));
                 }
                 world = next;
-                if let Some(rule) = judge(&self.game, &world) {
+                if let Some(rule) = judge(&self.game, &world, &mut Excused::default()) {
                     return Err(format!("re-run: {rule}"));
                 }
                 continue;

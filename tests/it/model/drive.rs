@@ -19,6 +19,10 @@ pub struct Rules {
     pub is_limited: bool,
     /// A look reads the row and Stripe at two moments.
     pub splits_looks: bool,
+    /// A look that finds another row afterwards begins anew.
+    pub looks_twice: bool,
+    /// The application makes a session first and stores it later, whatever the row holds by then.
+    pub stores_later: bool,
     /// How many commits a failover may lose.
     pub loses: u8,
     /// Those of the application among them.
@@ -201,6 +205,12 @@ impl Game {
     fn look_at_stripe(&mut self, world: &World, slot: usize, row: Row) {
         let mut next = *world;
         let process = &mut next.processes[slot];
+        if self.rules.looks_twice && row != world.database.row {
+            process.at = LOOK;
+            process.row = Row::default();
+            self.steps.push((next, "the row moved: look again"));
+            return;
+        }
         let operation = process.operation;
         if self.mind.info(operation).operation.needs_current_index() {
             refresh(process, world);

@@ -14,6 +14,8 @@ pub const RULES: Rules = Rules {
     tabs: 1,
     is_limited: true,
     splits_looks: false,
+    looks_twice: false,
+    stores_later: false,
     loses: 1,
     loses_theirs: false,
     processes: 2,
@@ -26,6 +28,11 @@ pub const EVERY_GOAL: Rules = Rules {
 
 pub const IN_HALVES: Rules = Rules {
     splits_looks: true,
+    ..RULES
+};
+
+pub const STORES_LATER: Rules = Rules {
+    stores_later: true,
     ..RULES
 };
 
@@ -146,6 +153,12 @@ pub fn everyday() -> Vec<Scenario> {
             ACTIVE_LINK,
             two_events,
             EVERY_GOAL,
+        ),
+        begin(
+            "dead session, sessions stored late",
+            DEAD_SESSION,
+            two_events,
+            STORES_LATER,
         ),
         begin(
             "dead session, links switched off by hand",
@@ -285,6 +298,12 @@ pub fn long() -> Vec<Scenario> {
             OPEN_SESSION,
             LEFT,
             EVERY_GOAL,
+        ),
+        begin(
+            "open session, sessions stored late",
+            OPEN_SESSION,
+            LEFT,
+            STORES_LATER,
         ),
         begin(
             "open session, two days, four claims",

@@ -118,6 +118,26 @@ impl Game {
         self.checkout(world);
     }
 
+    /// The application writes its session into the row, without a look at what is there.
+    fn store_checkout(&mut self, world: &World) {
+        let row = world.database.row;
+        let is_waiting = |f: &Family| f.has(IN_TWO_STEPS) && !f.has(PUBLISHED);
+        let Some(at) = world.families.iter().position(is_waiting) else {
+            return;
+        };
+        if row.status != PENDING {
+            return;
+        }
+        let mut next = *world;
+        next.families[at].flags |= PUBLISHED;
+        let is_payable = |f: &&Family| self.is_payable(f);
+        next.is_doubled |= next.families.iter().filter(is_payable).count() > 1;
+        let reference = at as u8;
+        let row = Row { reference, ..row };
+        commit_of_theirs(self.rules.loses_theirs, &mut next, row);
+        self.steps.push((next, "app stores its session"));
+    }
+
     /// Somebody switches a link off by hand.
     fn switch_off(&mut self, world: &World) {
         if world.left.switches == 0 {
@@ -146,6 +166,9 @@ impl Game {
         let is_free = row.status == PENDING
             && !world.is_settled()
             && !world.families.iter().any(|family| self.is_payable(family));
+        if self.rules.stores_later {
+            self.store_checkout(world);
+        }
         let made = world.families_made();
         if world.left.checkouts == 0 || !is_free || made as usize >= FAMILIES {
             return;
@@ -158,6 +181,12 @@ impl Game {
             tabs: OPEN,
             key: 0,
         };
+        if self.rules.stores_later {
+            let family = &mut next.families[made as usize];
+            family.flags = (family.flags | IN_TWO_STEPS) & !PUBLISHED;
+            self.steps.push((next, "app makes a session"));
+            return;
+        }
         let reference = made;
         let row = Row { reference, ..row };
         commit_of_theirs(self.rules.loses_theirs, &mut next, row);

@@ -25,6 +25,8 @@ pub const FAILED_ANSWER: u8 = 8;
 pub const AMOUNT: u8 = 16;
 /// Switched off by hand while a process had already read it to publish it.
 pub const TOO_LATE: u8 = 32;
+/// The application made it first and stores it in the row later.
+pub const IN_TWO_STEPS: u8 = 64;
 
 /// A session's state.
 pub const NONE: u8 = 0;
@@ -179,6 +181,8 @@ pub struct World {
     /// A key whose saved answer is a failure that made nothing.
     pub spent: u8,
     pub has_failed_over: bool,
+    /// The application stored a second payable object by itself.
+    pub is_doubled: bool,
     pub left: Left,
 }
 
@@ -249,7 +253,7 @@ impl World {
             left.cancellations,
             left.edits | left.switches << 4,
             left.checkouts,
-            left.failovers * 2 + u8::from(self.has_failed_over),
+            left.failovers * 4 + u8::from(self.is_doubled) * 2 + u8::from(self.has_failed_over),
             left.events ^ self.spent << 4,
         ];
         digest.add(u64::from_le_bytes(left));
