@@ -4,7 +4,9 @@
 
 use super::Run;
 use super::drive::Held;
-use crate::domain::{JournalFacts, OrderFacts, OrderId, Reading, StripeObject, Timestamp};
+use crate::domain::{
+    JournalFacts, Order, OrderFacts, OrderId, PaymentLink, Reading, StripeObject, Timestamp,
+};
 use crate::plan::Moment;
 use crate::saga::{Look, Minted, Observed, Operation, State, Task};
 use crate::stripe::{StripeError, observe_watched};
@@ -14,6 +16,7 @@ const OLDEST_EVENT: i64 = 30 * 86_400;
 /// A saved answer is about a day old at most; the margin covers what two clocks may differ by.
 const LEAST_LOOK_BACK: i64 = 26 * 3600;
 const MARGIN: i64 = 3600;
+const LOOKS_AT_A_MOVING_ROW: u32 = 5;
 
 impl Run<'_> {
     pub(super) async fn look(&self, operation: &Operation) -> Observed {
@@ -55,17 +58,31 @@ impl Run<'_> {
     }
 
     /// The facts of the order as they are now. Its own open operation is ours and no fact about it.
+    ///
+    /// The row and Stripe are two readings: a session that the application makes and stores in between would
+    /// look like a second one. So the row is read again, and everything once more if it moved.
     pub(super) async fn facts(
         &self,
         id: OrderId,
         operation: &Operation,
     ) -> Result<OrderFacts, String> {
-        let site = self.site;
-        let row = site.store.order(id, site.currency).await;
+        for _ in 0..LOOKS_AT_A_MOVING_ROW {
+            let facts = self.facts_of(self.row(id).await?, operation).await?;
+            if is_same_row(&facts.order, &self.row(id).await?) {
+                return Ok(facts);
+            }
+        }
+        Err(format!("the row of order {id} does not stand still"))
+    }
+
+    async fn row(&self, id: OrderId) -> Result<Order, String> {
+        let row = self.site.store.order(id, self.site.currency).await;
         let row = row.map_err(|e| e.to_string())?;
-        let Some(row) = row else {
-            return Err(format!("order {id} is gone"));
-        };
+        row.ok_or_else(|| format!("order {id} is gone"))
+    }
+
+    async fn facts_of(&self, row: Order, operation: &Operation) -> Result<OrderFacts, String> {
+        let (site, id) = (self.site, row.id);
         // Before publishing, what appeared since the index was built counts as well.
         if operation.needs_current_index() {
             let mut index = site.index.write().await;
@@ -131,7 +148,7 @@ impl Run<'_> {
         }
         found.sort();
         found.dedup();
-        let mut best: Option<crate::domain::PaymentLink> = None;
+        let mut best: Option<PaymentLink> = None;
         for id in found {
             let link = match site.stripe.link_family(&id).await {
                 Ok(family) => family.link,
@@ -147,4 +164,9 @@ impl Run<'_> {
             url: link.url,
         }))
     }
+}
+
+/// In what a decision rests on.
+fn is_same_row(one: &Order, other: &Order) -> bool {
+    one.status == other.status && one.reference == other.reference && one.amount == other.amount
 }

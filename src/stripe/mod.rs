@@ -17,6 +17,7 @@ mod read;
 mod refunds;
 pub mod retry;
 mod settings;
+mod transport;
 mod wire;
 mod write;
 
@@ -29,4 +30,5 @@ pub use observe::{
 };
 pub use read::Account;
 pub use settings::{Rps, Settings};
+pub use transport::{Carried, NoAnswer, Outgoing, Transport};
 pub use write::{FailedWrite, Reply};

@@ -54,7 +54,7 @@ enum Database {
 
 impl World {
     pub async fn on(backend: Backend) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let home = fast_folder();
         let database = match backend {
             Backend::Sqlite => Database::Sqlite(postgres::sqlite_database(home.path()).await),
             Backend::Postgres(flavour) => Database::Postgres(postgres::database(flavour).await),
@@ -199,6 +199,16 @@ impl World {
                 ("TMPDIR", home),
             ],
         )
+    }
+}
+
+/// In memory where the system has a place for that: no test here is about a disk.
+fn fast_folder() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory).unwrap_or_else(|_| tempfile::tempdir().unwrap())
+    } else {
+        tempfile::tempdir().unwrap()
     }
 }
 
