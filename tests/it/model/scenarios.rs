@@ -28,6 +28,7 @@ pub const EVERY_GOAL: Rules = Rules {
 
 pub const IN_HALVES: Rules = Rules {
     splits_looks: true,
+    looks_twice: true,
     ..RULES
 };
 
@@ -113,10 +114,6 @@ pub fn everyday() -> Vec<Scenario> {
         switches: 1,
         ..two_events
     };
-    let no_checkouts = Left {
-        checkouts: 0,
-        ..LEFT
-    };
     vec![
         begin("open session", OPEN_SESSION, LEFT, RULES),
         begin("active link", ACTIVE_LINK, LEFT, RULES),
@@ -139,7 +136,7 @@ pub fn everyday() -> Vec<Scenario> {
         begin(
             "open session, looks in halves",
             OPEN_SESSION,
-            no_checkouts,
+            two_events,
             IN_HALVES,
         ),
         begin(
@@ -195,10 +192,6 @@ pub fn long() -> Vec<Scenario> {
         ..RULES
     };
     let two_tabs = Rules { tabs: 2, ..RULES };
-    let halves = Left {
-        checkouts: 0,
-        ..THREE_CLAIMS
-    };
     let days = Left {
         claims: 4,
         days: 2,
@@ -284,7 +277,7 @@ pub fn long() -> Vec<Scenario> {
         begin(
             "active link, looks in halves, three claims",
             ACTIVE_LINK,
-            halves,
+            THREE_CLAIMS,
             IN_HALVES,
         ),
         begin(
