@@ -35,6 +35,7 @@ mod journal_open;
 mod journal_shown;
 mod journal_world;
 mod kill_points;
+mod model;
 mod odd_cases;
 mod pinned_account;
 mod plan_laws;
