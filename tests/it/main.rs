@@ -27,6 +27,7 @@ mod faults;
 mod guards;
 mod help;
 mod incident;
+mod journal_claim;
 mod journal_open;
 mod journal_world;
 mod odd_cases;
