@@ -9,12 +9,12 @@ use relink::store::{Claim, Journal, JournalError, NewRun, OutcomeKind, StoreErro
 use relink::stripe::Timings;
 
 use crate::journal_world::{
-    begin, begin_at, claim_fresh, claim_held, die, done, minted, minting, new_run, order,
-    publication, replacement, replacement_of, take_over, timings,
+    begin, begin_at, claim_fresh, claim_held, die, done, minted, minting, new_run,
+    on_both_databases, order, publication, replacement, replacement_of, take_over, timings,
 };
-use crate::store_world::{World, on_each_database};
+use crate::store_world::World;
 
-on_each_database!(World:
+on_both_databases!(
     what_is_claimed_is_held_and_told_by_whom,
     what_is_released_is_taken_over_as_it_stood,
     what_a_dead_run_held_is_taken_over_at_once,
