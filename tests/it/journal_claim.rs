@@ -1,5 +1,6 @@
 //! Claims: one holder at a time, nobody waits, and what a holder leaves behind is taken over, once it is gone.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relink::domain::{CheckoutReference, Mode, RunId};
@@ -397,4 +398,37 @@ fn the_spellings_of_outcomes_are_the_journals() {
     ]
     .map(OutcomeKind::name);
     assert_eq!(names, ["done", "refused", "unknown"]);
+}
+
+/// One run works on many orders at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_is_shared_by_many_tasks() {
+    let world = World::postgres_enums().await;
+    let journal = Arc::new(begin(&world, "run-1").await);
+    let tasks: Vec<_> = (1..=12)
+        .map(|id| {
+            let journal = Arc::clone(&journal);
+            tokio::spawn(async move {
+                let subject = order(id);
+                let lease = claim_fresh(&journal, &subject, &replacement_of(id, None, 1)).await;
+                let (operation, intent) = minting(&replacement_of(id, None, 1), 1, "key-1");
+                let step = journal.intend(&lease, &operation, &intent).await.unwrap();
+                let operation = minted(&operation, "plink_new");
+                let outcome = done("plink_new");
+                journal
+                    .conclude(&lease, &operation, step, &outcome)
+                    .await
+                    .unwrap();
+                let wanted = publication(id, None, 1);
+                journal.publish(&lease, &operation, &wanted).await.unwrap();
+                assert!(journal.renew(&lease).await.unwrap());
+                journal.close(&lease, &operation, true).await.unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let count = "SELECT CAST(COUNT(*) AS TEXT) FROM {operations} WHERE is_done";
+    assert_eq!(world.journaled(count).await.as_deref(), Some("12"));
 }

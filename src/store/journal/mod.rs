@@ -12,6 +12,7 @@ mod lease;
 mod life;
 mod open;
 mod process;
+mod rows;
 mod runs;
 mod schema;
 mod steps;
