@@ -125,8 +125,7 @@ impl Ground {
         let table = self.world.journal_table("operations");
         for ((_, operation), token) in tokens.iter().filter(|((whose, _), _)| whose == run) {
             let sql = format!(
-                "UPDATE {table} SET lease_token = '{token}' \
-                 WHERE operation_id = '{operation}' AND closed_at IS NULL"
+                "UPDATE {table} SET lease_token = '{token}' WHERE operation_id = '{operation}'"
             );
             self.world.rows.execute(&sql).await;
         }
