@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::on_each_backend;
+use crate::support::kill_points::{self, KillPoints};
 use crate::support::world::*;
 
 const COMMIT: [&str; 4] = ["regen", "--all", "--commit", "--yes"];
@@ -193,4 +194,44 @@ async fn a_second_signal_ends_the_run_at_once_and_the_next_run_repairs_it() {
     let again = world.relink(&COMMIT).await;
     assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
     assert_one_link_in_its_row(&world, order).await;
+}
+
+/// A run that SIGKILL ends once it has stored its link and before it has looked at it again.
+async fn kill_after_the_publication(world: &World, order: OrderId) {
+    let points = KillPoints::listen().await;
+    let mut command = world.command(&COMMIT);
+    command.env(kill_points::ADDRESS, points.address());
+    let running = Running::start(command);
+    loop {
+        let reached = points.next().await;
+        let held = world.row(order.0).await.reference.unwrap_or_default();
+        if !reached.before && held.starts_with("plink_") {
+            break running.signal("KILL");
+        }
+        reached.go_on();
+    }
+    running.finish().await;
+}
+
+on_each_backend! {
+    async fn a_row_that_moved_on_before_a_publication_was_confirmed_is_repaired_by_the_same_run(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        kill_after_the_publication(&world, order).await;
+        // The application has stored a checkout of its own since, and nobody used it.
+        let dead = world.order(pending(5500).behind(expired_session())).await;
+        let own = world.row(dead.0).await;
+        let (id, url) = (own.reference.unwrap(), own.url.unwrap());
+        world.rows.set(dead.0, "status", "'canceled'").await;
+        world.rows.set(order.0, "stripe_checkout_session_id", &format!("'{id}x'")).await;
+        world.rows.set(order.0, "stripe_checkout_url", &format!("'{url}x'")).await;
+        let mut session = world.object(&id).await;
+        session["id"] = json!(format!("{id}x"));
+        session["url"] = json!(format!("{url}x"));
+        session["metadata"]["order_id"] = json!(order.to_string());
+        world.put_objects(json!([session])).await;
+
+        let again = world.relink(&COMMIT).await;
+        assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+        assert_one_link_in_its_row(&world, order).await;
+    }
 }

@@ -86,6 +86,7 @@ struct Inner {
     lingering: Vec<Outgoing>,
     trace: Vec<String>,
     counts: BTreeMap<String, u64>,
+    failed: Option<String>,
 }
 
 #[derive(Debug)]
@@ -127,6 +128,15 @@ impl Stage {
 
     pub fn count(&self, what: &str) {
         *self.inner().counts.entry(what.to_owned()).or_insert(0) += 1;
+    }
+
+    /// Something must not have happened. A process that panicked would be waited for in vain: the director says it.
+    pub fn fail(&self, why: String) {
+        self.inner().failed.get_or_insert(why);
+    }
+
+    pub fn failed(&self) -> Option<String> {
+        self.inner().failed.clone()
     }
 
     pub fn note(&self, line: String) {
@@ -212,6 +222,9 @@ impl Stage {
 #[derive(Debug)]
 pub struct Actor {
     pub process: usize,
+    pub run: String,
+    /// The transaction that has begun.
+    pub begun: Mutex<Option<&'static str>>,
     pub stage: Arc<Stage>,
     pub world: Arc<dyn Reach>,
 }
@@ -223,13 +236,45 @@ pub trait Reach: Send + Sync + std::fmt::Debug {
     fn is_journaled<'a>(&'a self, key: &'a str) -> BoxFuture<'a, bool>;
     /// A protocol's mistake, made on purpose: what the process reads is not what Stripe said.
     fn spoil(&self, method: &str, target: &str, body: Vec<u8>) -> Vec<u8>;
+    /// The same of what it sends.
+    fn distort(&self, request: &mut Outgoing);
+    /// The same of what a transaction finds in the database.
+    fn meddle<'a>(&'a self, run: &'a str, point: Point) -> BoxFuture<'a, ()>;
+    /// What was done to the run's last transaction is undone.
+    fn tidy<'a>(&'a self, run: &'a str) -> BoxFuture<'a, ()>;
+}
+
+impl Actor {
+    /// A transaction that began and was not committed: its lease was lost, or its row had moved.
+    fn note_left_transaction(&self, point: Point) {
+        let begun = match point.place {
+            Place::Begin => self.begun.lock().unwrap().replace(point.what),
+            Place::BeforeCommit | Place::AfterCommit => {
+                *self.begun.lock().unwrap() = None;
+                None
+            }
+        };
+        if let Some(what) = begun {
+            self.stage.count(&format!("nothing to commit: {what}"));
+        }
+    }
 }
 
 impl Gate for Actor {
     fn pass(&self, point: Point) -> BoxFuture<'_, Pass> {
         Box::pin(async move {
+            self.note_left_transaction(point);
+            if point.place != Place::BeforeCommit {
+                self.world.tidy(&self.run).await;
+            }
             if self.stage.is_quiet() {
+                if point.place != Place::BeforeCommit {
+                    self.world.meddle(&self.run, point).await;
+                }
                 return Pass::Go;
+            }
+            if point.place == Place::AfterCommit {
+                self.world.meddle(&self.run, point).await;
             }
             // Around a commit nobody else may run: the database is locked. The dice decide at once.
             let unknown = self.stage.rates.commit_unknown;
@@ -238,6 +283,7 @@ impl Gate for Actor {
                     self.stage
                         .wait(self.process, format!("begin {}", point.what))
                         .await;
+                    self.world.meddle(&self.run, point).await;
                     Pass::Go
                 }
                 Place::BeforeCommit if self.stage.dice().per_mille(unknown) => {
@@ -267,8 +313,9 @@ impl Gate for Actor {
 }
 
 impl Transport for Actor {
-    fn carry(&self, request: Outgoing) -> BoxFuture<'_, Result<Carried, NoAnswer>> {
+    fn carry(&self, mut request: Outgoing) -> BoxFuture<'_, Result<Carried, NoAnswer>> {
         Box::pin(async move {
+            self.world.tidy(&self.run).await;
             let told = format!("{} {}", request.method, short(&request.target));
             let lost = || Err(NoAnswer::Lost("simulated".to_owned()));
             let word = self.stage.wait(self.process, told.clone()).await;
@@ -292,11 +339,12 @@ impl Transport for Actor {
             let target = request.target.clone();
             if let Some(key) = request.headers.get("idempotency-key") {
                 let key = key.to_str().unwrap_or_default().to_owned();
-                assert!(
-                    self.world.is_journaled(&key).await,
-                    "{told} left before its intent was committed"
-                );
+                if !self.world.is_journaled(&key).await {
+                    let early = format!("{told} left before its intent was committed");
+                    self.stage.fail(early);
+                }
             }
+            self.world.distort(&mut request);
             let answer = deliver(self.world.double(), request).await;
             admin(self.world.double(), "DELETE", "faults", "").await;
             if let Word::Unanswered = self

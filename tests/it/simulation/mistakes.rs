@@ -1,0 +1,280 @@
+//! Mistakes made on purpose in the layers around the product: what it reads of Stripe is not what Stripe said, and the
+//! database does not hold what a transaction relies on. A generator that finds none of them proves nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use futures_util::future::BoxFuture;
+use relink::sandbox::double::Double;
+use relink::store::{Place, Point};
+use relink::stripe::Outgoing;
+use serde_json::{Value, json};
+
+use super::stage::Reach;
+use crate::support::world::World;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    None,
+    /// The open sessions of a link are not shown in its list.
+    HideTabs,
+    /// A complete session reads as an expired one.
+    CompleteReadsExpired,
+    /// A debit on its way reads as one that failed.
+    DebitReadsFailed,
+    /// A link reads as active for ever.
+    LinksReadActive,
+    /// Nothing is found by its metadata.
+    NothingNamesTheOrder,
+    /// Stripe never knows a key again.
+    KeysAreForgotten,
+    /// A link is published whatever the row's status is.
+    PublishWhateverTheStatus,
+    /// A link is published over whatever the row holds.
+    PublishOverAnything,
+    /// Whoever lost the lease writes on.
+    TokenIsIgnored,
+    /// An intent is not in the journal when its request leaves.
+    IntentIsForgotten,
+    /// An answer never gets into the journal.
+    OutcomeIsForgotten,
+}
+
+/// What the mistakes must find by the simulation's seeds. Keys that are forgotten are no mistake that shows: what is
+/// minted twice is found by its metadata and closed.
+pub const FOUND: [Mistake; 10] = [
+    Mistake::HideTabs,
+    Mistake::CompleteReadsExpired,
+    Mistake::DebitReadsFailed,
+    Mistake::LinksReadActive,
+    Mistake::NothingNamesTheOrder,
+    Mistake::PublishWhateverTheStatus,
+    Mistake::PublishOverAnything,
+    Mistake::TokenIsIgnored,
+    Mistake::IntentIsForgotten,
+    Mistake::OutcomeIsForgotten,
+];
+
+const PUBLISH: &str = "publish the link of an order";
+
+pub struct Ground {
+    pub world: World,
+    mistake: Mistake,
+    /// Each run's tokens, by operation.
+    tokens: Mutex<BTreeMap<(String, String), String>>,
+    /// SQL that undoes what was done to a run's transaction.
+    undo: Mutex<BTreeMap<String, Vec<String>>>,
+}
+
+impl Ground {
+    pub fn new(world: World, mistake: Mistake) -> Self {
+        Ground {
+            world,
+            mistake,
+            tokens: Mutex::default(),
+            undo: Mutex::default(),
+        }
+    }
+
+    /// Orders and expected references of what this run holds.
+    async fn held_by(&self, run: &str) -> Vec<(String, String)> {
+        let query = format!(
+            "SELECT order_id || ' ' || COALESCE(expected_reference, '') FROM {{}} \
+             WHERE held_by = '{run}' AND closed_at IS NULL AND order_id IS NOT NULL"
+        );
+        let found = self.world.journaled("operations", &query).await;
+        let pair = |line: &String| {
+            let (order, reference) = line.split_once(' ')?;
+            Some((order.to_owned(), reference.to_owned()))
+        };
+        found.iter().filter_map(pair).collect()
+    }
+
+    async fn pretend(&self, run: &str, column: &str, order: &str, value: &str) {
+        let rows = &self.world.rows;
+        let is = format!("SELECT COALESCE({column}, '') FROM orders WHERE id = {order}");
+        let Some(before) = rows.texts(&is).await.pop() else {
+            return;
+        };
+        if before == value {
+            return;
+        }
+        let set = |to: &str| format!("UPDATE orders SET {column} = '{to}' WHERE id = {order}");
+        rows.execute(&set(value)).await;
+        let undo = format!("{} AND {column} = '{value}'", set(&before));
+        let mut all = self.undo.lock().unwrap();
+        all.entry(run.to_owned()).or_default().push(undo);
+    }
+
+    async fn remember_tokens(&self, run: &str) {
+        let query = format!(
+            "SELECT operation_id || ' ' || lease_token FROM {{}} \
+             WHERE held_by = '{run}' AND lease_token IS NOT NULL"
+        );
+        for line in self.world.journaled("operations", &query).await {
+            if let Some((operation, token)) = line.split_once(' ') {
+                let key = (run.to_owned(), operation.to_owned());
+                let mut tokens = self.tokens.lock().unwrap();
+                tokens.entry(key).or_insert_with(|| token.to_owned());
+            }
+        }
+    }
+
+    async fn put_tokens_back(&self, run: &str) {
+        let tokens = self.tokens.lock().unwrap().clone();
+        let table = self.world.journal_table("operations");
+        for ((_, operation), token) in tokens.iter().filter(|((whose, _), _)| whose == run) {
+            let sql = format!(
+                "UPDATE {table} SET lease_token = '{token}' WHERE operation_id = '{operation}'"
+            );
+            self.world.rows.execute(&sql).await;
+        }
+    }
+
+    /// The newest of these rows was never written.
+    async fn forget(&self, table: &str) {
+        let clock = if table == "steps" {
+            "intended_at"
+        } else {
+            "concluded_at"
+        };
+        let table = self.world.journal_table(table);
+        let sql = format!(
+            "DELETE FROM {table} WHERE step_id = (SELECT step_id FROM {table} ORDER BY {clock} DESC LIMIT 1)"
+        );
+        self.world.rows.execute(&sql).await;
+    }
+}
+
+impl std::fmt::Debug for Ground {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the world")
+    }
+}
+
+impl Reach for Ground {
+    fn double(&self) -> &Double {
+        self.world.stripe.double()
+    }
+
+    fn is_journaled<'a>(&'a self, key: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let query = format!("SELECT action FROM {{}} WHERE idempotency_key = '{key}'");
+            !self.world.journaled("steps", &query).await.is_empty()
+        })
+    }
+
+    fn distort(&self, request: &mut Outgoing) {
+        if self.mistake == Mistake::KeysAreForgotten {
+            request.headers.remove("idempotency-key");
+        }
+    }
+
+    fn spoil(&self, method: &str, target: &str, body: Vec<u8>) -> Vec<u8> {
+        if method != "GET" {
+            return body;
+        }
+        match self.mistake {
+            Mistake::HideTabs
+            | Mistake::CompleteReadsExpired
+            | Mistake::DebitReadsFailed
+            | Mistake::LinksReadActive
+            | Mistake::NothingNamesTheOrder => {}
+            _ => return body,
+        }
+        let Ok(mut value) = serde_json::from_slice::<Value>(&body) else {
+            return body;
+        };
+        match self.mistake {
+            Mistake::HideTabs if target.contains("payment_link=") => {
+                if let Some(data) = value["data"].as_array_mut() {
+                    data.retain(|session| session["status"] != "open");
+                }
+            }
+            Mistake::NothingNamesTheOrder if !target.contains("payment_link=") => {
+                if let Some(data) = value["data"].as_array_mut() {
+                    data.clear();
+                }
+                if value["has_more"].is_boolean() {
+                    value["has_more"] = json!(false);
+                }
+            }
+            Mistake::CompleteReadsExpired => {
+                rewrite(&mut value, "status", "complete", &json!("expired"))
+            }
+            Mistake::DebitReadsFailed => {
+                let failed = json!("requires_payment_method");
+                rewrite(&mut value, "status", "processing", &failed);
+            }
+            Mistake::LinksReadActive if target.starts_with("/v1/payment_links/") => {
+                value["active"] = json!(true)
+            }
+            _ => {}
+        }
+        value.to_string().into_bytes()
+    }
+
+    fn tidy<'a>(&'a self, run: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let undo = self.undo.lock().unwrap().remove(run).unwrap_or_default();
+            for sql in undo {
+                self.world.rows.execute(&sql).await;
+            }
+        })
+    }
+
+    fn meddle<'a>(&'a self, run: &'a str, point: Point) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            if self.mistake == Mistake::None || !self.world.has_journal().await {
+                return;
+            }
+            let begins = point.place == Place::Begin;
+            match self.mistake {
+                Mistake::PublishWhateverTheStatus if begins && point.what == PUBLISH => {
+                    for (order, _) in self.held_by(run).await {
+                        self.pretend(run, "status", &order, "pending").await;
+                    }
+                }
+                Mistake::PublishOverAnything if begins && point.what == PUBLISH => {
+                    for (order, reference) in self.held_by(run).await {
+                        let column = "stripe_checkout_session_id";
+                        self.pretend(run, column, &order, &reference).await;
+                    }
+                }
+                Mistake::TokenIsIgnored if begins => self.put_tokens_back(run).await,
+                Mistake::TokenIsIgnored if point.place == Place::AfterCommit => {
+                    self.remember_tokens(run).await;
+                }
+                Mistake::IntentIsForgotten if is_after(point, "journal an intent") => {
+                    self.forget("steps").await;
+                }
+                Mistake::OutcomeIsForgotten if is_after(point, "journal an outcome") => {
+                    self.forget("outcomes").await;
+                }
+                _ => {}
+            }
+        })
+    }
+}
+
+fn is_after(point: Point, what: &str) -> bool {
+    point.place == Place::AfterCommit && point.what == what
+}
+
+fn rewrite(value: &mut Value, field: &str, from: &str, to: &Value) {
+    match value {
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| rewrite(item, field, from, to)),
+        Value::Object(fields) => {
+            for (name, inner) in fields {
+                if name == field && inner == from {
+                    *inner = to.clone();
+                } else {
+                    rewrite(inner, field, from, to);
+                }
+            }
+        }
+        _ => {}
+    }
+}
