@@ -197,6 +197,10 @@ fn classify_stripe(error: &StripeError) -> (&'static str, ExitStatus, &'static s
         StripeError::BadSettings { .. } => ("stripe_settings", ExitStatus::Configuration, ""),
         StripeError::NotFound { .. } => ("no_such_object", ExitStatus::Unclassified, ""),
         StripeError::KeyReused { .. } => ("idempotency_key_reused", ExitStatus::Unavailable, ""),
-        StripeError::Refused { .. } => ("stripe_refused", ExitStatus::Unclassified, ""),
+        StripeError::Refused { .. } => (
+            "stripe_refused",
+            ExitStatus::Unavailable,
+            "run it again; if it stays, give Stripe's support the request id",
+        ),
     }
 }

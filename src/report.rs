@@ -90,7 +90,12 @@ impl Report {
             statuses.extend(outcome.status());
         }
         // Others are at all of it: nothing was left to do here.
-        let held = |o: &Outcome| matches!(o.conclusion, Conclusion::Held(_));
+        let held = |o: &Outcome| {
+            matches!(
+                o.conclusion,
+                Conclusion::Held(_) | Conclusion::Ended(Ending::Fenced)
+            )
+        };
         if !self.outcomes.is_empty() && self.outcomes.iter().all(held) {
             return BTreeSet::from([ExitStatus::Busy]);
         }
@@ -134,6 +139,11 @@ impl Outcome {
                 ..
             }) => None,
             Conclusion::Ended(ending) => match ending {
+                // The link is stored, the last look is still owed: the order is in doubt until the next run.
+                Ending::Replaced {
+                    unconfirmed: Some(_),
+                    ..
+                } => Some(ExitStatus::Unavailable),
                 Ending::Replaced { .. } | Ending::Retired | Ending::Fenced => None,
                 Ending::Unavailable { .. } | Ending::Unknown { .. } => {
                     Some(ExitStatus::Unavailable)

@@ -175,7 +175,9 @@ impl Tally {
         for outcome in &report.outcomes {
             match (&outcome.conclusion, outcome.status()) {
                 (Conclusion::NotBegun, _) => tally.not_begun += 1,
-                (Conclusion::Held(_), _) => tally.held_elsewhere += 1,
+                (Conclusion::Held(_) | Conclusion::Ended(Ending::Fenced), _) => {
+                    tally.held_elsewhere += 1;
+                }
                 (Conclusion::Ended(Ending::Moved { .. }), None) => tally.moot += 1,
                 (Conclusion::Ended(_), None) => tally.done += 1,
                 (Conclusion::Ended(Ending::Unknown { .. }), _) => tally.unknown += 1,

@@ -9,12 +9,12 @@ use relink::exit::ExitStatus;
 use relink::store::{Access, DatabaseKind, NewRun, Published, StoreError, journal_sql};
 
 use crate::journal_world::{
-    account, begin, begin_at, claim_fresh, done, minted, minting, new_run, order, publication,
-    replacement, timings,
+    account, begin, begin_at, claim_fresh, done, minted, minting, new_run, on_both_databases,
+    order, publication, replacement, timings,
 };
-use crate::store_world::{World, on_each_database, open};
+use crate::store_world::{World, open};
 
-on_each_database!(World:
+on_both_databases!(
     opening_twice_changes_nothing,
     two_first_runs_at_once_both_succeed,
     a_newer_journal_is_refused,

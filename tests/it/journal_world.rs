@@ -14,6 +14,16 @@ use relink::stripe::Timings;
 
 use crate::store_world::{World, open};
 
+/// Defines each named test twice. The kinds of columns that an application may have are nothing to tables of our
+/// own.
+macro_rules! on_both_databases {
+    ($($test:ident),* $(,)?) => {
+        mod on_sqlite { $(#[tokio::test] async fn $test() { super::$test($crate::store_world::World::sqlite().await).await })* }
+        mod on_postgres { $(#[tokio::test] async fn $test() { super::$test($crate::store_world::World::postgres_enums().await).await })* }
+    };
+}
+pub(crate) use on_both_databases;
+
 pub const ACCOUNT: &str = "acct_one";
 
 pub fn account(text: &str) -> AccountId {

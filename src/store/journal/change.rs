@@ -10,8 +10,9 @@ use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 use uuid::Uuid;
 
 use super::super::commit::Committed;
-use super::super::{Store, StoreError};
+use super::super::{Published, Store, StoreError};
 use super::lease::Moment;
+use super::steps::Deed;
 use super::{Journal, JournalError, Lease};
 
 pub(super) type Writing = Transaction<'static, Any>;
@@ -29,125 +30,180 @@ pub(super) enum Work<T> {
     Leave(T),
 }
 
-enum Attempt<T> {
-    Settled(T),
-    AnswerLost(T, StoreError),
+/// A writing transaction that is made until its fate is known, at most a few times:
+///
+/// ```ignore
+/// let mut settling = Settling::new(store, "do it");
+/// loop {
+///     let mut transaction = settling.begin().await?;
+///     let work = do_it(&mut transaction, settling.lost()).await;
+///     if let Some(value) = settling.conclude(transaction, work).await? {
+///         return Ok(value);
+///     }
+/// }
+/// ```
+/// The work must come to the same when it is done again. After a lost answer it must first find out whether
+/// that commit happened, by a read that waits for a commit under way.
+pub(super) struct Settling<'a, T> {
+    store: &'a Store,
+    what: &'static str,
+    begun: Instant,
+    tried: u32,
+    lost: Option<T>,
 }
 
-impl Store {
-    /// Runs `work` in a writing transaction until its fate is known, at most a few times. After a lost answer
-    /// `work` is handed what that commit would have come to: it must first find out whether it happened, by a
-    /// read that waits for a commit under way.
-    ///
-    /// # Errors
-    /// What `work` says; [`StoreError::JournalUnknown`] when an answer was lost and could not be read back.
-    pub(super) async fn settle<T: Clone>(
-        &self,
-        what: &'static str,
-        work: impl AsyncFn(&mut Writing, Option<T>) -> Result<Work<T>, StoreError>,
-    ) -> Result<T, StoreError> {
-        let begun = Instant::now();
-        let mut lost: Option<T> = None;
-        let mut tried = 0;
-        loop {
-            tried += 1;
-            let error = match self.try_once(what, &work, lost.clone()).await {
-                Ok(Attempt::Settled(value)) => return Ok(value),
-                Ok(Attempt::AnswerLost(value, error)) => {
-                    tracing::warn!(what, %error, "the answer to a commit was lost: reading back");
-                    lost = Some(value);
-                    error
-                }
-                Err(error) => error,
-            };
-            let contended = matches!(error, StoreError::Contended { .. });
-            let may_repeat = lost.is_some() || (contended && begun.elapsed() < PATIENCE);
-            if tried >= TRIES || !may_repeat {
-                return Err(match lost {
-                    Some(_) => StoreError::JournalUnknown {
-                        what,
-                        detail: error.to_string(),
-                    },
-                    None => error,
-                });
-            }
-            tokio::time::sleep(PAUSE * tried).await;
+impl<'a, T: Clone> Settling<'a, T> {
+    pub fn new(store: &'a Store, what: &'static str) -> Self {
+        Settling {
+            store,
+            what,
+            begun: Instant::now(),
+            tried: 0,
+            lost: None,
         }
     }
 
-    async fn try_once<T>(
-        &self,
-        what: &'static str,
-        work: &impl AsyncFn(&mut Writing, Option<T>) -> Result<Work<T>, StoreError>,
-        lost: Option<T>,
-    ) -> Result<Attempt<T>, StoreError> {
-        let mut transaction = self.begin(what).await?;
-        match work(&mut transaction, lost).await? {
-            Work::Commit(value) => Ok(match self.commit(transaction, what).await? {
-                Committed::Yes => Attempt::Settled(value),
-                Committed::AnswerLost(error) => Attempt::AnswerLost(value, error),
-            }),
-            Work::Leave(value) => {
-                if let Err(error) = transaction.rollback().await {
-                    tracing::debug!(what, %error, "a transaction was not rolled back in good order");
-                }
-                Ok(Attempt::Settled(value))
+    /// What the commit would have come to whose answer was lost.
+    pub fn lost(&self) -> Option<T> {
+        self.lost.clone()
+    }
+
+    /// # Errors
+    /// No transaction to be had. After a lost answer, [`StoreError::JournalUnknown`].
+    pub async fn begin(&mut self) -> Result<Writing, StoreError> {
+        loop {
+            if self.tried > 0 {
+                tokio::time::sleep(PAUSE * self.tried).await;
+            }
+            self.tried += 1;
+            match self.store.begin(self.what).await {
+                Ok(transaction) => return Ok(transaction),
+                Err(error) => self.unless_hopeless(error)?,
             }
         }
+    }
+
+    /// Commits, or rolls back; `None`: it is to be done again.
+    ///
+    /// # Errors
+    /// What the work says; [`StoreError::JournalUnknown`] when an answer was lost and could not be read back.
+    pub async fn conclude(
+        &mut self,
+        transaction: Writing,
+        work: Result<Work<T>, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let what = self.what;
+        let committed = match work {
+            Ok(Work::Commit(value)) => match self.store.commit(transaction, what).await {
+                Ok(Committed::Yes) => return Ok(Some(value)),
+                Ok(Committed::AnswerLost(error)) => {
+                    tracing::warn!(what, %error, "the answer to a commit was lost: reading back");
+                    self.lost = Some(value);
+                    error
+                }
+                Err(error) => error,
+            },
+            Ok(Work::Leave(value)) => {
+                roll_back(transaction, what).await;
+                return Ok(Some(value));
+            }
+            Err(error) => error,
+        };
+        self.unless_hopeless(committed)?;
+        Ok(None)
+    }
+
+    fn unless_hopeless(&self, error: StoreError) -> Result<(), StoreError> {
+        let contended = matches!(error, StoreError::Contended { .. });
+        let may_repeat = self.lost.is_some() || (contended && self.begun.elapsed() < PATIENCE);
+        if self.tried < TRIES && may_repeat {
+            return Ok(());
+        }
+        Err(match self.lost {
+            Some(_) => StoreError::JournalUnknown {
+                what: self.what,
+                detail: error.to_string(),
+            },
+            None => error,
+        })
+    }
+}
+
+/// At once, so that nobody waits for its locks.
+async fn roll_back(transaction: Writing, what: &'static str) {
+    if let Err(error) = transaction.rollback().await {
+        tracing::debug!(what, %error, "a transaction was not rolled back in good order");
     }
 }
 
 impl Journal {
-    /// One change of the operation that the lease is for. `work` is given the random name of the transaction,
-    /// which it must leave in `last_tx`.
-    pub(super) async fn change<T: Clone>(
+    /// One change of the operation that the lease is for.
+    pub(super) async fn change(
         &self,
         lease: &Lease,
-        what: &'static str,
-        work: impl AsyncFn(&mut Writing, &str) -> Result<Work<T>, StoreError>,
-    ) -> Result<T, JournalError> {
+        deed: &Deed<'_>,
+    ) -> Result<Published, JournalError> {
         let asked = Moment::now();
+        // By which this transaction is found again.
         let name = Uuid::new_v4().to_string();
-        let operations = self.tables.operations;
-        let lock = self.store.dialect.row_lock();
-        let look =
-            format!("SELECT lease_token, last_tx FROM {operations} WHERE operation_id = $1{lock}");
-        let changed = self
-            .store
-            .settle(what, async |transaction, lost: Option<Option<T>>| {
-                let row = sqlx::query(AssertSqlSafe(look.clone()))
-                    .bind(lease.operation.as_str())
-                    .fetch_optional(&mut **transaction)
-                    .await
-                    .map_err(StoreError::query(what))?;
-                let Some(row) = row else {
-                    return Ok(Work::Leave(None));
-                };
-                let token: Option<String> = row.try_get(0).map_err(StoreError::query(what))?;
-                let last: String = row.try_get(1).map_err(StoreError::query(what))?;
-                if let Some(happened) = lost
-                    && last == name
-                {
-                    return Ok(Work::Leave(happened));
-                }
-                if token.as_deref() != Some(lease.token.as_str()) {
-                    return Ok(Work::Leave(None));
-                }
-                Ok(match work(transaction, &name).await? {
-                    Work::Commit(value) => Work::Commit(Some(value)),
-                    Work::Leave(value) => Work::Leave(Some(value)),
-                })
-            })
-            .await?;
+        let mut settling = Settling::new(&self.store, deed.what());
+        let changed = loop {
+            let mut transaction = settling.begin().await?;
+            let lost = settling.lost();
+            let work = self
+                .change_once(&mut transaction, lease, deed, &name, lost)
+                .await;
+            if let Some(changed) = settling.conclude(transaction, work).await? {
+                break changed;
+            }
+        };
         match changed {
-            Some(value) => {
+            Some(outcome) => {
                 self.leases.renewed(&lease.token, asked);
-                Ok(value)
+                Ok(outcome)
             }
             None => {
                 self.leases.lost(&lease.token);
                 Err(JournalError::Fenced)
             }
         }
+    }
+
+    /// `None` where the lease is somebody else's.
+    async fn change_once(
+        &self,
+        transaction: &mut Writing,
+        lease: &Lease,
+        deed: &Deed<'_>,
+        name: &str,
+        lost: Option<Option<Published>>,
+    ) -> Result<Work<Option<Published>>, StoreError> {
+        let what = deed.what();
+        let operations = self.tables.operations;
+        let lock = self.store.dialect.row_lock();
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "SELECT lease_token, last_tx FROM {operations} WHERE operation_id = $1{lock}"
+        )))
+        .bind(lease.operation.as_str())
+        .fetch_optional(&mut **transaction)
+        .await
+        .map_err(StoreError::query(what))?;
+        let Some(row) = row else {
+            return Ok(Work::Leave(None));
+        };
+        let token: Option<String> = row.try_get(0).map_err(StoreError::query(what))?;
+        let last: String = row.try_get(1).map_err(StoreError::query(what))?;
+        if let Some(happened) = lost
+            && last == name
+        {
+            return Ok(Work::Leave(happened));
+        }
+        if token.as_deref() != Some(lease.token.as_str()) {
+            return Ok(Work::Leave(None));
+        }
+        Ok(match self.write(transaction, lease, deed, name).await? {
+            Published::Done => Work::Commit(Some(Published::Done)),
+            Published::RowMoved => Work::Leave(Some(Published::RowMoved)),
+        })
     }
 }

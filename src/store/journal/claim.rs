@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use super::super::StoreError;
-use super::change::{Work, Writing};
+use super::change::{Settling, Work, Writing};
 use super::holder::Held;
 use super::lease::Moment;
 use super::life::lock_number;
@@ -58,13 +58,7 @@ impl Journal {
         };
         let mut holder = None;
         for _ in 0..LOOKS {
-            let found = self
-                .store
-                .settle(CLAIM, async |transaction, lost: Option<Found>| {
-                    self.look(transaction, &attempt, lost).await
-                })
-                .await?;
-            match found {
+            match self.claim_once(&attempt).await? {
                 Found::Claimed(claim) => {
                     if let Claim::Fresh { lease, .. } | Claim::TakenOver { lease, .. } = &claim {
                         self.leases.renewed(&lease.token, asked);
@@ -76,6 +70,18 @@ impl Journal {
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
         Ok(Claim::Held(holder.unwrap_or_else(Holder::unnamed)))
+    }
+
+    async fn claim_once(&self, attempt: &Attempt<'_>) -> Result<Found, StoreError> {
+        let mut settling = Settling::new(&self.store, CLAIM);
+        loop {
+            let mut transaction = settling.begin().await?;
+            let lost = settling.lost();
+            let work = self.look(&mut transaction, attempt, lost).await;
+            if let Some(found) = settling.conclude(transaction, work).await? {
+                return Ok(found);
+            }
+        }
     }
 
     async fn look(

@@ -13,6 +13,7 @@ mod lease;
 mod life;
 mod open;
 mod process;
+mod rows;
 mod runs;
 mod schema;
 mod steps;

@@ -7,7 +7,7 @@
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::super::{Store, StoreError};
-use super::change::{Work, Writing};
+use super::change::{Settling, Work, Writing};
 use super::journal_sql;
 use super::life::lock_number;
 use super::schema::{Tables, VERSION, VERSIONS, Version, stamp};
@@ -79,34 +79,46 @@ impl Store {
 
     /// Brings the tables to the last of `versions`, from whichever they are at.
     async fn upgrade(&self, versions: &[Version]) -> Result<(), StoreError> {
-        self.settle(OPEN, async |transaction, _lost: Option<()>| {
-            if let Some(lock) = self.dialect.lock() {
-                sqlx::query(lock)
-                    .bind(lock_number("relink", "journal"))
-                    .fetch_one(&mut **transaction)
-                    .await
-                    .map_err(StoreError::query(OPEN))?;
+        let mut settling = Settling::new(self, OPEN);
+        loop {
+            let mut transaction = settling.begin().await?;
+            let work = self.upgrade_once(&mut transaction, versions).await;
+            if let Some(()) = settling.conclude(transaction, work).await? {
+                return Ok(());
             }
-            // Another run may have been first.
-            let found = self.version(transaction).await?;
-            refuse_newer(found)?;
-            let done = found.unwrap_or(0) as usize;
-            if done >= versions.len() {
-                return Ok(Work::Leave(()));
-            }
-            self.make_room(transaction).await?;
-            let tables = Tables::of(self.dialect);
-            for version in versions.iter().skip(done) {
-                for statement in version(tables) {
-                    run(transaction, statement).await?;
-                }
-            }
-            for statement in stamp(tables, versions.len()) {
+        }
+    }
+
+    async fn upgrade_once(
+        &self,
+        transaction: &mut Writing,
+        versions: &[Version],
+    ) -> Result<Work<()>, StoreError> {
+        if let Some(lock) = self.dialect.lock() {
+            sqlx::query(lock)
+                .bind(lock_number("relink", "journal"))
+                .fetch_one(&mut **transaction)
+                .await
+                .map_err(StoreError::query(OPEN))?;
+        }
+        // Another run may have been first.
+        let found = self.version(transaction).await?;
+        refuse_newer(found)?;
+        let done = found.unwrap_or(0) as usize;
+        if done >= versions.len() {
+            return Ok(Work::Leave(()));
+        }
+        self.make_room(transaction).await?;
+        let tables = Tables::of(self.dialect);
+        for version in versions.iter().skip(done) {
+            for statement in version(tables) {
                 run(transaction, statement).await?;
             }
-            Ok(Work::Commit(()))
-        })
-        .await
+        }
+        for statement in stamp(tables, versions.len()) {
+            run(transaction, statement).await?;
+        }
+        Ok(Work::Commit(()))
     }
 
     /// The schema, unless an owner made it already: only then is the right to create schemas needed.

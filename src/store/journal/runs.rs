@@ -5,7 +5,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::super::{Store, StoreError};
-use super::change::{Work, Writing};
+use super::change::{Settling, Work, Writing};
 use super::facts::unless_closed_to_us;
 use super::lease::Leases;
 use super::life::{Heartbeat, Pulse, beacon};
@@ -61,26 +61,17 @@ impl Store {
         let pulse =
             Pulse::begin(self.clone(), run.id.clone(), leases.clone(), lease_micros).await?;
         let process = ProcessIdentity::own();
-        let other = self
-            .settle(
-                BEGIN,
-                async |transaction, lost: Option<Option<AccountId>>| {
-                    let pinned = self.pin(transaction, &run).await?;
-                    if pinned != run.account {
-                        return Ok(Work::Leave(Some(pinned)));
-                    }
-                    let added = self.add_run(transaction, &run, &process).await?;
-                    if !added && lost.is_none() {
-                        let detail = format!("there is a run {} already", run.id);
-                        return Err(StoreError::Query {
-                            what: BEGIN,
-                            detail,
-                        });
-                    }
-                    Ok(Work::Commit(None))
-                },
-            )
-            .await?;
+        let mut settling = Settling::new(self, BEGIN);
+        let other = loop {
+            let mut transaction = settling.begin().await?;
+            let lost = settling.lost().is_some();
+            let work = self
+                .journal_run(&mut transaction, &run, &process, lost)
+                .await;
+            if let Some(other) = settling.conclude(transaction, work).await? {
+                break other;
+            }
+        };
         if let Some(pinned) = other {
             let found = run.account;
             return Err(StoreError::OtherAccount { pinned, found });
@@ -96,6 +87,29 @@ impl Store {
             leases,
             heartbeat: Heartbeat::start(pulse, timings.heartbeat),
         })
+    }
+
+    /// The pinned account, if it is another than the run's.
+    async fn journal_run(
+        &self,
+        transaction: &mut Writing,
+        run: &NewRun,
+        process: &ProcessIdentity,
+        lost: bool,
+    ) -> Result<Work<Option<AccountId>>, StoreError> {
+        let pinned = self.pin(transaction, run).await?;
+        if pinned != run.account {
+            return Ok(Work::Leave(Some(pinned)));
+        }
+        // After a lost answer the row may be there, by our own commit.
+        if !self.add_run(transaction, run, process).await? && !lost {
+            let detail = format!("there is a run {} already", run.id);
+            return Err(StoreError::Query {
+                what: BEGIN,
+                detail,
+            });
+        }
+        Ok(Work::Commit(None))
     }
 
     /// The account of the run's mode, the run's own if there was none.
@@ -170,24 +184,29 @@ impl Journal {
     /// # Errors
     /// The end is not surely journaled. The sign of life is given up all the same.
     pub async fn finish(self, status: ExitStatus) -> Result<(), StoreError> {
-        let sql = format!(
-            "UPDATE {} SET ended_at = {}, exit_code = $1 WHERE run_id = $2 AND ended_at IS NULL",
-            self.tables.runs,
-            self.now()
-        );
-        let ended = self
-            .store
-            .settle(END, async |transaction, _lost: Option<()>| {
-                sqlx::query(AssertSqlSafe(sql.clone()))
-                    .bind(i64::from(status.code()))
-                    .bind(self.run.as_str())
-                    .execute(&mut **transaction)
-                    .await
-                    .map_err(StoreError::query(END))?;
-                Ok(Work::Commit(()))
-            })
-            .await;
+        let ended = self.journal_end(status).await;
         self.heartbeat.stop().await;
         ended
+    }
+
+    async fn journal_end(&self, status: ExitStatus) -> Result<(), StoreError> {
+        let (runs, now) = (self.tables.runs, self.now());
+        let sql = format!(
+            "UPDATE {runs} SET ended_at = {now}, exit_code = $1 WHERE run_id = $2 AND ended_at IS NULL"
+        );
+        let mut settling = Settling::new(&self.store, END);
+        loop {
+            let mut transaction = settling.begin().await?;
+            let work = sqlx::query(AssertSqlSafe(sql.clone()))
+                .bind(i64::from(status.code()))
+                .bind(self.run.as_str())
+                .execute(&mut *transaction)
+                .await
+                .map(|_| Work::Commit(()))
+                .map_err(StoreError::query(END));
+            if let Some(()) = settling.conclude(transaction, work).await? {
+                return Ok(());
+            }
+        }
     }
 }

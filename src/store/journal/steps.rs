@@ -3,32 +3,54 @@
 //!
 //! Bodies of requests hold parents' addresses: they are stored, and never logged.
 
-use sqlx::{AssertSqlSafe, Row};
-
 use super::super::{Publication, Published, StoreError};
-use super::change::{Work, Writing};
-use super::lease::micros;
-use super::{Intent, Journal, JournalError, Lease, Outcome, OutcomeKind, StepAction, StepId};
-use crate::domain::OrderId;
-use crate::saga::{Ending, Operation, State};
+use super::{Intent, Journal, JournalError, Lease, Outcome, StepId};
+use crate::saga::Operation;
 
-const INTEND: &str = "journal an intent";
+pub(super) const INTEND: &str = "journal an intent";
 const CONCLUDE: &str = "journal an outcome";
-const PUBLISH: &str = "publish the link of an order";
-const CLOSE: &str = "close an operation of the journal";
+pub(super) const PUBLISH: &str = "publish the link of an order";
+pub(super) const CLOSE: &str = "close an operation of the journal";
 const RELEASE: &str = "release an operation of the journal";
 const RENEW: &str = "renew a lease";
 
-/// A row of `steps`.
-struct Step<'a> {
-    id: &'a StepId,
-    order: Option<OrderId>,
-    attempt: u32,
-    action: StepAction,
-    object: Option<&'a str>,
-    key: Option<&'a str>,
-    api_version: Option<&'a str>,
-    body: Option<&'a str>,
+/// A change of an operation that is held.
+pub(super) enum Deed<'a> {
+    Intend {
+        operation: &'a Operation,
+        intent: &'a Intent,
+        id: &'a StepId,
+    },
+    Conclude {
+        operation: &'a Operation,
+        step: &'a StepId,
+        outcome: &'a Outcome,
+    },
+    Publish {
+        published: &'a Operation,
+        publication: &'a Publication,
+        id: &'a StepId,
+    },
+    Close {
+        operation: &'a Operation,
+        done: bool,
+    },
+    Release,
+    Renew,
+}
+
+impl Deed<'_> {
+    /// For messages: "the database could not …".
+    pub fn what(&self) -> &'static str {
+        match self {
+            Deed::Intend { .. } => INTEND,
+            Deed::Conclude { .. } => CONCLUDE,
+            Deed::Publish { .. } => PUBLISH,
+            Deed::Close { .. } => CLOSE,
+            Deed::Release => RELEASE,
+            Deed::Renew => RENEW,
+        }
+    }
 }
 
 impl Journal {
@@ -42,29 +64,14 @@ impl Journal {
         operation: &Operation,
         intent: &Intent,
     ) -> Result<StepId, JournalError> {
-        let id = StepId::new();
-        let step = Step {
-            id: &id,
-            order: operation.order,
-            attempt: intent.attempt,
-            action: intent.action,
-            object: intent.object.as_ref().map(|object| object.as_str()),
-            key: Some(intent.write.key.as_str()),
-            api_version: Some(&intent.write.api_version),
-            body: Some(&intent.write.body),
+        let id = &StepId::new();
+        let deed = Deed::Intend {
+            operation,
+            intent,
+            id,
         };
-        self.change(lease, INTEND, async |transaction, name| {
-            if intent.action == StepAction::Mint {
-                self.date_mint(transaction, lease, operation, intent)
-                    .await?;
-            }
-            self.save(transaction, INTEND, lease, operation, name)
-                .await?;
-            self.add_step(transaction, INTEND, lease, &step).await?;
-            Ok(Work::Commit(()))
-        })
-        .await?;
-        Ok(id)
+        self.change(lease, &deed).await?;
+        Ok(id.clone())
     }
 
     /// Commits what came of a step, and the operation as it then stands.
@@ -78,14 +85,12 @@ impl Journal {
         step: StepId,
         outcome: &Outcome,
     ) -> Result<(), JournalError> {
-        self.change(lease, CONCLUDE, async |transaction, name| {
-            self.save(transaction, CONCLUDE, lease, operation, name)
-                .await?;
-            self.add_outcome(transaction, CONCLUDE, lease, &step, outcome)
-                .await?;
-            Ok(Work::Commit(()))
-        })
-        .await
+        let deed = Deed::Conclude {
+            operation,
+            step: &step,
+            outcome,
+        };
+        self.change(lease, &deed).await.map(drop)
     }
 
     /// Writes the link into the order's row by compare-and-set, the operation's new state and a step, all in
@@ -101,39 +106,12 @@ impl Journal {
         publication: &Publication,
     ) -> Result<Published, JournalError> {
         publication.check_length()?;
-        let id = StepId::new();
-        let step = Step {
-            id: &id,
-            order: Some(publication.order),
-            attempt: published.attempt,
-            action: StepAction::Publish,
-            object: Some(publication.link.as_str()),
-            key: None,
-            api_version: None,
-            body: None,
+        let deed = Deed::Publish {
+            published,
+            publication,
+            id: &StepId::new(),
         };
-        let outcome = Outcome {
-            kind: OutcomeKind::Done,
-            result_id: Some(publication.link.to_string()),
-            result_url: Some(publication.url.clone()),
-            request_id: None,
-            error: None,
-        };
-        let changed = self
-            .change(lease, PUBLISH, async |transaction, name| {
-                match self.store.set_link(transaction, publication).await? {
-                    Published::RowMoved => return Ok(Work::Leave(Published::RowMoved)),
-                    Published::Done => {}
-                }
-                self.save(transaction, PUBLISH, lease, published, name)
-                    .await?;
-                self.date_publication(transaction, lease).await?;
-                self.add_step(transaction, PUBLISH, lease, &step).await?;
-                self.add_outcome(transaction, PUBLISH, lease, &id, &outcome)
-                    .await?;
-                Ok(Work::Commit(Published::Done))
-            })
-            .await;
+        let changed = self.change(lease, &deed).await;
         changed.map_err(|error| match error {
             JournalError::Store(StoreError::JournalUnknown { detail, .. }) => {
                 let order = publication.order;
@@ -153,34 +131,7 @@ impl Journal {
         operation: &Operation,
         done: bool,
     ) -> Result<(), JournalError> {
-        let ending = match &operation.state {
-            State::Ended(ending) => Some(ending),
-            _ => None,
-        };
-        let live_left = match ending {
-            Some(Ending::StillLive(live)) => serde_json::to_string(live).ok(),
-            _ => None,
-        };
-        let sql = format!(
-            "UPDATE {} SET closed_at = {}, ending = $1, is_done = $2, live_left = $3, \
-             lease_token = NULL, lease_until = NULL WHERE operation_id = $4",
-            self.tables.operations,
-            self.now()
-        );
-        self.change(lease, CLOSE, async |transaction, name| {
-            self.save(transaction, CLOSE, lease, operation, name)
-                .await?;
-            sqlx::query(AssertSqlSafe(sql.clone()))
-                .bind(ending.map(Ending::name))
-                .bind(done)
-                .bind(live_left.as_deref())
-                .bind(lease.operation.as_str())
-                .execute(&mut **transaction)
-                .await
-                .map_err(StoreError::query(CLOSE))?;
-            Ok(Work::Commit(()))
-        })
-        .await?;
+        self.change(lease, &Deed::Close { operation, done }).await?;
         self.leases.lost(&lease.token);
         Ok(())
     }
@@ -190,22 +141,7 @@ impl Journal {
     /// # Errors
     /// The lease is lost, or its end is not surely committed. It ends by itself then.
     pub async fn release(&self, lease: &Lease) -> Result<(), JournalError> {
-        let sql = format!(
-            "UPDATE {} SET lease_token = NULL, lease_until = NULL, last_tx = $1, updated_at = {} \
-             WHERE operation_id = $2",
-            self.tables.operations,
-            self.now()
-        );
-        self.change(lease, RELEASE, async |transaction, name| {
-            sqlx::query(AssertSqlSafe(sql.clone()))
-                .bind(name)
-                .bind(lease.operation.as_str())
-                .execute(&mut **transaction)
-                .await
-                .map_err(StoreError::query(RELEASE))?;
-            Ok(Work::Commit(()))
-        })
-        .await?;
+        self.change(lease, &Deed::Release).await?;
         self.leases.lost(&lease.token);
         Ok(())
     }
@@ -215,25 +151,8 @@ impl Journal {
     /// # Errors
     /// Whether it is ours is not known: nothing may be sent.
     pub async fn renew(&self, lease: &Lease) -> Result<bool, StoreError> {
-        let sql = format!(
-            "UPDATE {} SET lease_until = {} + $1, last_tx = $2 WHERE operation_id = $3",
-            self.tables.operations,
-            self.now()
-        );
-        let renewed = self
-            .change(lease, RENEW, async |transaction, name| {
-                sqlx::query(AssertSqlSafe(sql.clone()))
-                    .bind(self.lease_micros())
-                    .bind(name)
-                    .bind(lease.operation.as_str())
-                    .execute(&mut **transaction)
-                    .await
-                    .map_err(StoreError::query(RENEW))?;
-                Ok(Work::Commit(()))
-            })
-            .await;
-        match renewed {
-            Ok(()) => Ok(true),
+        match self.change(lease, &Deed::Renew).await {
+            Ok(_) => Ok(true),
             Err(JournalError::Fenced) => Ok(false),
             Err(JournalError::Store(error)) => Err(error),
         }
@@ -245,155 +164,5 @@ impl Journal {
     pub fn may_send(&self, lease: &Lease) -> bool {
         let within = self.timings.send_within;
         self.leases.is_fresh(&lease.token, within)
-    }
-
-    /// The operation as it stands now, and a lease that begins anew.
-    async fn save(
-        &self,
-        transaction: &mut Writing,
-        what: &'static str,
-        lease: &Lease,
-        operation: &Operation,
-        name: &str,
-    ) -> Result<(), StoreError> {
-        let (operations, now) = (self.tables.operations, self.now());
-        let sql = format!(
-            "UPDATE {operations} SET state = $1, record = $2, attempt = $3, minted_id = $4, minted_url = $5, \
-             last_tx = $6, updated_at = {now}, lease_until = {now} + $7 WHERE operation_id = $8"
-        );
-        let minted = operation.minted.as_ref();
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(operation.state.name())
-            .bind(operation.record())
-            .bind(i64::from(operation.attempt))
-            .bind(minted.map(|minted| minted.id.as_str()))
-            .bind(minted.map(|minted| minted.url.as_str()))
-            .bind(name)
-            .bind(self.lease_micros())
-            .bind(lease.operation.as_str())
-            .execute(&mut **transaction)
-            .await
-            .map(drop)
-            .map_err(StoreError::query(what))
-    }
-
-    /// The age of a mint counts from the first time that its key was intended: from then on Stripe may know it.
-    async fn date_mint(
-        &self,
-        transaction: &mut Writing,
-        lease: &Lease,
-        operation: &Operation,
-        intent: &Intent,
-    ) -> Result<(), StoreError> {
-        let (operations, now) = (self.tables.operations, self.now());
-        let sql = format!(
-            "UPDATE {operations} SET mint_key = $1, relink_key = $2, \
-             mint_intended_at = CASE WHEN mint_key = $1 AND mint_intended_at IS NOT NULL \
-             THEN mint_intended_at ELSE {now} END WHERE operation_id = $3"
-        );
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(intent.write.key.as_str())
-            .bind(operation.relink_key())
-            .bind(lease.operation.as_str())
-            .execute(&mut **transaction)
-            .await
-            .map(drop)
-            .map_err(StoreError::query(INTEND))
-    }
-
-    async fn date_publication(
-        &self,
-        transaction: &mut Writing,
-        lease: &Lease,
-    ) -> Result<(), StoreError> {
-        let (operations, now) = (self.tables.operations, self.now());
-        let sql = format!("UPDATE {operations} SET published_at = {now} WHERE operation_id = $1");
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(lease.operation.as_str())
-            .execute(&mut **transaction)
-            .await
-            .map(drop)
-            .map_err(StoreError::query(PUBLISH))
-    }
-
-    async fn add_step(
-        &self,
-        transaction: &mut Writing,
-        what: &'static str,
-        lease: &Lease,
-        step: &Step<'_>,
-    ) -> Result<(), StoreError> {
-        let (steps, now) = (self.tables.steps, self.now());
-        let sql = format!(
-            "INSERT INTO {steps} (step_id, operation_id, run_id, order_id, attempt, action, object, \
-             idempotency_key, api_version, body, intended_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, {now})"
-        );
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(step.id.as_str())
-            .bind(lease.operation.as_str())
-            .bind(self.run.as_str())
-            .bind(step.order.map(|order| order.0))
-            .bind(i64::from(step.attempt))
-            .bind(step.action.name())
-            .bind(step.object)
-            .bind(step.key)
-            .bind(step.api_version)
-            .bind(step.body)
-            .execute(&mut **transaction)
-            .await
-            .map(drop)
-            .map_err(StoreError::query(what))
-    }
-
-    async fn add_outcome(
-        &self,
-        transaction: &mut Writing,
-        what: &'static str,
-        lease: &Lease,
-        step: &StepId,
-        outcome: &Outcome,
-    ) -> Result<(), StoreError> {
-        let (steps, outcomes, now) = (self.tables.steps, self.tables.outcomes, self.now());
-        let refused = |detail: String| Err(StoreError::Query { what, detail });
-        let known = sqlx::query(AssertSqlSafe(format!(
-            "SELECT o.outcome FROM {steps} s LEFT JOIN {outcomes} o ON o.step_id = s.step_id \
-             WHERE s.step_id = $1 AND s.operation_id = $2"
-        )))
-        .bind(step.as_str())
-        .bind(lease.operation.as_str())
-        .fetch_optional(&mut **transaction)
-        .await
-        .map_err(StoreError::query(what))?;
-        let Some(known) = known else {
-            return refused(format!("{} is no step of this operation", step.as_str()));
-        };
-        let known: Option<String> = known.try_get(0).map_err(StoreError::query(what))?;
-        if let Some(known) = known {
-            return refused(format!("the step has its outcome already: {known}"));
-        }
-        sqlx::query(AssertSqlSafe(format!(
-            "INSERT INTO {outcomes} (step_id, run_id, outcome, result_id, result_url, request_id, error, \
-             concluded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, {now})"
-        )))
-        .bind(step.as_str())
-        .bind(self.run.as_str())
-        .bind(outcome.kind.name())
-        .bind(outcome.result_id.as_deref())
-        .bind(outcome.result_url.as_deref())
-        .bind(outcome.request_id.as_deref())
-        .bind(outcome.error.as_deref())
-        .execute(&mut **transaction)
-        .await
-        .map(drop)
-        .map_err(StoreError::query(what))
-    }
-
-    pub(super) fn now(&self) -> &'static str {
-        self.store.dialect.epoch_micros()
-    }
-
-    pub(super) fn lease_micros(&self) -> i64 {
-        micros(self.timings.lease)
     }
 }

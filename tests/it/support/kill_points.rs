@@ -19,6 +19,8 @@ pub struct Reached {
     pub before: bool,
     /// Counts the commits of the process from 1.
     pub number: u64,
+    /// The transaction, in the words of its errors.
+    pub what: String,
     stream: TcpStream,
 }
 
@@ -62,10 +64,11 @@ impl Reached {
 
 fn read(line: &str, stream: TcpStream) -> Option<Reached> {
     let mut words = line.splitn(3, ' ');
-    let (side, number, _what) = (words.next()?, words.next()?, words.next()?);
+    let (side, number, what) = (words.next()?, words.next()?, words.next()?);
     Some(Reached {
         before: side == "before",
         number: number.parse().ok()?,
+        what: what.to_owned(),
         stream,
     })
 }

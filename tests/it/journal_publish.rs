@@ -1,8 +1,18 @@
-//! Publishing: the compare-and-set, what it leaves alone, and what a read-only session can do to it.
+//! Publishing: the compare-and-set on the order's row and the journal's word about it, together or not at all;
+//! what it leaves alone, and what a session that may only read can do to it.
 
-use relink::domain::{LinkId, OrderId};
-use relink::store::{Access, Publication, Published, StoreError, URL_CAPACITY};
+use url::Url;
 
+use relink::domain::{LinkId, Mode};
+use relink::saga::{Operation, State};
+use relink::store::{
+    Access, DatabaseKind, Journal, JournalError, Lease, NewRun, Publication, Published, StoreError,
+    URL_CAPACITY, journal_sql,
+};
+
+use crate::journal_world::{
+    begin, begin_at, claim_fresh, minted, new_run, order, publication, replacement_of, timings,
+};
 use crate::store_world::{World, on_each_database, open};
 
 on_each_database!(World:
@@ -14,24 +24,55 @@ on_each_database!(World:
     of_two_racing_publications_one_wins,
     a_url_that_does_not_fit_is_refused,
     a_table_without_updated_at_is_fine,
-    a_read_only_session_cannot_write_even_if_it_tries,
-    a_role_that_may_only_read_cannot_publish,
+    a_row_that_moved_leaves_the_journal_as_it_was,
+    a_publication_is_a_step_of_the_operation,
+    a_session_that_may_only_read_is_told_so_beforehand,
 );
 
-fn publication(order: i64, expected: Option<&str>, amount: i64) -> Publication {
-    Publication {
-        order: OrderId(order),
-        expected_reference: expected.map(ToOwned::to_owned),
-        expected_amount_minor: amount,
-        link: LinkId::parse("plink_new").unwrap(),
-        url: "https://buy.example.com/new".to_owned(),
+/// A run that holds the operation of one order, ready to publish.
+struct Publisher {
+    journal: Journal,
+    lease: Lease,
+    operation: Operation,
+}
+
+impl Publisher {
+    async fn of(world: &World, id: i64) -> Publisher {
+        Publisher::in_run(begin(world, &format!("run of order {id}")).await, id).await
+    }
+
+    async fn in_run(journal: Journal, id: i64) -> Publisher {
+        let operation = minted(&replacement_of(id, None, 0), "plink_new");
+        let lease = claim_fresh(&journal, &order(id), &operation).await;
+        let operation = Operation {
+            state: State::Confirming,
+            ..operation
+        };
+        Publisher {
+            journal,
+            lease,
+            operation,
+        }
+    }
+
+    async fn publish(&self, publication: &Publication) -> Result<Published, JournalError> {
+        self.journal
+            .publish(&self.lease, &self.operation, publication)
+            .await
+    }
+}
+
+fn store_error(error: JournalError) -> StoreError {
+    match error {
+        JournalError::Store(error) => error,
+        JournalError::Fenced => panic!("fenced"),
     }
 }
 
 async fn a_link_is_published_and_nothing_else_changes(world: World) {
     let (before, other) = (world.row(1).await, world.row(3).await);
-    let store = world.open(Access::ReadWrite).await;
-    let outcome = store
+    let publisher = Publisher::of(&world, 1).await;
+    let outcome = publisher
         .publish(&publication(1, Some("cs_test_one"), 5500))
         .await;
     assert_eq!(outcome.unwrap(), Published::Done);
@@ -68,9 +109,11 @@ async fn null_and_empty_references_are_the_same_fact(world: World) {
     world
         .run("UPDATE orders SET status = 'pending' WHERE id = 4")
         .await;
-    let store = world.open(Access::ReadWrite).await;
     for (order, amount, expected) in [(3, 6500, Some("")), (4, 0, None)] {
-        let outcome = store.publish(&publication(order, expected, amount)).await;
+        let publisher = Publisher::of(&world, order).await;
+        let outcome = publisher
+            .publish(&publication(order, expected, amount))
+            .await;
         assert_eq!(outcome.unwrap(), Published::Done, "order {order}");
     }
 }
@@ -84,7 +127,7 @@ async fn a_row_whose_status_reference_or_amount_moved_is_left_alone(world: World
         "stripe_checkout_session_id = ''",
         "amount_cents = 5501",
     ];
-    let store = world.open(Access::ReadWrite).await;
+    let publisher = Publisher::of(&world, 1).await;
     let reset = "UPDATE orders SET status = 'pending', stripe_checkout_session_id = 'cs_test_one', amount_cents = 5500 \
                  WHERE id = 1";
     for change in moves {
@@ -93,14 +136,14 @@ async fn a_row_whose_status_reference_or_amount_moved_is_left_alone(world: World
             .run(&format!("UPDATE orders SET {change} WHERE id = 1"))
             .await;
         let before = world.row(1).await;
-        let outcome = store
+        let outcome = publisher
             .publish(&publication(1, Some("cs_test_one"), 5500))
             .await;
         assert_eq!(outcome.unwrap(), Published::RowMoved, "{change}");
         assert_eq!(world.row(1).await, before, "{change}");
     }
     world.run(reset).await;
-    let outcome = store.publish(&publication(1, None, 5500)).await;
+    let outcome = publisher.publish(&publication(1, None, 5500)).await;
     assert_eq!(
         outcome.unwrap(),
         Published::RowMoved,
@@ -109,30 +152,32 @@ async fn a_row_whose_status_reference_or_amount_moved_is_left_alone(world: World
 }
 
 async fn an_order_that_is_gone_has_moved(world: World) {
-    let store = world.open(Access::ReadWrite).await;
-    let outcome = store.publish(&publication(77, None, 5500)).await;
+    let publisher = Publisher::of(&world, 77).await;
+    let outcome = publisher.publish(&publication(77, None, 5500)).await;
     assert_eq!(outcome.unwrap(), Published::RowMoved);
 }
 
 /// A row that holds our link is published, whatever happened to it since: calling it moved would have the
 /// caller retire a link that a parent may hold.
 async fn publishing_twice_is_done_once(world: World) {
-    let store = world.open(Access::ReadWrite).await;
+    let publisher = Publisher::of(&world, 1).await;
     let wanted = publication(1, Some("cs_test_one"), 5500);
-    assert_eq!(store.publish(&wanted).await.unwrap(), Published::Done);
+    assert_eq!(publisher.publish(&wanted).await.unwrap(), Published::Done);
     world
         .run("UPDATE orders SET status = 'paid' WHERE id = 1")
         .await;
     let before = world.row(1).await;
-    assert_eq!(store.publish(&wanted).await.unwrap(), Published::Done);
+    assert_eq!(publisher.publish(&wanted).await.unwrap(), Published::Done);
     assert_eq!(world.row(1).await, before);
 }
 
 async fn of_two_racing_publications_one_wins(world: World) {
-    let (one, two) = (
-        world.open(Access::ReadWrite).await,
-        world.open(Access::ReadWrite).await,
-    );
+    let one = Publisher::of(&world, 1).await;
+    let live = NewRun {
+        mode: Mode::Live,
+        ..new_run("live")
+    };
+    let two = Publisher::in_run(begin_at(&world.url, live, timings()).await, 1).await;
     let first = publication(1, Some("cs_test_one"), 5500);
     let second = Publication {
         link: LinkId::parse("plink_other").unwrap(),
@@ -140,7 +185,7 @@ async fn of_two_racing_publications_one_wins(world: World) {
     };
     let (first, second) = tokio::join!(one.publish(&first), two.publish(&second));
     let won =
-        |outcome: &Result<Published, StoreError>| *outcome.as_ref().unwrap() == Published::Done;
+        |outcome: &Result<Published, JournalError>| *outcome.as_ref().unwrap() == Published::Done;
     assert!(won(&first) != won(&second), "{first:?} {second:?}");
     let held = world
         .value("SELECT stripe_checkout_session_id FROM orders WHERE id = 1")
@@ -155,36 +200,60 @@ async fn of_two_racing_publications_one_wins(world: World) {
 
 async fn a_url_that_does_not_fit_is_refused(world: World) {
     let before = world.row(1).await;
-    let store = world.open(Access::ReadWrite).await;
+    let publisher = Publisher::of(&world, 1).await;
     let mut wanted = publication(1, Some("cs_test_one"), 5500);
     wanted.url = "é".repeat(URL_CAPACITY + 1);
-    let error = store.publish(&wanted).await.unwrap_err();
+    let error = store_error(publisher.publish(&wanted).await.unwrap_err());
     assert!(
         matches!(error, StoreError::UrlTooLong { length: 501, .. }),
         "{error}"
     );
     assert_eq!(world.row(1).await, before);
     wanted.url = "é".repeat(URL_CAPACITY);
-    assert_eq!(store.publish(&wanted).await.unwrap(), Published::Done);
+    assert_eq!(publisher.publish(&wanted).await.unwrap(), Published::Done);
 }
 
 async fn a_table_without_updated_at_is_fine(world: World) {
     world.run("ALTER TABLE orders DROP COLUMN updated_at").await;
-    let store = world.open(Access::ReadWrite).await;
-    let outcome = store
+    let publisher = Publisher::of(&world, 1).await;
+    let outcome = publisher
         .publish(&publication(1, Some("cs_test_one"), 5500))
         .await;
     assert_eq!(outcome.unwrap(), Published::Done);
 }
 
-/// `publish` has no guard of its own: what refuses here is the database, on a role that may write.
-async fn a_read_only_session_cannot_write_even_if_it_tries(world: World) {
+async fn a_row_that_moved_leaves_the_journal_as_it_was(world: World) {
+    let publisher = Publisher::of(&world, 1).await;
+    let before = world.journal_text().await;
+    let outcome = publisher
+        .publish(&publication(1, Some("cs_test_other"), 5500))
+        .await;
+    assert_eq!(outcome.unwrap(), Published::RowMoved);
+    assert_eq!(world.journal_text().await, before);
+    assert!(publisher.journal.renew(&publisher.lease).await.unwrap());
+}
+
+async fn a_publication_is_a_step_of_the_operation(world: World) {
+    let publisher = Publisher::of(&world, 1).await;
+    let outcome = publisher
+        .publish(&publication(1, Some("cs_test_one"), 5500))
+        .await;
+    assert_eq!(outcome.unwrap(), Published::Done);
+    let told = "SELECT o.state || ' ' || o.minted_id || ' ' || s.action || ' ' || s.object || ' ' || t.outcome || ' ' \
+                || t.result_id || ' ' || t.result_url FROM {operations} o JOIN {steps} s \
+                ON s.operation_id = o.operation_id JOIN {outcomes} t ON t.step_id = s.step_id \
+                WHERE o.published_at IS NOT NULL AND s.order_id = 1";
+    assert_eq!(
+        world.journaled(told).await.as_deref(),
+        Some("confirming plink_new publish plink_new done plink_new https://buy.example.com/new")
+    );
+}
+
+/// Found out before anything is retired: what refuses here is the database.
+async fn a_session_that_may_only_read_is_told_so_beforehand(world: World) {
     let before = world.row(1).await;
     let store = world.open(Access::ReadOnly).await;
-    let error = store
-        .publish(&publication(1, Some("cs_test_one"), 5500))
-        .await
-        .unwrap_err();
+    let error = store.check_writable().await.unwrap_err();
     assert!(
         matches!(error, StoreError::AccessDenied { .. }),
         "{error:?}"
@@ -195,22 +264,40 @@ async fn a_read_only_session_cannot_write_even_if_it_tries(world: World) {
         "{said}"
     );
     assert_eq!(world.row(1).await, before);
+    let store = world.open(Access::ReadWrite).await;
+    store.check_writable().await.unwrap();
+    assert_eq!(world.row(1).await, before, "and trying it changes nothing");
 }
 
-async fn a_role_that_may_only_read_cannot_publish(world: World) {
-    if !world.is_postgres() {
-        return;
-    }
+/// It may write the journal, and not the orders. At the publication itself nothing is journaled then.
+#[tokio::test]
+async fn a_role_that_may_only_read_orders_cannot_publish() {
+    let world = World::postgres_enums().await;
+    let reader = Url::parse(world.readonly_url()).unwrap();
+    world
+        .run(&journal_sql(
+            DatabaseKind::Postgres,
+            Some(reader.username()),
+        ))
+        .await;
     let store = open(world.readonly_url(), Access::ReadWrite).await.unwrap();
-    let error = store
+    let beforehand = store.check_writable().await.unwrap_err();
+    let journal = begin_at(world.readonly_url(), new_run("run-1"), timings()).await;
+    let publisher = Publisher::in_run(journal, 1).await;
+    let (before, row) = (world.journal_text().await, world.row(1).await);
+    let error = publisher
         .publish(&publication(1, Some("cs_test_one"), 5500))
         .await
         .unwrap_err();
-    assert!(
-        matches!(error, StoreError::AccessDenied { .. }),
-        "{error:?}"
-    );
-    assert!(error.to_string().contains("permission denied"), "{error}");
+    for error in [beforehand, store_error(error)] {
+        assert!(
+            matches!(error, StoreError::AccessDenied { .. }),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("permission denied"), "{error}");
+    }
+    assert_eq!(world.journal_text().await, before);
+    assert_eq!(world.row(1).await, row);
 }
 
 /// A session that never lets go must not hold up a night's run.
@@ -229,13 +316,20 @@ async fn a_row_that_somebody_else_holds_is_given_up_after_ten_seconds() {
 }
 
 async fn give_up(world: World, hold: &str) {
-    let store = world.open(Access::ReadWrite).await;
+    let publisher = Publisher::of(&world, 1).await;
     let holder = world.hold(hold).await;
-    let error = store
+    let error = publisher
         .publish(&publication(1, Some("cs_test_one"), 5500))
         .await
         .unwrap_err();
-    assert!(matches!(error, StoreError::Contended { .. }), "{error:?}");
+    let error = store_error(error);
+    assert!(
+        matches!(
+            error,
+            StoreError::Query { .. } | StoreError::Contended { .. }
+        ),
+        "{error:?}"
+    );
     assert!(error.to_string().contains("lock"), "{error}");
     drop(holder);
 }
