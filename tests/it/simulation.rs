@@ -75,11 +75,7 @@ impl Show {
     async fn open(seed: u64, mistake: Mistake) -> Self {
         let mut dice = Dice::new(seed);
         let mut rates = rates(&mut dice);
-        if mistake != Mistake::None {
-            // Most mistakes show only where the world moves between two transactions.
-            rates.world = rates.world.max(250);
-            rates.crash = rates.crash.min(15);
-        }
+        mistake.sharpen(&mut rates);
         let world = World::on(Backend::Sqlite).await;
         let mut orders = Vec::new();
         for _ in 0..=dice.below(3) {
@@ -341,13 +337,14 @@ impl Show {
         }
     }
 
-    /// Everybody is gone, what lingers has arrived or never will; debits are settled.
+    /// Everybody is gone, what lingers arrives now, never, or after the repair; debits are settled.
     async fn end_chaos(&mut self) {
-        let arrives = self.stage.dice().per_mille(500);
-        if arrives {
-            self.deliver_lingering().await;
-        } else {
-            self.stage.take_lingering();
+        let fate = self.stage.dice().below(3);
+        match fate {
+            0 => self.deliver_lingering().await,
+            1 => drop(self.stage.take_lingering()),
+            // When everything has been repaired already.
+            _ => {}
         }
         self.rest().await;
         for process in self.players.keys().copied().collect::<Vec<_>>() {
@@ -539,6 +536,11 @@ fn play(seed: u64, mistake: Mistake) -> Played {
             }
             show.end_chaos().await;
             show.repair().await;
+            if show.stage.lingers() {
+                show.stage.count("lost request arrived after the repair");
+                show.deliver_lingering().await;
+                show.repair().await;
+            }
         });
     }));
     let stage = stage.lock().unwrap().clone();
@@ -604,6 +606,7 @@ fn play_all(half: u64) {
             "request lost",
             "request lingers",
             "lost request arrived late",
+            "lost request arrived after the repair",
             "answer lost",
             "fault at Stripe",
             "commit done, answer lost",
@@ -622,6 +625,22 @@ fn play_all(half: u64) {
             "in the end paid_unrecorded",
             "in the end overpaid",
             "second charge: two pages of one link",
+            "closed what the row held",
+            "link known by its answer",
+            "link adopted",
+            "another attempt after a spent key or a dead replay",
+            "ended: fenced",
+            "ended: held elsewhere",
+            "ended: unknown",
+            "ended: paid_meanwhile",
+            "operation closed: lost_race",
+            "operation closed: moved",
+            "operation closed: replaced",
+            "operation closed: retired",
+            "nothing to commit: journal an intent",
+            "nothing to commit: journal an outcome",
+            "nothing to commit: publish the link of an order",
+            "nothing to commit: close an operation of the journal",
         ];
         let never: BTreeSet<_> = must_happen
             .into_iter()

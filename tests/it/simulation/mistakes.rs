@@ -10,7 +10,7 @@ use relink::store::{Place, Point};
 use relink::stripe::Outgoing;
 use serde_json::{Value, json};
 
-use super::stage::Reach;
+use super::stage::{Rates, Reach};
 use crate::support::world::World;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,22 @@ pub const FOUND: [Mistake; 10] = [
     Mistake::IntentIsForgotten,
     Mistake::OutcomeIsForgotten,
 ];
+
+impl Mistake {
+    /// Some show only in a rare moment: it comes more often.
+    pub fn sharpen(self, rates: &mut Rates) {
+        match self {
+            // The world moves between a look and the transaction after it.
+            Mistake::PublishWhateverTheStatus | Mistake::PublishOverAnything => {
+                rates.world = 300;
+                rates.crash = 0;
+            }
+            // Somebody sleeps while another goes on with its work.
+            Mistake::TokenIsIgnored => rates.crash = 60,
+            _ => {}
+        }
+    }
+}
 
 const PUBLISH: &str = "publish the link of an order";
 

@@ -151,6 +151,10 @@ impl Stage {
         self.inner().counts.clone()
     }
 
+    pub fn lingers(&self) -> bool {
+        !self.inner().lingering.is_empty()
+    }
+
     pub fn take_lingering(&self) -> Vec<Outgoing> {
         std::mem::take(&mut self.inner().lingering)
     }
