@@ -180,7 +180,10 @@ impl Tally {
                 }
                 (Conclusion::Ended(Ending::Moved { .. }), None) => tally.moot += 1,
                 (Conclusion::Ended(_), None) => tally.done += 1,
-                (Conclusion::Ended(Ending::Unknown { .. }), _) => tally.unknown += 1,
+                // A link whose old objects could not be looked at once more is in doubt as well.
+                (Conclusion::Ended(Ending::Unknown { .. } | Ending::Replaced { .. }), Some(_)) => {
+                    tally.unknown += 1;
+                }
                 (Conclusion::Ended(_), Some(_)) => tally.failed += 1,
             }
         }

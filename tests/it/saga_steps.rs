@@ -298,6 +298,83 @@ fn a_new_link_with_other_terms_is_taken_down_again() {
 }
 
 #[test]
+fn a_new_link_whose_url_the_row_cannot_hold_is_taken_down_again() {
+    let (row, old) = stored(expired());
+    let after_minting = |characters: usize| {
+        let mut link = new_link();
+        link.url = "é".repeat(characters);
+        let mut asked = run(
+            begin(&row),
+            vec![
+                Observed::Claimed,
+                look(row.clone(), Some(old.clone()), vec![]),
+                Observed::Minted(link.clone()),
+                look(row.clone(), Some(old.clone()), vec![new_family(true)]),
+            ],
+        );
+        (asked.remove(3), link)
+    };
+    let (next, link) = after_minting(500);
+    assert_eq!(next, Next::Publish(link));
+    assert_eq!(after_minting(501).0, deactivate("plink_new", 0));
+}
+
+/// Where the operation stands after the observations, and whether a doubt would leave it open.
+fn doubt_after(operation: Operation, observations: Vec<Observed>) -> Disposition {
+    let mut operation = operation;
+    for observed in observations {
+        operation = step(operation, observed).0;
+    }
+    let doubt = Ending::Unknown {
+        what: "closing".to_owned(),
+        why: "timeout".to_owned(),
+    };
+    operation.disposition(&doubt)
+}
+
+#[test]
+fn an_operation_counts_as_begun_with_its_first_request_and_not_with_its_looks() {
+    let (row, open) = stored(StripeObject::Session(session(
+        "cs_old",
+        ORDER,
+        SessionState::Open,
+    )));
+    let seen = look(row.clone(), Some(open), vec![]);
+    let claimed = vec![Observed::Claimed];
+    assert_eq!(doubt_after(begin(&row), claimed), Disposition::Closed);
+    let closing = vec![Observed::Claimed, seen];
+    assert_eq!(doubt_after(begin(&row), closing), Disposition::LeftOpen);
+
+    // A target that the look does not show is watched for: nothing was sent yet.
+    let mut hidden = begin(&row);
+    hidden.task = Task::RetireObjects(vec![CheckoutReference::classify("cs_hidden")]);
+    let (row, old) = stored(expired());
+    let looked = vec![
+        Observed::Claimed,
+        look(row.clone(), Some(old.clone()), vec![]),
+    ];
+    assert_eq!(doubt_after(hidden, looked), Disposition::Closed);
+
+    let minting = vec![Observed::Claimed, look(row.clone(), Some(old), vec![])];
+    assert_eq!(doubt_after(begin(&row), minting), Disposition::LeftOpen);
+}
+
+#[test]
+fn the_next_attempt_forgets_the_link_of_the_one_before() {
+    let (row, old) = stored(expired());
+    let mut operation = begin(&row);
+    for observed in [
+        Observed::Claimed,
+        look(row.clone(), Some(old.clone()), vec![]),
+        Observed::Minted(new_link()),
+        look(row.clone(), Some(old), vec![new_family(false)]),
+    ] {
+        operation = step(operation, observed).0;
+    }
+    assert_eq!((operation.attempt, operation.minted), (2, None));
+}
+
+#[test]
 fn a_target_that_dropped_out_of_sight_proves_nothing() {
     let row = order(ORDER, Some("cs_old"));
     let duplicate = StripeObject::Link(family("plink_two", ORDER, true, vec![]));

@@ -131,7 +131,7 @@ fn every_ending_has_its_line() {
 │    10 ┆ Jo Later  ┆ 55.00 USD ┆ not begun      ┆                                                                                                            │
 │     — ┆ —         ┆         — ┆ retired        ┆ closed plink_bare                                                                                          │
 └───────┴───────────┴───────────┴────────────────┴────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
-11 approved: 4 done, 4 failed, 1 unknown, 1 not begun, 1 needed nothing any more
+11 approved: 3 done, 4 failed, 2 unknown, 1 not begun, 1 needed nothing any more
 minted 2 links, 120.00 USD
 closed 6 objects
 8 need a person:

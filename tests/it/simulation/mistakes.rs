@@ -42,17 +42,21 @@ pub enum Mistake {
 
 /// What the mistakes must find by the simulation's seeds. Keys that are forgotten are no mistake that shows: what is
 /// minted twice is found by its metadata and closed.
-pub const FOUND: [Mistake; 10] = [
+pub const FOUND: [Mistake; 7] = [
     Mistake::HideTabs,
     Mistake::CompleteReadsExpired,
     Mistake::DebitReadsFailed,
     Mistake::LinksReadActive,
     Mistake::NothingNamesTheOrder,
+    Mistake::IntentIsForgotten,
+    Mistake::OutcomeIsForgotten,
+];
+
+/// What shows only in a rare moment: everyday the model finds these, the simulation when there is time.
+pub const RARE: [Mistake; 3] = [
     Mistake::PublishWhateverTheStatus,
     Mistake::PublishOverAnything,
     Mistake::TokenIsIgnored,
-    Mistake::IntentIsForgotten,
-    Mistake::OutcomeIsForgotten,
 ];
 
 impl Mistake {
