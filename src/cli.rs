@@ -5,16 +5,20 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{
+    NonEmptyStringValueParser, OsStringValueParser, PossibleValuesParser, TypedValueParser,
+};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::domain::Timestamp;
 use crate::plan::Verdict;
 
 /// Find unpaid orders behind dead Stripe checkout URLs, and give each exactly one payment link.
 ///
 /// Nothing is written without --commit: every command first shows what it would do. Exit codes: 0 done,
-/// 2 usage, 3 partial or a person is needed, 4 configuration, 5 permission, 6 refused by a guard,
-/// 9 Stripe or database unavailable, 130/143 interrupted; treat an unknown code as failure.
+/// 2 usage, 3 partial or a person is needed, 4 configuration, 5 permission, 6 refused by a guard, 8 another
+/// run is at all of it, 9 Stripe or database unavailable, 12 stopped by the failure breaker, 130/143
+/// interrupted; treat an unknown code as failure.
 #[derive(Debug, Parser)]
 #[command(name = "relink", version, max_term_width = 100)]
 #[command(disable_help_subcommand = true, arg_required_else_help = true)]
@@ -50,6 +54,14 @@ pub enum Command {
         after_help = "Examples:\n  relink mint --tournament-id 2\n  relink mint --order-id 207 --commit"
     )]
     Mint(MintArgs),
+    /// What past runs did
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Help to set relink up
+    #[command(
+        after_help = "Example, where the application's role may not create tables:\n  relink doctor --print-sql --role shop | psql --dbname club --username owner"
+    )]
+    Doctor(DoctorArgs),
     /// The local Stripe double and its sample database, for rehearsal and tests
     #[command(subcommand)]
     Sandbox(SandboxCommand),
@@ -122,6 +134,12 @@ pub struct Commit {
     /// The account that must be meant; needed where the key may not read the account
     #[arg(long, value_name = "acct_…")]
     pub expect_account: Option<String>,
+    /// Why, kept in the journal with the run
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Stop after this many failed orders in a row (or once half of at least 10 failed)
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_failures: u16,
 }
 
 #[derive(Debug, Args)]
@@ -193,6 +211,57 @@ pub struct RetireSelect {
     /// Every order of the database
     #[arg(long, group = "selection")]
     pub all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum JournalCommand {
+    /// The runs that wrote something, the newest first
+    #[command(after_help = "Example:\n  relink journal list --since 24h")]
+    List(JournalListArgs),
+    /// Every operation and every request of one run, or of one order over all runs
+    #[command(
+        after_help = "Examples:\n  relink journal show 0197a2\n  relink journal show --order-id 207"
+    )]
+    Show(JournalShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct JournalListArgs {
+    /// Only runs that began since: a time such as 2026-03-14T02:00:00Z, or a duration back from now such as 24h
+    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+    pub since: Option<Moment>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = false)]
+pub struct JournalShowArgs {
+    /// A run's id, or the beginning of it
+    #[arg(value_name = "RUN", value_parser = NonEmptyStringValueParser::new(), group = "what")]
+    pub run: Option<String>,
+    /// This order
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..), allow_negative_numbers = true, group = "what")]
+    pub order_id: Option<i64>,
+}
+
+/// A moment on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    At(Timestamp),
+    /// Seconds before now.
+    Ago(i64),
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print the SQL that makes the journal's tables, for the database's owner to run
+    #[arg(long, required = true)]
+    pub print_sql: bool,
+    /// The role that relink runs as, to be granted its rights (default: the user of the database URL)
+    #[arg(long, value_name = "NAME")]
+    pub role: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -323,6 +392,20 @@ fn path_or_empty() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }
 
+fn parse_moment(text: &str) -> Result<Moment, String> {
+    if let Ok(seconds) = parse_duration(text) {
+        return Ok(Moment::Ago(seconds));
+    }
+    let moment: Result<jiff::Timestamp, _> = text.parse();
+    match moment {
+        Ok(moment) => Ok(Moment::At(Timestamp(moment.as_second()))),
+        Err(_) => Err(
+            "expected a time such as `2026-03-14T02:00:00Z`, or a duration such as `24h`"
+                .to_owned(),
+        ),
+    }
+}
+
 /// Seconds from `90s`, `30m`, `2h`, `1d` or a bare number of seconds.
 fn parse_duration(text: &str) -> Result<i64, String> {
     let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
@@ -353,6 +436,16 @@ mod tests {
     fn the_command_line_is_well_formed() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_moment_is_a_time_or_a_while_ago() {
+        assert_eq!(parse_moment("24h"), Ok(Moment::Ago(86_400)));
+        let at = Moment::At(Timestamp(1_773_453_600));
+        assert_eq!(parse_moment("2026-03-14T02:00:00Z"), Ok(at));
+        for text in ["yesterday", "2026-03-14", "-3h"] {
+            assert!(parse_moment(text).is_err(), "{text:?} was accepted");
+        }
     }
 
     #[test]

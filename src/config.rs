@@ -169,6 +169,24 @@ pub fn default_sandbox_dir(environment: &Environment) -> Result<PathBuf, Error> 
         })
 }
 
+/// The database's URL, for whatever needs nothing else.
+///
+/// # Errors
+/// There is none.
+pub fn database_url(common: &Common) -> Result<SecretString, Error> {
+    let given = common
+        .database_url
+        .as_ref()
+        .filter(|url| !url.trim().is_empty());
+    let Some(url) = given else {
+        return Err(Error::configuration(
+            "no database",
+            "set DATABASE_URL or --database-url, or rehearse with --sandbox",
+        ));
+    };
+    Ok(SecretString::from(url.clone()))
+}
+
 fn real_place(common: &Common, environment: &Environment) -> Result<(Place, StripeKey), Error> {
     let key = find_key(
         environment.stripe_api_key.clone(),
@@ -190,18 +208,9 @@ fn real_place(common: &Common, environment: &Environment) -> Result<(Place, Stri
         (Mode::Live, true) | (Mode::Test, false) => {}
     }
     let stripe_base = parse_base(common.stripe_api_base.as_deref(), key.mode)?;
-    let given = common
-        .database_url
-        .as_ref()
-        .filter(|url| !url.trim().is_empty());
-    let Some(url) = given else {
-        return Err(Error::configuration(
-            "no database",
-            "set DATABASE_URL or --database-url, or rehearse with --sandbox",
-        ));
-    };
+    let database_url = database_url(common)?;
     let place = Place::Real {
-        database_url: SecretString::from(url.clone()),
+        database_url,
         stripe_base,
     };
     Ok((place, key))

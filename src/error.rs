@@ -110,11 +110,7 @@ impl Error {
 
     fn request_id(&self) -> Option<String> {
         match self {
-            Error::Stripe(
-                StripeError::Refused { request_id, .. }
-                | StripeError::Server { request_id, .. }
-                | StripeError::KeyReused { request_id, .. },
-            ) => request_id.clone(),
+            Error::Stripe(error) => error.request_id().map(str::to_owned),
             _ => None,
         }
     }

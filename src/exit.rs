@@ -15,6 +15,7 @@ pub enum ExitStatus {
     Terminated,
     Permission,
     Configuration,
+    Breaker,
     Unavailable,
     Partial,
     Done,
@@ -22,10 +23,11 @@ pub enum ExitStatus {
     Unclassified,
     Usage,
     Refused,
+    Busy,
 }
 
 impl ExitStatus {
-    pub const ALL: [ExitStatus; 10] = [
+    pub const ALL: [ExitStatus; 12] = [
         ExitStatus::Done,
         ExitStatus::Unclassified,
         ExitStatus::Usage,
@@ -33,7 +35,9 @@ impl ExitStatus {
         ExitStatus::Configuration,
         ExitStatus::Permission,
         ExitStatus::Refused,
+        ExitStatus::Busy,
         ExitStatus::Unavailable,
+        ExitStatus::Breaker,
         ExitStatus::Interrupted,
         ExitStatus::Terminated,
     ];
@@ -48,7 +52,9 @@ impl ExitStatus {
             ExitStatus::Configuration => 4,
             ExitStatus::Permission => 5,
             ExitStatus::Refused => 6,
+            ExitStatus::Busy => 8,
             ExitStatus::Unavailable => 9,
+            ExitStatus::Breaker => 12,
             ExitStatus::Interrupted => 130,
             ExitStatus::Terminated => 143,
         }
@@ -58,7 +64,9 @@ impl ExitStatus {
     pub fn meaning(self) -> &'static str {
         match self {
             ExitStatus::Done => "done, or dry run done",
-            ExitStatus::Unclassified => "unclassified error: a bug of relink",
+            ExitStatus::Unclassified => {
+                "unclassified: an unexpected refusal by Stripe, a result not written, or a bug"
+            }
             ExitStatus::Usage => "usage: a value is malformed, or names no tournament or order",
             ExitStatus::Partial => "partial: some order failed or needs a person",
             ExitStatus::Configuration => {
@@ -66,6 +74,8 @@ impl ExitStatus {
             }
             ExitStatus::Permission => "authentication or permission",
             ExitStatus::Refused => "refused by a guard; nothing was written",
+            ExitStatus::Busy => "another run holds all that was left to do",
+            ExitStatus::Breaker => "stopped by the failure breaker: too many orders failed",
             ExitStatus::Unavailable => "Stripe or the database is unavailable; safe to re-run",
             ExitStatus::Interrupted => "interrupted between orders (SIGINT)",
             ExitStatus::Terminated => "interrupted between orders (SIGTERM)",

@@ -4,6 +4,7 @@
 
 pub mod actions;
 pub mod approval;
+pub mod breaker;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -15,6 +16,7 @@ pub mod exit;
 pub mod files;
 pub mod interrupt;
 pub mod logging;
+pub mod operator;
 pub mod plan;
 pub mod program;
 pub mod redact;
@@ -24,5 +26,6 @@ pub mod sandbox;
 pub mod secrets;
 pub mod store;
 pub mod stripe;
+pub mod timings;
 pub mod tls;
 pub mod ui;

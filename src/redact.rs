@@ -1,6 +1,6 @@
 //! Blots out whatever looks like a key or a webhook secret, for texts that come from outside: an argument that
 //! somebody mistook, an answer that repeats what it was sent. Prefixes alone are left, so that a message can
-//! still say which kind of key is meant.
+//! still say which kind of key is meant. E-mail addresses are blotted out where a text is kept and shown again.
 
 const PREFIXES: [&str; 5] = ["sk_", "rk_", "pk_", "ek_", "whsec_"];
 const MODES: [&str; 2] = ["test_", "live_"];
@@ -25,6 +25,22 @@ pub fn redact(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// The text without its e-mail addresses: `to ann@example.com` becomes `to …@…`.
+#[must_use]
+pub fn without_addresses(text: &str) -> String {
+    let outside = |c: char| c.is_whitespace() || "\"`<>()[]{},;:".contains(c);
+    text.split_inclusive(outside)
+        .map(|piece| {
+            let word = piece.trim_end_matches(outside);
+            if word.contains('@') || word.contains("%40") {
+                format!("…@…{}", &piece[word.len()..])
+            } else {
+                piece.to_owned()
+            }
+        })
+        .collect()
 }
 
 fn first_key(text: &str) -> Option<(usize, &'static str)> {
@@ -61,6 +77,15 @@ mod tests {
         assert_eq!(redact("task_3 and desk_top"), "task_3 and desk_top");
         assert_eq!(redact("--stripe-key=sk_test_a"), "--stripe-key=sk_test_…");
         assert_eq!(redact("nothing"), "nothing");
+    }
+
+    #[test]
+    fn a_text_loses_its_addresses_and_keeps_the_rest() {
+        assert_eq!(
+            without_addresses("Invalid value: o'lee@example.com, in `a=b%40c.org`.\nSee the docs"),
+            "Invalid value: …@…, in `…@…`.\nSee the docs"
+        );
+        assert_eq!(without_addresses("a, b:  c"), "a, b:  c");
     }
 
     proptest! {

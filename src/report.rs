@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{CheckoutReference, Money, Order};
+use crate::domain::{CheckoutReference, Money, Order, RunId};
 use crate::exit::ExitStatus;
-use crate::plan::Plan;
+use crate::plan::{Plan, Verdict};
 use crate::saga::Ending;
 
 /// How one approved order, or one object without an order, ended.
@@ -31,6 +31,8 @@ pub enum Conclusion {
     Ended(Ending),
     /// The run stopped before this order was begun; nothing was written for it.
     NotBegun,
+    /// Another run is at it; who, in words. Nothing was written for it by this one.
+    Held(String),
 }
 
 /// Why a run ended before its last order.
@@ -38,6 +40,8 @@ pub enum Conclusion {
 pub enum Stop {
     Interrupted,
     Terminated,
+    /// Too many orders failed; how many.
+    Breaker(String),
     /// The key was refused, or belongs to another mode: no later order can fare better.
     Refused {
         status: ExitStatus,
@@ -52,9 +56,22 @@ pub struct Report {
     /// By order id, then by object.
     pub outcomes: Vec<Outcome>,
     pub stopped: Option<Stop>,
+    /// In the journal; `None` when nothing was to be written.
+    pub run: Option<RunId>,
     /// Requests sent to Stripe by this run.
     pub reads: u64,
     pub writes: u64,
+}
+
+impl Subject {
+    /// Orders by id, then the objects without one.
+    #[must_use]
+    pub fn rank(&self) -> (bool, i64, String) {
+        match self {
+            Subject::Order(order) => (false, order.id.0, String::new()),
+            Subject::Object(reference) => (true, 0, reference.to_string()),
+        }
+    }
 }
 
 impl Report {
@@ -65,11 +82,17 @@ impl Report {
         match &self.stopped {
             Some(Stop::Interrupted) => statuses.insert(ExitStatus::Interrupted),
             Some(Stop::Terminated) => statuses.insert(ExitStatus::Terminated),
+            Some(Stop::Breaker(_)) => statuses.insert(ExitStatus::Breaker),
             Some(Stop::Refused { status, .. }) => statuses.insert(*status),
             None => false,
         };
         for outcome in &self.outcomes {
             statuses.extend(outcome.status());
+        }
+        // Others are at all of it: nothing was left to do here.
+        let held = |o: &Outcome| matches!(o.conclusion, Conclusion::Held(_));
+        if !self.outcomes.is_empty() && self.outcomes.iter().all(held) {
+            return BTreeSet::from([ExitStatus::Busy]);
         }
         // What was asked for and not done is no success either.
         if self.plan.for_a_person().next().is_some() || !self.plan.left_alone.is_empty() {
@@ -104,7 +127,12 @@ impl Outcome {
     #[must_use]
     pub fn status(&self) -> Option<ExitStatus> {
         match &self.conclusion {
-            Conclusion::NotBegun => None,
+            Conclusion::NotBegun | Conclusion::Held(_) => None,
+            // Somebody else did it, or it needs doing no more.
+            Conclusion::Ended(Ending::Moved {
+                verdict: Verdict::Healthy | Verdict::Settled,
+                ..
+            }) => None,
             Conclusion::Ended(ending) => match ending {
                 Ending::Replaced { .. } | Ending::Retired | Ending::Fenced => None,
                 Ending::Unavailable { .. } | Ending::Unknown { .. } => {

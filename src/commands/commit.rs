@@ -6,12 +6,15 @@ use tokio::sync::RwLock;
 
 use crate::approval::{Answer, Approved, Consent, approve, unsound};
 use crate::cli::{Commit, Common, Output};
+use crate::domain::{AccountId, Mode, RunId};
 use crate::error::Error;
 use crate::execute::{LinkTexts, Site, execute};
 use crate::exit::ExitStatus;
+use crate::operator;
 use crate::plan::{Plan, audit};
+use crate::redact::redact;
 use crate::report::Report;
-use crate::store::Access;
+use crate::store::{Access, Journal, NewRun};
 use crate::stripe::Index;
 use crate::ui::{self, NextStep, NoTerminal, Question};
 
@@ -62,11 +65,14 @@ pub async fn conclude(
         context.ui.report(&report)?;
         return Ok(report.exit_status());
     }
+    require_named_account(opened, commit).await?;
     let approved = ask(opened, plan, commit, common, context)?;
     let mut index = index;
     prepare(opened, &mut index, context).await?;
+    let journal = begin_run(opened, &approved, commit, context).await?;
     let site = Site {
         store: &opened.store,
+        journal: &journal,
         stripe: &opened.stripe,
         index: RwLock::new(index),
         currency: opened.config.currency,
@@ -76,12 +82,62 @@ pub async fn conclude(
             inactive_message: INACTIVE_MESSAGE.to_owned(),
         },
         concurrency: opened.config.concurrency,
-        run: uuid::Uuid::now_v7().to_string(),
+        max_failures: usize::from(commit.max_failures),
     };
     let listener = context.ui.progress();
     let report = execute(approved, &site, &context.interrupt, &listener).await;
+    drop(site);
+    if let Err(error) = journal.finish(report.exit_status()).await {
+        tracing::warn!(%error, "the end of the run could not be journaled");
+    }
     context.ui.report(&report)?;
     Ok(report.exit_status())
+}
+
+/// The first commit says to which account this database belongs. With a live key that is said by a person,
+/// not by whichever key happened to be set.
+async fn require_named_account(opened: &Opened, commit: &Commit) -> Result<(), Error> {
+    let mode = opened.config.key.mode;
+    let pinned = opened.store.pinned_account(mode).await?;
+    let is_named = commit.expect_account.is_some() || pinned.is_some();
+    refuse_unnamed_account(mode, is_named, opened.account.as_ref())
+}
+
+fn refuse_unnamed_account(
+    mode: Mode,
+    is_named: bool,
+    account: Option<&AccountId>,
+) -> Result<(), Error> {
+    if mode == Mode::Test || is_named {
+        return Ok(());
+    }
+    let account = account.map_or("acct_…", |id| id.as_str());
+    Err(Error::refused(
+        "this is the first live commit to this database, and it fixes the account for all later ones",
+        format!("check that the account is the right one, then add --expect-account {account}"),
+    ))
+}
+
+/// From here on everything that is written is in the journal.
+async fn begin_run(
+    opened: &Opened,
+    approved: &Approved<Plan>,
+    commit: &Commit,
+    context: &Context<'_>,
+) -> Result<Journal, Error> {
+    let run = NewRun {
+        id: RunId(uuid::Uuid::now_v7().to_string()),
+        command: context.command_line.clone(),
+        os_user: operator::user(),
+        host: operator::host(),
+        version: env!("CARGO_PKG_VERSION"),
+        mode: opened.config.key.mode,
+        account: approved.account().clone(),
+        plan_digest: approved.value().digest(),
+        reason: commit.reason.as_deref().map(redact),
+    };
+    let timings = *opened.stripe.timings();
+    Ok(opened.store.begin_run(run, timings).await?)
 }
 
 /// Whatever a run needs after it has closed something is tried before it closes anything: the right to
@@ -90,6 +146,7 @@ pub async fn conclude(
 async fn prepare(opened: &Opened, index: &mut Index, context: &Context<'_>) -> Result<(), Error> {
     let trying = async {
         opened.store.check_writable().await?;
+        opened.store.open_journal().await?;
         index.refresh(&opened.stripe).await?;
         Ok(())
     };
@@ -130,6 +187,7 @@ fn nothing_done(opened: &Opened, plan: Plan) -> Report {
         plan,
         outcomes: Vec::new(),
         stopped: None,
+        run: None,
         reads: opened.stripe.reads(),
         writes: opened.stripe.writes(),
     }
@@ -151,5 +209,28 @@ fn next_step(plan: &Plan, context: &Context<'_>) -> NextStep {
     NextStep {
         command: advice.map(|advice| context.with_connection(&advice)),
         note: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_live_commit_to_a_database_without_an_account_needs_one_named() {
+        let account = AccountId::parse("acct_1Live").ok();
+        for (mode, is_named) in [(Mode::Test, false), (Mode::Test, true), (Mode::Live, true)] {
+            assert!(refuse_unnamed_account(mode, is_named, account.as_ref()).is_ok());
+        }
+        let Err(refusal) = refuse_unnamed_account(Mode::Live, false, account.as_ref()) else {
+            panic!("a first live commit went through");
+        };
+        let failure = refusal.describe();
+        assert_eq!(failure.status, ExitStatus::Refused);
+        assert!(
+            failure.hint.ends_with("--expect-account acct_1Live"),
+            "{}",
+            failure.hint
+        );
     }
 }

@@ -4,7 +4,9 @@
 //! it hands values from one room to the next.
 
 mod commit;
+mod doctor;
 mod inspect;
+mod journal;
 mod mint;
 mod opening;
 mod regen;
@@ -50,6 +52,8 @@ pub async fn run(cli: &Cli, context: &Context<'_>) -> Result<ExitStatus, Error> 
         Command::Regen(args) => regen::run(args, &cli.common, context).await,
         Command::Retire(args) => retire::run(args, &cli.common, context).await,
         Command::Mint(args) => mint::run(args, &cli.common, context).await,
+        Command::Journal(command) => journal::run(command, &cli.common, context).await,
+        Command::Doctor(args) => doctor::run(args, &cli.common, context),
         Command::Sandbox(command) => sandbox::run(command, &cli.common, context).await,
     }
 }

@@ -6,8 +6,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::cli::Common;
-use crate::config::{Config, Place};
-use crate::domain::AccountId;
+use crate::config::{Config, Place, database_url, default_sandbox_dir};
+use crate::domain::{AccountId, Mode};
 use crate::error::Error;
 use crate::sandbox::Sandbox;
 use crate::store::{Access, Store};
@@ -63,6 +63,7 @@ impl Opened {
         })?;
         let store = Store::connect(&database_url, access).await?;
         let (account, account_name) = find_account(&stripe, expected).await?;
+        refuse_other_account(&store, config.key.mode, account.as_ref()).await?;
         context.ui.banner(&Banner {
             mode: config.key.mode,
             account: account.clone(),
@@ -96,8 +97,48 @@ impl Opened {
     }
 }
 
+/// The database alone, read-only, for what needs neither Stripe nor a key. In the sandbox the double is left
+/// alone: another process may be at work with it.
+///
+/// # Errors
+/// Configuration, an unreachable database.
+pub async fn open_database(common: &Common, context: &Context<'_>) -> Result<Store, Error> {
+    let url = match &common.sandbox {
+        Some(dir) => {
+            let dir = if dir.as_os_str().is_empty() {
+                default_sandbox_dir(context.environment)?
+            } else {
+                dir.clone()
+            };
+            SecretString::from(Sandbox::database_alone(&dir).await?)
+        }
+        None => database_url(common)?,
+    };
+    Ok(Store::connect(&url, Access::ReadOnly).await?)
+}
+
 fn parse_sandbox_base(text: &str) -> Result<Url, Error> {
     Url::parse(text).map_err(|e| Error::Bug(format!("the sandbox's address is not a URL: {e}")))
+}
+
+/// In another account than the one that was committed to, every object of this database would look missing.
+async fn refuse_other_account(
+    store: &Store,
+    mode: Mode,
+    account: Option<&AccountId>,
+) -> Result<(), Error> {
+    let Some(account) = account else {
+        return Ok(());
+    };
+    match store.pinned_account(mode).await? {
+        Some(pinned) if pinned != *account => Err(Error::configuration(
+            format!(
+                "this database belongs to account {pinned} in {mode} mode, and the key to {account}"
+            ),
+            "use the key of the account that the first commit fixed, or the right database",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// A key that may not read the account is no reason to stop a dry run; another account than the expected

@@ -24,7 +24,11 @@ pub async fn run(
     let access = commit::access(&args.commit);
 
     let opened = Opened::open(common, context, access, expected).await?;
-    let survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
+    let mut survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
+    if args.select.all {
+        // What was left open without an order belongs to no narrower selection.
+        survey.plan.forced = opened.store.open_objects(opened.config.key.mode).await?;
+    }
     let status = commit::conclude(&opened, survey, &args.commit, common, context).await?;
     opened.close().await?;
     Ok(status)

@@ -1,6 +1,6 @@
 //! Orders → snapshot → plan: the reading half of every command. Writes nothing.
 
-use crate::domain::Snapshot;
+use crate::domain::{OrderId, Snapshot};
 use crate::error::Error;
 use crate::events::{Event, Listener};
 use crate::plan::{Plan, Policy, Verdict, decide};
@@ -17,6 +17,16 @@ pub struct Survey {
     pub snapshot: Snapshot,
     pub plan: Plan,
     pub index: Index,
+}
+
+/// Adds what earlier runs left behind: Stripe does not know it.
+async fn recall(opened: &Opened, snapshot: &mut Snapshot) -> Result<(), Error> {
+    let ids: Vec<OrderId> = snapshot.orders.iter().map(|facts| facts.order.id).collect();
+    let mut journaled = opened.store.journal_facts(snapshot.mode, &ids).await?;
+    for facts in &mut snapshot.orders {
+        facts.journal = journaled.remove(&facts.order.id).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// # Errors
@@ -49,7 +59,9 @@ pub async fn survey(
         })
         .await;
         listener.hear(Event::Finished);
-        Ok(read?)
+        let (mut snapshot, index) = read?;
+        recall(opened, &mut snapshot).await?;
+        Ok((snapshot, index))
     };
     let (snapshot, index) = context.interrupt.unless_asked(reading).await?;
     let plan = decide(&snapshot, policy).narrowed_to(verdicts);

@@ -6,6 +6,7 @@ mod act;
 mod advice;
 mod audit;
 mod decide;
+mod digest;
 mod judge;
 mod reason;
 mod verdict;

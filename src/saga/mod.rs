@@ -5,8 +5,10 @@
 //! it sends the write that `Next` names.
 
 mod look;
+mod mint;
 mod operation;
 mod record;
+mod retire;
 mod step;
 
 pub use look::Look;

@@ -261,6 +261,14 @@ impl Operation {
         (intended.attempt == attempt).then_some(&intended.mint)
     }
 
+    /// From here on this mint is the one of the current attempt.
+    pub fn intend(&mut self, mint: Mint) {
+        self.mint = Some(Intended {
+            attempt: self.attempt,
+            mint,
+        });
+    }
+
     /// Whether a look must show what appeared since the run began: from the first write on, nothing but a
     /// current reading counts.
     #[must_use]

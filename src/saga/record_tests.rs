@@ -1,3 +1,5 @@
+//! What the journal keeps of an operation, written and read back.
+
 use std::collections::BTreeSet;
 
 use super::*;

@@ -80,6 +80,18 @@ impl Sandbox {
         Ok(sandbox)
     }
 
+    /// The URL of the sandbox's database alone, also while another process works in `dir`; made, with the
+    /// sample rows, when there is none.
+    ///
+    /// # Errors
+    /// The folder cannot be written, or holds a database that is not ours.
+    pub async fn database_alone(dir: &Path) -> Result<String, SandboxError> {
+        if !database::exists(dir)? {
+            database::create(dir).await?;
+        }
+        Ok(database::url(dir))
+    }
+
     /// Opens the sandbox on a fixed port, for other programs.
     ///
     /// # Errors

@@ -109,6 +109,15 @@ impl Address {
         }
     }
 
+    /// The role that the URL logs in as.
+    pub fn role(&self) -> Option<String> {
+        if self.identity.kind != DatabaseKind::Postgres {
+            return None;
+        }
+        let options = PgConnectOptions::from_str(self.url.as_str()).ok()?;
+        Some(options.get_username().to_owned()).filter(|role| !role.is_empty())
+    }
+
     pub fn url(&self) -> &Url {
         &self.url
     }

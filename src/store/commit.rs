@@ -1,12 +1,12 @@
-//! The one place where a transaction of this program is committed.
+//! The one place where a transaction that writes is begun and committed.
 //!
 //! A commit has three outcomes: it happened, it did not, or its answer was lost. Lost is never taken for
 //! either of the others: the caller reads the row back.
 
 use sqlx::{Any, Transaction};
 
-use super::StoreError;
 use super::error::is_outage;
+use super::{Store, StoreError};
 
 /// How a commit ended.
 #[derive(Debug)]
@@ -16,11 +16,43 @@ pub(super) enum Committed {
     AnswerLost(StoreError),
 }
 
-/// Commits; `what` names the deed for messages ("publish the link of an order").
-///
-/// # Errors
-/// Only a refusal that proves that nothing was committed.
-pub(super) async fn commit(
+impl Store {
+    /// Begins a transaction that writes; `what` names the deed for messages ("publish the link of an order").
+    pub(super) async fn begin(
+        &self,
+        what: &'static str,
+    ) -> Result<Transaction<'static, Any>, StoreError> {
+        #[cfg(feature = "kill-points")]
+        self.gate.begin(what).await;
+        self.pool
+            .begin_with(self.dialect.begin_write())
+            .await
+            .map_err(StoreError::query(what))
+    }
+
+    /// # Errors
+    /// Only a refusal that proves that nothing was committed.
+    pub(super) async fn commit(
+        &self,
+        transaction: Transaction<'static, Any>,
+        what: &'static str,
+    ) -> Result<Committed, StoreError> {
+        #[cfg(feature = "kill-points")]
+        let Some(number) = self.gate.before_commit(what).await else {
+            // It fails to roll back only where the connection is gone, which rolls back as well.
+            drop(transaction.rollback().await);
+            return Ok(Committed::AnswerLost(super::kill_points::lost(what)));
+        };
+        let committed = commit(transaction, what).await;
+        #[cfg(feature = "kill-points")]
+        if !self.gate.after_commit(number, what).await {
+            return Ok(Committed::AnswerLost(super::kill_points::lost(what)));
+        }
+        committed
+    }
+}
+
+async fn commit(
     transaction: Transaction<'static, Any>,
     what: &'static str,
 ) -> Result<Committed, StoreError> {

@@ -10,6 +10,8 @@ mod connect;
 mod dialect;
 mod error;
 mod journal;
+#[cfg(feature = "kill-points")]
+mod kill_points;
 mod orders;
 mod publish;
 mod row;
@@ -23,9 +25,12 @@ use crate::domain::{LinkId, OrderId, TournamentId};
 pub use address::{DatabaseIdentity, DatabaseKind};
 pub use error::StoreError;
 pub use journal::{
-    Claim, Holder, Intent, Journal, JournalError, Lease, NewRun, Outcome, OutcomeKind, StepAction,
-    StepId, Subject, journal_sql,
+    Claim, FoundRun, History, Holder, Intent, Journal, JournalError, Lease, NewRun, OperationEntry,
+    Outcome, OutcomeEntry, OutcomeKind, RunEntry, StepAction, StepEntry, StepId, Subject,
+    journal_sql,
 };
+#[cfg(feature = "kill-points")]
+pub use kill_points::{Gate, Pass, Place, Point};
 pub use schema::URL_CAPACITY;
 
 use address::Address;
@@ -86,6 +91,8 @@ pub struct Store {
     identity: DatabaseIdentity,
     /// `orders.updated_at` exists and is kept up to date.
     has_updated_at: bool,
+    #[cfg(feature = "kill-points")]
+    gate: kill_points::Gated,
 }
 
 impl Store {
@@ -109,6 +116,8 @@ impl Store {
             dialect: address.dialect(),
             identity: address.identity().clone(),
             has_updated_at: found.has(&schema::ORDER_UPDATED_AT),
+            #[cfg(feature = "kill-points")]
+            gate: kill_points::Gated::from_environment()?,
         })
     }
 
@@ -129,6 +138,20 @@ impl Store {
         schema::read_columns(&mut connection, self.dialect)
             .await?
             .require()
+    }
+
+    /// What the owner of the database at this URL runs to make the journal's tables, with the rights of `role`
+    /// on them (the URL's user without one). Nothing is connected.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`].
+    pub fn journal_sql(url: &SecretString, role: Option<&str>) -> Result<String, StoreError> {
+        let address = Address::parse(url, Access::ReadOnly)?;
+        let own = address.role();
+        Ok(journal_sql(
+            address.identity().kind(),
+            role.or(own.as_deref()),
+        ))
     }
 
     pub async fn close(self) {

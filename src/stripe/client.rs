@@ -2,19 +2,21 @@
 //! from the `Date` of the latest answer. It holds no cache: every read is a request.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
 
 use super::budget::Budget;
+use super::transport::{Network, Transport};
 use super::{Settings, StripeError, Timings, http};
 use crate::domain::{Mode, Timestamp};
 
 const NEVER: i64 = i64::MIN;
 
 pub struct Client {
-    pub(super) http: reqwest::Client,
+    pub(super) transport: Arc<dyn Transport>,
     pub(super) settings: Settings,
     /// `Bearer …`, marked sensitive, so that no log prints it.
     pub(super) authorization: HeaderValue,
@@ -44,6 +46,20 @@ impl Client {
     /// base that is not Stripe's, a budget that is none, or a key that no header can carry.
     pub fn new(settings: Settings) -> Result<Self, StripeError> {
         settings.check()?;
+        let network = Network {
+            http: http::connector(&settings)?,
+            base: settings.base.as_str().trim_end_matches('/').to_owned(),
+        };
+        Client::over(settings, Arc::new(network))
+    }
+
+    /// A client whose requests go another way than over the network: for simulations. The settings are held to
+    /// the same rules.
+    ///
+    /// # Errors
+    /// As for [`Client::new`].
+    pub fn over(settings: Settings, transport: Arc<dyn Transport>) -> Result<Self, StripeError> {
+        settings.check()?;
         let bearer = format!("Bearer {}", settings.key.expose_secret());
         // The message says nothing of the value: it would show the key.
         let mut authorization =
@@ -53,7 +69,7 @@ impl Client {
             })?;
         authorization.set_sensitive(true);
         Ok(Client {
-            http: http::connector(&settings)?,
+            transport,
             authorization,
             budget: Budget::new(settings.rps, settings.mode),
             tally: Tally {

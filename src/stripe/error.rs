@@ -65,6 +65,17 @@ impl StripeError {
         }
     }
 
+    /// Stripe's `Request-Id`, where the answer had one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            StripeError::Refused { request_id, .. }
+            | StripeError::Server { request_id, .. }
+            | StripeError::KeyReused { request_id, .. } => request_id.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Nothing else can be read either, or nothing else should be: the run ends.
     #[must_use]
     pub fn stops_the_run(&self) -> bool {
@@ -102,6 +113,16 @@ pub enum WriteError {
         /// A saved 5xx that Stripe answers with again. It does not heal: the same key is of no use.
         replayed: bool,
     },
+}
+
+impl WriteError {
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            WriteError::Refused { error, .. } => error.request_id(),
+            WriteError::Unknown { why, .. } => why.request_id(),
+        }
+    }
 }
 
 fn shown_request(id: Option<&str>) -> String {

@@ -5,19 +5,20 @@ use std::error::Error;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, InvalidHeaderValue, LOCATION,
+    RETRY_AFTER,
+};
 use reqwest::{Method, redirect};
 
 use super::error::scrub;
+use super::transport::{Carried, NoAnswer, Outgoing};
 use super::{Client, Settings, StripeError, budget};
 use crate::actions::{API_VERSION, StripeWrite};
 use crate::domain::Timestamp;
 use crate::tls;
 
 const USER_AGENT: &str = concat!("relink/", env!("CARGO_PKG_VERSION"));
-/// A page of 100 expanded objects has some hundred kilobytes.
-const LARGEST_BODY: usize = 16 * 1024 * 1024;
-
 pub(super) enum Call<'a> {
     /// The path with its query, from the root.
     Get(&'a str),
@@ -35,15 +36,6 @@ pub(super) struct Answer {
     pub limited_reason: Option<String>,
     pub location: Option<String>,
     pub body: Vec<u8>,
-}
-
-#[derive(Debug)]
-pub(super) enum NoAnswer {
-    /// No connection came about: nothing was sent.
-    NotSent(String),
-    /// Sent in part or whole; the answer is missing or cut off.
-    Lost(String),
-    TooLarge,
 }
 
 /// # Errors
@@ -94,45 +86,59 @@ impl Client {
         self.budget
             .wait(&budget::endpoint(method.as_str(), path))
             .await;
-        let base = self.settings.base.as_str().trim_end_matches('/');
-        let mut request = self
-            .http
-            .request(method, format!("{base}{target}"))
-            .header(AUTHORIZATION, self.authorization.clone());
-        if let Some(account) = &self.settings.account {
-            request = request.header("Stripe-Account", account.as_str());
-        }
-        request = match call {
+        let headers = self.headers(call).map_err(|_| {
+            NoAnswer::NotSent("a header holds characters that none may hold".to_owned())
+        })?;
+        let body = match call {
             Call::Get(_) => {
                 self.tally.reads.fetch_add(1, Ordering::Relaxed);
-                request.header("Stripe-Version", API_VERSION)
+                String::new()
             }
             Call::Post(write) => {
                 self.tally.writes.fetch_add(1, Ordering::Relaxed);
-                request
-                    .header("Stripe-Version", write.api_version.as_str())
-                    .header("Idempotency-Key", write.key.as_str())
-                    .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-                    .body(write.body.clone())
+                write.body.clone()
             }
         };
-        let response = request.send().await.map_err(|error| {
-            if error.is_connect() || error.is_builder() {
-                NoAnswer::NotSent(describe(&error))
-            } else {
-                NoAnswer::Lost(describe(&error))
+        let request = Outgoing {
+            method,
+            target: target.to_owned(),
+            headers,
+            body,
+        };
+        let carried = self.transport.carry(request).await?;
+        self.tally.hear(date(&carried.headers));
+        Ok(understand(carried))
+    }
+
+    fn headers(&self, call: &Call<'_>) -> Result<HeaderMap, InvalidHeaderValue> {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, self.authorization.clone());
+        if let Some(account) = &self.settings.account {
+            headers.insert("stripe-account", HeaderValue::from_str(account.as_str())?);
+        }
+        match call {
+            Call::Get(_) => {
+                headers.insert("stripe-version", HeaderValue::from_static(API_VERSION));
             }
-        })?;
-        self.tally.hear(date(response.headers()));
-        read_whole(response).await
+            Call::Post(write) => {
+                headers.insert("stripe-version", HeaderValue::from_str(&write.api_version)?);
+                headers.insert(
+                    "idempotency-key",
+                    HeaderValue::from_str(write.key.as_str())?,
+                );
+                let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+                headers.insert(CONTENT_TYPE, form);
+            }
+        }
+        Ok(headers)
     }
 }
 
-async fn read_whole(mut response: reqwest::Response) -> Result<Answer, NoAnswer> {
-    let headers = response.headers();
+fn understand(carried: Carried) -> Answer {
+    let headers = &carried.headers;
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let mut answer = Answer {
-        status: response.status().as_u16(),
+    Answer {
+        status: carried.status,
         request_id: text("request-id").map(scrub),
         should_retry: text("stripe-should-retry").and_then(|word| word.parse().ok()),
         retry_after: text(RETRY_AFTER.as_str())
@@ -141,19 +147,8 @@ async fn read_whole(mut response: reqwest::Response) -> Result<Answer, NoAnswer>
         replayed: text("idempotent-replayed") == Some("true"),
         limited_reason: text("stripe-rate-limited-reason").map(scrub),
         location: text(LOCATION.as_str()).map(scrub),
-        body: Vec::new(),
-    };
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| NoAnswer::Lost(describe(&error)))?
-    {
-        if answer.body.len() + chunk.len() > LARGEST_BODY {
-            return Err(NoAnswer::TooLarge);
-        }
-        answer.body.extend_from_slice(&chunk);
+        body: carried.body,
     }
-    Ok(answer)
 }
 
 fn date(headers: &HeaderMap) -> Option<Timestamp> {
@@ -163,7 +158,7 @@ fn date(headers: &HeaderMap) -> Option<Timestamp> {
 }
 
 /// The chain of causes without the URL, which may name objects, and without anything like a key.
-fn describe(error: &reqwest::Error) -> String {
+pub(super) fn describe(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         let stage = if error.is_connect() {
             "connecting"

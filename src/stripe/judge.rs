@@ -7,8 +7,9 @@ use serde::Deserialize;
 
 use super::StripeError;
 use super::error::scrub;
-use super::http::{Answer, NoAnswer};
+use super::http::Answer;
 use super::retry::Failure;
+use super::transport::NoAnswer;
 
 /// What a failed request leaves behind at Stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

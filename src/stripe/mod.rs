@@ -17,9 +17,11 @@ mod read;
 mod refunds;
 pub mod retry;
 mod settings;
+mod transport;
 mod wire;
 mod write;
 
+pub use crate::timings::Timings;
 pub use client::Client;
 pub use error::{StripeError, WriteError};
 pub use index::Index;
@@ -27,5 +29,6 @@ pub use observe::{
     ObserveRequest, observe, observe_indexed, observe_order, observe_watched, witness,
 };
 pub use read::Account;
-pub use settings::{Rps, Settings, Timings};
+pub use settings::{Rps, Settings};
+pub use transport::{Carried, NoAnswer, Outgoing, Transport};
 pub use write::{FailedWrite, Reply};

@@ -1,12 +1,10 @@
 //! What a client needs to know before its first request. A key is never shown: it has a secret type here
 //! and no way back to text but the `Authorization` header.
 
-use std::time::Duration;
-
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use super::StripeError;
+use super::{StripeError, Timings};
 use crate::domain::{AccountId, Mode};
 
 /// Stripe's own address. Any other base is a double, a proxy or a mistake.
@@ -33,53 +31,6 @@ pub enum Rps {
     PerSecond(f64),
     /// No budget at all. Refused with Stripe's own address.
     Unlimited,
-}
-
-/// Every wait of the client, so that tests need not wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timings {
-    pub connect: Duration,
-    /// One request with its answer, the body included.
-    pub total: Duration,
-    /// The first backoff; each further one doubles it.
-    pub backoff: Duration,
-    pub longest_backoff: Duration,
-    /// A `Retry-After` beyond this is not honoured: nobody is made to wait by a proxy's whim.
-    pub longest_retry_after: Duration,
-    /// Requests sent at most for one call, the first included.
-    pub attempts: u32,
-    pub lease: Duration,
-    pub heartbeat: Duration,
-    pub send_within: Duration,
-}
-
-impl Default for Timings {
-    fn default() -> Self {
-        Timings {
-            connect: Duration::from_secs(10),
-            total: Duration::from_secs(80),
-            backoff: Duration::from_millis(500),
-            longest_backoff: Duration::from_secs(8),
-            longest_retry_after: Duration::from_secs(30),
-            attempts: 5,
-            lease: Duration::from_secs(180),
-            heartbeat: Duration::from_secs(30),
-            send_within: Duration::from_secs(60),
-        }
-    }
-}
-
-impl Timings {
-    /// For a double on this host: there is no network to wait for, and nobody else to spare.
-    #[must_use]
-    pub fn on_loopback() -> Self {
-        Timings {
-            backoff: Duration::from_millis(25),
-            longest_backoff: Duration::from_millis(200),
-            longest_retry_after: Duration::from_secs(1),
-            ..Timings::default()
-        }
-    }
 }
 
 impl Settings {

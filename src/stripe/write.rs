@@ -7,9 +7,10 @@
 use serde_json::Value;
 
 use super::convert::garbage;
-use super::http::{Answer, Call, NoAnswer};
+use super::http::{Answer, Call};
 use super::judge::{Effect, Trouble, judge};
 use super::retry::{Failure, Retry, jitter, next};
+use super::transport::NoAnswer;
 use super::{Client, StripeError, WriteError};
 use crate::actions::StripeWrite;
 use crate::domain::LinkId;

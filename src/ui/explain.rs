@@ -365,10 +365,12 @@ fn verdict(decision: &Decision, facts: &OrderFacts, look: Look) -> Section {
         },
     );
     if let Some(open) = &facts.journal.open {
-        section.say(
-            "journal",
-            format!("left open: {}", clean(&open.to_string())),
-        );
+        let how = if open.is_held {
+            "being worked on"
+        } else {
+            "left open"
+        };
+        section.say("journal", format!("{how}: {}", clean(&open.to_string())));
     }
     for link in &facts.journal.unstored {
         section.say("journal", format!("minted and never stored: {link}"));

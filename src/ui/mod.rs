@@ -5,6 +5,7 @@
 //! success, and ends quietly.
 
 mod explain;
+mod journal;
 mod json;
 mod look;
 mod plan;
@@ -22,14 +23,17 @@ use std::io::{self, IsTerminal, Write};
 use dialoguer::console::Term;
 
 pub use explain::Explanation;
+pub use journal::Runs;
 pub use look::ColorChoice;
 pub use progress::Progress;
 pub use prompt::{Answer, NoTerminal, Question};
 pub use talk::{Banner, Stderr};
 
+use crate::domain::OrderId;
 use crate::exit::Failure;
 use crate::plan::Plan;
 use crate::report::Report;
+use crate::store::{History, RunEntry};
 use look::{Look, WIDE, wants_color};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,6 +140,59 @@ impl Ui {
             Format::Table => print(&explain::text(explanation, self.stdout)),
             Format::Json => print_json(&json::OrderDocument::new(explanation)),
         }
+    }
+
+    /// Past runs.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn runs(&self, runs: &Runs) -> io::Result<()> {
+        match self.format {
+            Format::Table => print(&journal::runs(runs, self.stdout)),
+            Format::Json => print_json(&json::RunsDocument::new(runs)),
+        }
+    }
+
+    /// One past run. `with_connection` completes a suggested command.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn run(
+        &self,
+        run: &RunEntry,
+        history: &History,
+        with_connection: impl Fn(&str) -> String,
+    ) -> io::Result<()> {
+        let next = journal::next(history, with_connection);
+        match self.format {
+            Format::Table => print(&journal::run(run, history, &next, self.stdout)),
+            Format::Json => print_json(&json::RunDocument::new(run, history, next)),
+        }
+    }
+
+    /// What any run did for one order. `with_connection` completes a suggested command.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn order_history(
+        &self,
+        order: OrderId,
+        history: &History,
+        with_connection: impl Fn(&str) -> String,
+    ) -> io::Result<()> {
+        let next = journal::next(history, with_connection);
+        match self.format {
+            Format::Table => print(&journal::order(history, &next, self.stdout)),
+            Format::Json => print_json(&json::OrderHistoryDocument::new(order, history, next)),
+        }
+    }
+
+    /// A text of our own, as it is.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn text(&self, text: &str) -> io::Result<()> {
+        print(text)
     }
 
     /// A value as it is: JSON, whatever the format.

@@ -65,6 +65,7 @@ fn row(outcome: &Outcome) -> Vec<Cell> {
 pub fn outcome_code(outcome: &Outcome) -> &'static str {
     match &outcome.conclusion {
         Conclusion::NotBegun => "not_begun",
+        Conclusion::Held(_) => "held_elsewhere",
         Conclusion::Ended(ending) => match ending {
             Ending::Replaced { .. } => "replaced",
             Ending::Retired => "retired",
@@ -86,7 +87,7 @@ fn outcome_words(outcome: &Outcome) -> String {
 
 fn hue(outcome: &Outcome) -> Hue {
     match &outcome.conclusion {
-        Conclusion::NotBegun => Hue::Dim,
+        Conclusion::NotBegun | Conclusion::Held(_) => Hue::Dim,
         Conclusion::Ended(ending) => match ending {
             Ending::Replaced { .. } | Ending::Retired => Hue::Good,
             Ending::Moved { .. }
@@ -104,8 +105,10 @@ fn hue(outcome: &Outcome) -> Hue {
 /// The new link's URL and id, or why there is none. Says what was closed where nothing took its place.
 #[must_use]
 pub fn detail(outcome: &Outcome) -> String {
-    let Conclusion::Ended(ending) = &outcome.conclusion else {
-        return String::new();
+    let ending = match &outcome.conclusion {
+        Conclusion::Ended(ending) => ending,
+        Conclusion::Held(who) => return clean(who).into_owned(),
+        Conclusion::NotBegun => return String::new(),
     };
     let closed = list(&outcome.retired, full);
     let text = match ending {
@@ -156,6 +159,10 @@ pub struct Tally {
     pub failed: usize,
     pub unknown: usize,
     pub not_begun: usize,
+    /// Another run is at them.
+    pub held_elsewhere: usize,
+    /// What was approved had been done, or needed doing no more, when their turn came.
+    pub moot: usize,
 }
 
 impl Tally {
@@ -168,6 +175,8 @@ impl Tally {
         for outcome in &report.outcomes {
             match (&outcome.conclusion, outcome.status()) {
                 (Conclusion::NotBegun, _) => tally.not_begun += 1,
+                (Conclusion::Held(_), _) => tally.held_elsewhere += 1,
+                (Conclusion::Ended(Ending::Moved { .. }), None) => tally.moot += 1,
                 (Conclusion::Ended(_), None) => tally.done += 1,
                 (Conclusion::Ended(Ending::Unknown { .. }), _) => tally.unknown += 1,
                 (Conclusion::Ended(_), Some(_)) => tally.failed += 1,
@@ -193,6 +202,7 @@ pub fn stop_words(stop: &Stop) -> String {
     match stop {
         Stop::Interrupted => "interrupted (SIGINT)".to_owned(),
         Stop::Terminated => "interrupted (SIGTERM)".to_owned(),
+        Stop::Breaker(why) => clean(why).into_owned(),
         Stop::Refused { status: _, why } => clean(why).into_owned(),
     }
 }
@@ -206,6 +216,12 @@ fn summary(report: &Report, look: Look) -> String {
     ];
     if tally.not_begun > 0 {
         parts.push(format!("{} not begun", tally.not_begun));
+    }
+    if tally.moot > 0 {
+        parts.push(format!("{} needed nothing any more", tally.moot));
+    }
+    if tally.held_elsewhere > 0 {
+        parts.push(format!("{} worked on by another run", tally.held_elsewhere));
     }
     let people: Vec<String> = report.plan.for_a_person().map(person_line).collect();
     if people.is_empty() {
@@ -244,6 +260,10 @@ fn summary(report: &Report, look: Look) -> String {
             "write"
         ),
     ));
+    if let Some(run) = &report.run {
+        let run = clean(run.as_str());
+        out.push_str(&format!("journal: relink journal show {run}\n"));
+    }
     out.push_str(&ending(report, tally, look));
     out
 }

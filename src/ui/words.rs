@@ -42,7 +42,13 @@ pub fn would(decision: &Decision, ids: Ids) -> String {
             let what = list(objects, |object| retire(object, decision, ids));
             format!("would {what}{}", used(decision))
         }
-        Action::Resume => format!("would go on: {}", reason(&decision.reason, ids)),
+        Action::Resume => {
+            let condition = match &decision.reason {
+                Reason::OpenOperation(open) if open.is_held => ", if that run is gone by then",
+                _ => "",
+            };
+            format!("would go on{condition}: {}", reason(&decision.reason, ids))
+        }
         Action::Replace(objects) if objects.is_empty() => format!("would mint{}", used(decision)),
         Action::Replace(objects) => {
             let what = list(objects, |object| retire(object, decision, ids));

@@ -158,3 +158,55 @@ on_each_backend! {
         assert_eq!(world.live_objects_of(order).await, [held]);
     }
 }
+
+/// The role of many an application: it may change rows and make nothing.
+#[tokio::test]
+async fn a_role_that_may_not_create_tables_is_told_the_sql_that_its_owner_runs_and_then_it_works() {
+    let world = World::on(Backend::Postgres(Flavour::NativeEnums)).await;
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    let role = format!("shop_{}", std::process::id());
+    world
+        .rows
+        .execute(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'only-rows'; \
+             GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA public TO {role}"
+        ))
+        .await;
+    let mut url = url::Url::parse(world.database_url()).unwrap();
+    url.set_username(&role).unwrap();
+    url.set_password(Some("only-rows")).unwrap();
+    let as_role = [("DATABASE_URL", url.as_str())];
+    world.freeze_writes().await;
+    let refused = world.relink_with(&COMMIT, &as_role).await;
+    assert_eq!(
+        refused.code,
+        Some(4),
+        "{}{}",
+        refused.stdout,
+        refused.stderr
+    );
+    assert!(
+        refused
+            .stderr
+            .contains("CREATE TABLE IF NOT EXISTS relink.steps"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(world.violations().await, Vec::<Value>::new());
+
+    let printed = world
+        .relink_with(&["doctor", "--print-sql"], &as_role)
+        .await;
+    for statement in printed.stdout.lines() {
+        assert!(refused.stderr.contains(statement), "{statement}");
+    }
+    world.rows.execute_script(&printed.stdout).await;
+    world.thaw_writes().await;
+    let done = world.relink_with(&COMMIT, &as_role).await;
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    assert_eq!(world.live_objects_of(order).await.len(), 1);
+    world
+        .rows
+        .execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+        .await;
+}

@@ -4,12 +4,16 @@ use crate::support::world::run_binary;
 
 #[test]
 fn the_help_of_every_command_is_as_it_was() {
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 14] = [
         &[],
         &["inspect"],
         &["regen"],
         &["retire"],
         &["mint"],
+        &["journal"],
+        &["journal", "list"],
+        &["journal", "show"],
+        &["doctor"],
         &["sandbox"],
         &["sandbox", "serve"],
         &["sandbox", "reset"],

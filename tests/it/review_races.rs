@@ -137,7 +137,7 @@ async fn an_order_canceled_after_its_session_was_closed_is_not_said_to_be_untouc
     world.rows.set(order.0, "status", "'canceled'").await;
     world.release(parked).await;
     let output = running.finish().await;
-    assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
     assert!(
         !output.stdout.contains("nothing was written"),
         "{}",
@@ -165,4 +165,43 @@ async fn mint_closes_nothing_that_turns_up_meanwhile() {
     );
     assert_eq!(world.live_objects_of(order).await, ["cs_test_late"]);
     assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+}
+
+/// Between the reading of the row and the readings at Stripe the application makes a session and stores it: that is the
+/// order's own now, not a second one to be closed.
+#[tokio::test]
+async fn a_session_stored_while_the_order_was_looked_at_is_not_closed_as_a_second_one() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    // The look before publishing: the row was read, what happened at Stripe since is being read.
+    let rule = json!({"method": "GET", "path": "/v1/events", "nth": 2, "when": "before", "kind": "park", "times": 1});
+    world.fault(rule).await;
+    let running = world.spawn(&["regen", "--all", "--commit", "--yes"]);
+    let parked = world.wait_for_parked().await;
+    let other = world
+        .order(pending(5500).behind(open_session().minutes_old(0).naming(order)))
+        .await;
+    let session = world.row(other.0).await.reference.unwrap();
+    world
+        .rows
+        .set(other.0, "stripe_checkout_session_id", "NULL")
+        .await;
+    world
+        .rows
+        .set(
+            order.0,
+            "stripe_checkout_session_id",
+            &format!("'{session}'"),
+        )
+        .await;
+    world.release(parked).await;
+    let output = running.finish().await;
+    assert_eq!(
+        world.object(&session).await["status"],
+        "open",
+        "{}{}",
+        output.stdout,
+        output.stderr
+    );
+    assert_eq!(world.live_objects_of(order).await, [session]);
 }

@@ -5,7 +5,7 @@ use relink::domain::*;
 use relink::saga::*;
 
 use crate::saga_steps::{
-    ORDER, begin, deactivate, expired, look, new_family, new_link, run, stored,
+    ORDER, begin, deactivate, expire, expired, look, new_family, new_link, run, stored,
 };
 use crate::support::facts::*;
 
@@ -33,6 +33,39 @@ fn once_what_turned_up_late_is_closed_the_same_link_is_looked_at_again_and_publi
             Next::Look,
             Next::Look,
             Next::Publish(new_link()),
+        ]
+    );
+}
+
+/// A process that was cut off may still send the request that it journaled: what was approved to go is never
+/// counted on again, although the row still names it.
+#[test]
+fn the_approved_object_goes_even_when_only_the_amount_was_edited_meanwhile() {
+    let open = StripeObject::Session(session("cs_old", ORDER, SessionState::Open));
+    let (row, open) = stored(open);
+    let edited = Order {
+        amount: Some(usd(9900)),
+        ..row.clone()
+    };
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(open.clone()), vec![]),
+            Observed::Unavailable("it did not get through".to_owned()),
+            look(edited.clone(), Some(open), vec![]),
+            Observed::Done,
+            look(edited, Some(expired()), vec![]),
+        ],
+    );
+    assert_eq!(
+        asked[1..],
+        [
+            expire("cs_old", 1),
+            Next::Look,
+            expire("cs_old", 2),
+            Next::Look,
+            Next::End(Ending::LostRace),
         ]
     );
 }

@@ -60,7 +60,7 @@ pub fn deactivate(id: &str, round: u32) -> Next {
     Next::Send { write, round }
 }
 
-fn expire(id: &str, round: u32) -> Next {
+pub fn expire(id: &str, round: u32) -> Next {
     let write = Write::Expire(SessionId::parse(id).unwrap());
     Next::Send { write, round }
 }

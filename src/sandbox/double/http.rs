@@ -37,6 +37,24 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
+    /// A request that came without a connection.
+    pub fn of(method: &str, target: &str, headers: HeaderMap, body: String) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let form = if path.starts_with("/_sandbox/") {
+            Vec::new()
+        } else {
+            decode(body.as_bytes())
+        };
+        Incoming {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers,
+            body: Bytes::from(body),
+            form,
+        }
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

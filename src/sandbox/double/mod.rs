@@ -31,6 +31,7 @@ mod world;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hyper::HeaderMap;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -116,6 +117,23 @@ impl Double {
     /// `http://127.0.0.1:PORT`
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// Answers one request in this process, as it would be answered over a connection; `None` where the
+    /// connection would be cut. Admin paths are answered as well.
+    pub async fn call(
+        &self,
+        method: &str,
+        target: &str,
+        headers: HeaderMap,
+        body: String,
+    ) -> Option<(u16, Vec<(String, String)>, String)> {
+        let request = http::Incoming::of(method, target, headers, body);
+        let inner = Arc::clone(&self.inner);
+        // In a task of its own: what a client that went away had asked for is finished.
+        let task = tokio::spawn(async move { inner.serve(request).await });
+        let answer = task.await.ok()?.ok()?;
+        Some((answer.status, answer.headers, answer.body))
     }
 
     /// Writes the address into the state directory, for `running_address` in other processes; withdrawn by `stop`.

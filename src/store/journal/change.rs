@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 use uuid::Uuid;
 
-use super::super::commit::{Committed, commit};
+use super::super::commit::Committed;
 use super::super::{Published, Store, StoreError};
 use super::lease::Moment;
 use super::steps::Deed;
@@ -28,23 +28,6 @@ pub(super) enum Work<T> {
     Commit(T),
     /// There is nothing to keep.
     Leave(T),
-}
-
-impl Store {
-    pub(super) async fn begin(&self, what: &'static str) -> Result<Writing, StoreError> {
-        self.pool
-            .begin_with(self.dialect.begin_write())
-            .await
-            .map_err(StoreError::query(what))
-    }
-
-    pub(super) async fn commit(
-        &self,
-        transaction: Writing,
-        what: &'static str,
-    ) -> Result<Committed, StoreError> {
-        commit(transaction, what).await
-    }
 }
 
 /// A writing transaction that is made until its fate is known, at most a few times:

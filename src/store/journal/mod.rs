@@ -7,6 +7,7 @@
 mod change;
 mod claim;
 mod facts;
+mod history;
 mod holder;
 mod lease;
 mod life;
@@ -27,6 +28,7 @@ use crate::domain::{AccountId, CheckoutReference, Mode, OrderId, RunId, Timestam
 use crate::saga::Operation;
 use crate::stripe::Timings;
 
+pub use history::{FoundRun, History, OperationEntry, OutcomeEntry, RunEntry, StepEntry};
 pub use lease::Lease;
 pub use schema::journal_sql;
 

@@ -3,6 +3,7 @@
 //!
 //! Money is minor units with a currency code, times are RFC 3339 UTC. Parents' e-mail addresses are left out.
 
+mod journal;
 mod order;
 mod plan;
 mod report;
@@ -11,6 +12,7 @@ use std::io;
 
 use serde::Serialize;
 
+pub use journal::{OrderHistoryDocument, RunDocument, RunsDocument};
 pub use order::OrderDocument;
 pub use plan::PlanDocument;
 pub use report::ReportDocument;

@@ -136,7 +136,7 @@ fn state(stored: StoredState) -> String {
 
 #[derive(Serialize)]
 struct ActionBody<'a> {
-    /// `nothing`, `hold`, `retire` or `replace`.
+    /// `nothing`, `hold`, `retire`, `replace` or `resume`.
     kind: &'static str,
     /// What would be closed.
     objects: Vec<&'a str>,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::super::report::{Tally, closed, detail, next, outcome_code, stop_words};
 use super::{Named, Next, Why, player};
-use crate::domain::{AccountId, Mode, Money, OrderId};
+use crate::domain::{AccountId, Mode, Money, OrderId, RunId};
 use crate::exit::ExitStatus;
 use crate::plan::{Decision, Goal, Verdict};
 use crate::report::{Conclusion, Outcome, Report, Subject};
@@ -18,6 +18,8 @@ pub struct ReportDocument<'a> {
     mode: Mode,
     account: Option<&'a AccountId>,
     goal: Goal,
+    /// The run in the journal; null when nothing was to be written.
+    run: Option<&'a RunId>,
     outcomes: Vec<OutcomeBody<'a>>,
     needs_person: Vec<Held<'a>>,
     summary: Summary,
@@ -41,6 +43,7 @@ impl<'a> ReportDocument<'a> {
             stopped,
             reads,
             writes,
+            run,
         } = report;
         let tally = Tally::of(report);
         ReportDocument {
@@ -48,6 +51,7 @@ impl<'a> ReportDocument<'a> {
             mode: plan.mode,
             account: plan.account.as_ref(),
             goal: plan.goal(),
+            run: run.as_ref(),
             outcomes: outcomes.iter().map(OutcomeBody::new).collect(),
             needs_person: plan.for_a_person().map(Held::new).collect(),
             summary: Summary::new(report, tally),
@@ -147,6 +151,10 @@ struct Summary {
     failed: usize,
     unknown: usize,
     not_begun: usize,
+    /// Another run is at them.
+    held_elsewhere: usize,
+    /// What was approved had been done, or needed doing no more.
+    moot: usize,
     needs_person: usize,
     links_minted: usize,
     /// What the new links ask for, per currency.
@@ -163,6 +171,8 @@ impl Summary {
             failed,
             unknown,
             not_begun,
+            held_elsewhere,
+            moot,
         } = tally;
         Summary {
             approved,
@@ -170,6 +180,8 @@ impl Summary {
             failed,
             unknown,
             not_begun,
+            held_elsewhere,
+            moot,
             needs_person: report.plan.for_a_person().count(),
             links_minted,
             totals,

@@ -143,6 +143,7 @@ fn a_plan_is_one_document() {
     },
     "replace": 1,
     "retire": 0,
+    "resume": 0,
     "wait": 0,
     "need_person": 2,
     "objects": 0
@@ -169,6 +170,7 @@ fn a_report_is_one_document() {
   "mode": "test",
   "account": "acct_1Utah",
   "goal": "regen",
+  "run": "0197a000-0000-7000-8000-000000000001",
   "outcomes": [
     {
       "order_id": 1,
@@ -245,6 +247,8 @@ fn a_report_is_one_document() {
     "failed": 0,
     "unknown": 0,
     "not_begun": 1,
+    "held_elsewhere": 0,
+    "moot": 0,
     "needs_person": 1,
     "links_minted": 2,
     "totals": [

@@ -3,7 +3,11 @@
 use proptest::prelude::*;
 
 use super::super::explain;
-use super::super::json::{OrderDocument, PlanDocument, ReportDocument, render};
+use super::super::journal::{self, Runs};
+use super::super::json::{
+    OrderDocument, OrderHistoryDocument, PlanDocument, ReportDocument, RunDocument, RunsDocument,
+    render,
+};
 use super::super::sanitize::is_unsafe;
 use super::super::{plan, report};
 use super::*;
@@ -108,6 +112,7 @@ fn poisoned_report(text: &str, facts: &OrderFacts) -> Report {
             }),
             outcome(Ending::Unknown { what, why }),
         ],
+        run: Some(RunId(text.to_owned())),
         stopped: Some(Stop::Refused {
             status: crate::exit::ExitStatus::Permission,
             why: text.to_owned(),
@@ -126,7 +131,16 @@ proptest! {
         let plan = plan_of(vec![facts.clone()], Goal::Regen, &[]);
         let explanation = super::explained::explanation(facts.clone(), next());
         let report = poisoned_report(&text, &facts);
+        let (run, history) = super::journaled::poisoned(&text);
+        let gone_on = journal::next(&history, str::to_owned);
+        let runs = Runs { entries: vec![run.clone()], since: None, more: true };
         let shown = [
+            journal::runs(&runs, PLAIN),
+            journal::run(&run, &history, &gone_on, PLAIN),
+            journal::order(&history, &gone_on, PLAIN),
+            render(&RunsDocument::new(&runs)).unwrap(),
+            render(&RunDocument::new(&run, &history, gone_on.clone())).unwrap(),
+            render(&OrderHistoryDocument::new(OrderId(7), &history, gone_on)).unwrap(),
             plan::text(&plan, &next(), PLAIN),
             explain::text(&explanation, PLAIN),
             report::text(&report, PLAIN),

@@ -5,8 +5,10 @@
 mod documents;
 mod explained;
 mod hostile;
+mod journaled;
 mod planned;
 mod reported;
+mod resumed;
 
 use super::NextStep;
 use super::look::Look;

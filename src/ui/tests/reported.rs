@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 
 use super::super::report;
 use super::*;
+use crate::domain::RunId;
 use crate::plan::{Reason, Verdict};
 use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
 use crate::saga::{Ending, Minted};
@@ -105,6 +106,7 @@ pub fn every_ending() -> Report {
     Report {
         plan: plan_of(odd_orders(), Goal::Regen, &[]),
         outcomes,
+        run: Some(RunId("0197a000-0000-7000-8000-000000000001".to_owned())),
         stopped: Some(Stop::Interrupted),
         reads: 41,
         writes: 1,
@@ -113,7 +115,7 @@ pub fn every_ending() -> Report {
 
 #[test]
 fn every_ending_has_its_line() {
-    assert_snapshot!(report::text(&every_ending(), PLAIN), @"
+    assert_snapshot!(report::text(&every_ending(), PLAIN), @r#"
 ┌───────┬───────────┬───────────┬────────────────┬────────────────────────────────────────────────────────────────────────────────────────────────────────────┐
 │ order ┆ player    ┆ amount    ┆ outcome        ┆ new link, or why not                                                                                       │
 ╞═══════╪═══════════╪═══════════╪════════════════╪════════════════════════════════════════════════════════════════════════════════════════════════════════════╡
@@ -129,7 +131,7 @@ fn every_ending_has_its_line() {
 │    10 ┆ Jo Later  ┆ 55.00 USD ┆ not begun      ┆                                                                                                            │
 │     — ┆ —         ┆         — ┆ retired        ┆ closed plink_bare                                                                                          │
 └───────┴───────────┴───────────┴────────────────┴────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
-11 approved: 4 done, 5 failed, 1 unknown, 1 not begun
+11 approved: 4 done, 4 failed, 1 unknown, 1 not begun, 1 needed nothing any more
 minted 2 links, 120.00 USD
 closed 6 objects
 8 need a person:
@@ -143,9 +145,10 @@ closed 6 objects
   order 16, —: invalid_order: orders.amount_cents is NULL
 stopped early: interrupted (SIGINT)
 Stripe requests: 41 reads, 1 write
+journal: relink journal show 0197a000-0000-7000-8000-000000000001
 exit statuses that hold: 130 (interrupted between orders (SIGINT)), 9 (Stripe or the database is unavailable; safe to re-run), 3 (partial: some order failed or needs a person)
 next: run the same command again: it is safe
-");
+"#);
 }
 
 #[test]
@@ -153,6 +156,7 @@ fn a_run_that_did_all_says_only_that() {
     let report = Report {
         plan: plan_of(vec![expired(1, "Ann Lee", 5500)], Goal::Regen, &[]),
         outcomes: vec![outcome(expired(1, "Ann Lee", 5500), &[], replaced(1))],
+        run: None,
         stopped: None,
         reads: 4,
         writes: 1,

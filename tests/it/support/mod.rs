@@ -2,6 +2,9 @@
 
 pub mod double;
 pub mod facts;
+pub mod invariants;
+pub mod kill_points;
 pub mod postgres;
 pub mod spec;
+pub mod tally;
 pub mod world;

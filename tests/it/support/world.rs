@@ -7,6 +7,7 @@
 //! ```
 //! It judges nothing: what a row or an object must look like afterwards is the test's to say.
 
+mod journal;
 mod objects;
 mod process;
 mod rows;
@@ -39,6 +40,7 @@ pub const KEY: &str = "sk_test_world";
 pub struct World {
     pub rows: Rows,
     pub stripe: Stripe,
+    backend: Backend,
     next_order: AtomicI64,
     database: Database,
     home: tempfile::TempDir,
@@ -52,7 +54,7 @@ enum Database {
 
 impl World {
     pub async fn on(backend: Backend) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let home = fast_folder();
         let database = match backend {
             Backend::Sqlite => Database::Sqlite(postgres::sqlite_database(home.path()).await),
             Backend::Postgres(flavour) => Database::Postgres(postgres::database(flavour).await),
@@ -61,6 +63,7 @@ impl World {
         World {
             rows,
             stripe: Stripe::start().await,
+            backend,
             next_order: AtomicI64::new(1001),
             database,
             home,
@@ -196,6 +199,16 @@ impl World {
                 ("TMPDIR", home),
             ],
         )
+    }
+}
+
+/// In memory where the system has a place for that: no test here is about a disk.
+fn fast_folder() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory).unwrap_or_else(|_| tempfile::tempdir().unwrap())
+    } else {
+        tempfile::tempdir().unwrap()
     }
 }
 

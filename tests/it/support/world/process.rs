@@ -62,6 +62,11 @@ impl Running {
         send_signal(name, self.child.id());
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for the end without blocking the test's thread.
     pub async fn finish(self) -> Output {
         tokio::task::spawn_blocking(|| self.wait()).await.unwrap()

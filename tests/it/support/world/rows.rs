@@ -57,6 +57,17 @@ impl Rows {
         transaction.commit().await.unwrap();
     }
 
+    /// A script with transactions of its own, as an owner would feed it to the database's shell.
+    pub async fn execute_script(&self, sql: &str) {
+        let mut connection = self.pool.acquire().await.unwrap();
+        if let Err(error) = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+            .execute(&mut *connection)
+            .await
+        {
+            panic!("{error} in: {sql}");
+        }
+    }
+
     /// The first column of every row, read as an integer: `CAST(… AS BIGINT)`.
     pub async fn numbers(&self, sql: &str) -> Vec<i64> {
         let rows = sqlx::query(AssertSqlSafe(sql.to_owned()))

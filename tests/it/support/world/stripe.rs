@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use relink::sandbox::double::{Double, Limits, Options, StateAt};
-use reqwest::Method;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -24,7 +24,6 @@ static BESIDE: LazyLock<Runtime> = LazyLock::new(|| {
 
 pub struct Stripe {
     base: String,
-    http: reqwest::Client,
     double: Option<Double>,
 }
 
@@ -41,11 +40,6 @@ impl Stripe {
         let double = starting.await.unwrap().unwrap();
         Stripe {
             base: double.base_url().to_owned(),
-            http: reqwest::Client::builder()
-                .no_proxy()
-                .pool_max_idle_per_host(0)
-                .build()
-                .unwrap(),
             double: Some(double),
         }
     }
@@ -57,30 +51,33 @@ impl Stripe {
 
     /// `GET /_sandbox/…`.
     pub async fn ask(&self, path: &str) -> Value {
-        self.call(Method::GET, path, None).await
+        self.call("GET", path, None).await
     }
 
     /// `POST /_sandbox/…`.
     pub async fn tell(&self, path: &str, body: Value) -> Value {
-        self.call(Method::POST, path, Some(body)).await
+        self.call("POST", path, Some(body)).await
     }
 
     /// `DELETE /_sandbox/…`.
     pub async fn forget(&self, path: &str) {
-        self.call(Method::DELETE, path, None).await;
+        self.call("DELETE", path, None).await;
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Value {
-        let url = format!("{}/_sandbox/{path}", self.base);
-        let request = self.http.request(method, &url);
-        let request = match body {
-            Some(body) => request.body(body.to_string()),
-            None => request,
-        };
-        let answer = request.send().await.unwrap();
-        let status = answer.status();
-        let text = answer.text().await.unwrap();
-        assert!(status.is_success(), "{path}: {status}: {text}");
+    /// The double itself, for what needs no connection.
+    pub fn double(&self) -> &Double {
+        self.double.as_ref().unwrap()
+    }
+
+    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+        let target = format!("/_sandbox/{path}");
+        let body = body.map_or_else(String::new, |body| body.to_string());
+        let answer = self
+            .double()
+            .call(method, &target, HeaderMap::new(), body)
+            .await;
+        let (status, _, text) = answer.unwrap_or_else(|| panic!("{path}: no answer"));
+        assert_eq!(status, 200, "{path}: {text}");
         serde_json::from_str(&text).unwrap()
     }
 }
@@ -135,6 +132,11 @@ impl World {
         self.stripe.tell("freeze", json!({"writes": true})).await;
     }
 
+    /// Lets writes through again.
+    pub async fn thaw_writes(&self) {
+        self.stripe.tell("freeze", json!({"writes": false})).await;
+    }
+
     /// Writes attempted since `freeze_writes`.
     pub async fn violations(&self) -> Vec<Value> {
         list(self.stripe.ask("violations").await)
@@ -176,6 +178,12 @@ impl World {
         let parked = list(self.stripe.ask("parked?count=1&wait_ms=20000").await);
         let first = parked.first().expect("no request was parked in 20 seconds");
         first["id"].as_u64().unwrap()
+    }
+
+    /// A parked request never arrives.
+    pub async fn drop_parked(&self, parked: u64) {
+        let path = format!("parked/{parked}/drop");
+        self.stripe.tell(&path, Value::Null).await;
     }
 
     /// Lets a parked request go on.

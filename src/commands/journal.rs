@@ -1,0 +1,83 @@
+//! `relink journal`: what past runs did, as the journal tells it. Needs the database and nothing else.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::cli::{Common, JournalCommand, JournalListArgs, JournalShowArgs, Moment};
+use crate::domain::{OrderId, Timestamp};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::store::{FoundRun, Store};
+use crate::ui::Runs;
+
+use super::Context;
+use super::opening::open_database;
+
+pub async fn run(
+    command: &JournalCommand,
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let store = open_database(common, context).await?;
+    let shown = context
+        .interrupt
+        .unless_asked(async {
+            match command {
+                JournalCommand::List(args) => list(args, &store, context).await,
+                JournalCommand::Show(args) => show(args, &store, context).await,
+            }
+        })
+        .await;
+    store.close().await;
+    shown.map(|()| ExitStatus::Done)
+}
+
+async fn list(args: &JournalListArgs, store: &Store, context: &Context<'_>) -> Result<(), Error> {
+    let since = args.since.map(|moment| match moment {
+        Moment::At(moment) => moment,
+        Moment::Ago(seconds) => Timestamp(now().0.saturating_sub(seconds)),
+    });
+    // One more than is shown tells whether there are more.
+    let mut entries = store.list_runs(since, args.limit.saturating_add(1)).await?;
+    let limit = args.limit as usize;
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let runs = Runs {
+        entries,
+        since,
+        more,
+    };
+    Ok(context.ui.runs(&runs)?)
+}
+
+async fn show(args: &JournalShowArgs, store: &Store, context: &Context<'_>) -> Result<(), Error> {
+    if let Some(order) = args.order_id.map(OrderId) {
+        let history = store.order_history(order).await?;
+        return Ok(context
+            .ui
+            .order_history(order, &history, |advice| context.with_connection(advice))?);
+    }
+    let id = args.run.as_deref().unwrap_or_default();
+    match store.find_run(id).await? {
+        FoundRun::One(run, history) => Ok(context
+            .ui
+            .run(&run, &history, |advice| context.with_connection(advice))?),
+        FoundRun::Nothing => Err(Error::usage(
+            format!("the journal knows no run `{}`", crate::redact::redact(id)),
+            "relink journal list names them",
+        )),
+        FoundRun::Several(runs) => {
+            let named: Vec<&str> = runs.iter().map(|run| run.as_str()).collect();
+            Err(Error::usage(
+                format!("more than one run begins with `{id}`: {}", named.join(", ")),
+                "give more of the id",
+            ))
+        }
+    }
+}
+
+/// This host's clock, only to tell "24 hours ago" on the command line.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since.map_or(0, |since| since.as_secs());
+    Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,287 @@
+//! One order from its claim to its end: asks the saga what comes next, commits the operation, does it, feeds
+//! back what came of it.
+//!
+//! Who lost the lease touches nothing more, and undoes nothing.
+
+use super::{Job, Run, operation_for};
+use crate::domain::{CheckoutReference, Order};
+use crate::plan::Decision;
+use crate::report::{self, Conclusion};
+use crate::saga::{Disposition, Ending, Minted, Next, Observed, Operation, step};
+use crate::store::{Claim, JournalError, Lease, Outcome, Publication, Published, StepId, Subject};
+
+/// The operation that is worked on, and by which right.
+pub(super) struct Held {
+    pub lease: Lease,
+    pub operation: Operation,
+    /// Seconds since the latest mint was intended, when the operation was taken over.
+    pub mint_age: Option<i64>,
+}
+
+/// What came of one request, to be journaled with the state that follows from it.
+pub(super) struct Concluded {
+    pub step: StepId,
+    pub outcome: Outcome,
+}
+
+impl Run<'_> {
+    /// Whatever an earlier run left open is concluded first; then what was approved is done, if it is still
+    /// due.
+    pub(super) async fn work_on(&self, job: &Job<'_>) -> (Vec<CheckoutReference>, Conclusion) {
+        let subject = subject(&job.subject);
+        let (mut retired, mut ending) = match self.claim(&subject, &job.operation).await {
+            Ok(Claim::Held(holder)) => return (Vec::new(), Conclusion::Held(holder.to_string())),
+            Ok(Claim::Fresh { lease, attempt }) => {
+                self.begin(lease, job.operation.clone(), attempt, job.order)
+                    .await
+            }
+            Ok(Claim::TakenOver {
+                lease,
+                operation,
+                mint_age,
+            }) => {
+                let (mut retired, mut ending) =
+                    self.go_on(lease, *operation, mint_age, job.order).await;
+                if let Some(due) = self.still_due(job, &ending).await {
+                    match self.claim(&subject, &due).await {
+                        Ok(Claim::Fresh { lease, attempt }) => {
+                            let (more, last) = self.begin(lease, due, attempt, job.order).await;
+                            retired.extend(more);
+                            ending = last;
+                        }
+                        Ok(Claim::Held(holder)) => {
+                            return (retired, Conclusion::Held(holder.to_string()));
+                        }
+                        // It was left open again between two transactions of ours: the next run's.
+                        Ok(Claim::TakenOver { lease, .. }) => self.let_go(&lease).await,
+                        Err(failed) => ending = failed,
+                    }
+                }
+                (retired, ending)
+            }
+            Err(ending) => (Vec::new(), ending),
+        };
+        retired.dedup();
+        if let Ending::Unknown { why, .. } | Ending::Unavailable { why, .. } = &mut ending {
+            *why = crate::redact::redact(why);
+        }
+        (retired, Conclusion::Ended(ending))
+    }
+
+    async fn claim(&self, subject: &Subject, fresh: &Operation) -> Result<Claim, Ending> {
+        let claimed = self.site.journal.claim(subject, fresh).await;
+        claimed.map_err(|error| Ending::Unavailable {
+            what: "claiming the order".to_owned(),
+            why: error.to_string(),
+        })
+    }
+
+    async fn begin(
+        &self,
+        lease: Lease,
+        mut operation: Operation,
+        attempt: u32,
+        order: Option<&Order>,
+    ) -> (Vec<CheckoutReference>, Ending) {
+        operation.attempt = attempt;
+        let held = Held {
+            lease,
+            operation,
+            mint_age: None,
+        };
+        self.drive(held, Observed::Claimed, order).await
+    }
+
+    async fn go_on(
+        &self,
+        lease: Lease,
+        operation: Operation,
+        mint_age: Option<i64>,
+        order: Option<&Order>,
+    ) -> (Vec<CheckoutReference>, Ending) {
+        tracing::info!(
+            order = operation.order.map(|id| id.0),
+            state = operation.state.name(),
+            "going on with what an earlier run left open"
+        );
+        let held = Held {
+            lease,
+            operation,
+            mint_age,
+        };
+        self.drive(held, Observed::TakenOver { mint_age }, order)
+            .await
+    }
+
+    /// What is still to be done for the order after an earlier run's operation was concluded: decided anew,
+    /// and only on the row that was approved.
+    async fn still_due(&self, job: &Job<'_>, ending: &Ending) -> Option<Operation> {
+        let left_open = matches!(
+            ending,
+            Ending::Unknown { .. }
+                | Ending::Unavailable { .. }
+                | Ending::Fenced
+                | Ending::Replaced {
+                    unconfirmed: Some(_),
+                    ..
+                }
+        );
+        // Even a replaced or a paid one: its row may have moved on, its payment may have failed since.
+        let order = job.order.filter(|_| !left_open)?;
+        let facts = self.facts(order.id, &job.operation).await.ok()?;
+        let decision: Decision = crate::plan::decide_order(&facts, self.moment(), self.policy);
+        let same_row =
+            decision.order.reference == order.reference && decision.order.amount == order.amount;
+        if !same_row || !decision.action.is_work() {
+            return None;
+        }
+        Some(operation_for(order, &decision.action, self.policy.goal))
+    }
+
+    /// One operation from where it stands to its end.
+    async fn drive(
+        &self,
+        mut held: Held,
+        mut observed: Observed,
+        order: Option<&Order>,
+    ) -> (Vec<CheckoutReference>, Ending) {
+        let mut concluded: Option<Concluded> = None;
+        loop {
+            let before = held.operation.clone();
+            let (moved, next) = step(held.operation, observed);
+            held.operation = moved;
+            if let Some(done) = concluded.take() {
+                // An operation that ends here is written as ended by `end`, or left as it stood.
+                let standing = match next {
+                    Next::End(_) => &before,
+                    _ => &held.operation,
+                };
+                if let Err(stop) = self.conclude(&held.lease, standing, &done).await {
+                    // Known or not, whatever follows is for whoever holds the order next.
+                    observed = stop;
+                    continue;
+                }
+            }
+            observed = match next {
+                Next::Look => self.look(&held.operation).await,
+                Next::Send { write, round } => {
+                    let (seen, done) = self.retire(&held, &write, round).await;
+                    concluded = done;
+                    seen
+                }
+                Next::Mint { attempt } => {
+                    if held.operation.intended(attempt).is_none() {
+                        match order.and_then(|order| self.render(order, &held.operation)) {
+                            Some(mint) => held.operation.intend(mint),
+                            None => {
+                                let why = "the order lacks its product, player or amount";
+                                observed = Observed::Refused(why.to_owned());
+                                continue;
+                            }
+                        }
+                    }
+                    let (seen, done) = self.mint(&held).await;
+                    concluded = done;
+                    seen
+                }
+                Next::Seek => self.seek(&held).await,
+                Next::Publish(minted) => self.publish(&held, &minted).await,
+                Next::End(ending) => {
+                    self.end(&held, &ending).await;
+                    report_ending(&held.operation, &ending);
+                    return (held.operation.retired, ending);
+                }
+            };
+        }
+    }
+
+    async fn conclude(
+        &self,
+        lease: &Lease,
+        operation: &Operation,
+        done: &Concluded,
+    ) -> Result<(), Observed> {
+        let journal = self.site.journal;
+        journal
+            .conclude(lease, operation, done.step.clone(), &done.outcome)
+            .await
+            .map_err(|error| fenced_or_unknown(&error))
+    }
+
+    /// The row and the operation in one transaction: what is published is confirmed next, by whomever.
+    async fn publish(&self, held: &Held, minted: &Minted) -> Observed {
+        let (Some(order), Some(amount)) = (held.operation.order, held.operation.expected.amount)
+        else {
+            return Observed::RowMoved;
+        };
+        let publication = Publication {
+            order,
+            expected_reference: held
+                .operation
+                .expected
+                .reference
+                .as_ref()
+                .map(|r| r.as_str().to_owned()),
+            expected_amount_minor: amount.minor,
+            link: minted.id.clone(),
+            url: minted.url.clone(),
+        };
+        let (published, _) = step(held.operation.clone(), Observed::Published);
+        let journal = self.site.journal;
+        match journal.publish(&held.lease, &published, &publication).await {
+            Ok(Published::Done) => Observed::Published,
+            Ok(Published::RowMoved) => Observed::RowMoved,
+            Err(error) => fenced_or_unknown(&error),
+        }
+    }
+
+    /// A journal that cannot be reached leaves the operation open: the lease runs out, and the next run goes
+    /// on from what was committed last.
+    async fn end(&self, held: &Held, ending: &Ending) {
+        let journal = self.site.journal;
+        let ended = match held.operation.disposition(ending) {
+            Disposition::Done => journal.close(&held.lease, &held.operation, true).await,
+            Disposition::Closed => journal.close(&held.lease, &held.operation, false).await,
+            Disposition::LeftOpen => journal.release(&held.lease).await,
+            Disposition::NotOurs => Ok(()),
+        };
+        if let Err(error) = ended {
+            let order = held.operation.order.map(|id| id.0);
+            tracing::warn!(order, %error, "the end of an operation could not be journaled");
+        }
+    }
+
+    async fn let_go(&self, lease: &Lease) {
+        if let Err(error) = self.site.journal.release(lease).await {
+            tracing::warn!(%error, "a lease could not be given up; it runs out by itself");
+        }
+    }
+}
+
+fn subject(subject: &report::Subject) -> Subject {
+    match subject {
+        report::Subject::Order(order) => Subject::Order(order.id),
+        report::Subject::Object(reference) => Subject::Object(reference.clone()),
+    }
+}
+
+pub(super) fn fenced_or_unknown(error: &JournalError) -> Observed {
+    match error {
+        JournalError::Fenced => Observed::Fenced,
+        JournalError::Store(error) => Observed::Unknown(format!("the journal: {error}")),
+    }
+}
+
+fn report_ending(operation: &Operation, ending: &Ending) {
+    let order = operation.order.map(|id| id.0);
+    match ending {
+        Ending::Replaced { link, .. } => {
+            tracing::info!(order, link = %link.id, "link replaced");
+        }
+        Ending::Retired => tracing::info!(order, "retired"),
+        Ending::Moved { verdict, reason } => {
+            tracing::info!(order, %verdict, %reason, "order moved since the approval");
+        }
+        other => tracing::warn!(order, ending = ?other, "order not done"),
+    }
+}

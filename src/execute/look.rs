@@ -1,0 +1,172 @@
+//! The looks: the row and every object of the order, read anew, and everything the operation has touched.
+//!
+//! What could not be read is said so; a look never fills a gap.
+
+use super::Run;
+use super::drive::Held;
+use crate::domain::{
+    JournalFacts, Order, OrderFacts, OrderId, PaymentLink, Reading, StripeObject, Timestamp,
+};
+use crate::plan::Moment;
+use crate::saga::{Look, Minted, Observed, Operation, State, Task};
+use crate::stripe::{StripeError, observe_watched};
+
+/// Seconds. Events reach back 30 days (docs.stripe.com/api/events).
+const OLDEST_EVENT: i64 = 30 * 86_400;
+/// A saved answer is about a day old at most; the margin covers what two clocks may differ by.
+const LEAST_LOOK_BACK: i64 = 26 * 3600;
+const MARGIN: i64 = 3600;
+const LOOKS_AT_A_MOVING_ROW: u32 = 5;
+
+impl Run<'_> {
+    pub(super) async fn look(&self, operation: &Operation) -> Observed {
+        let looked = match operation.order {
+            Some(id) => self.look_at_order(id, operation).await,
+            None => Ok(Look {
+                decision: None,
+                objects: Vec::new(),
+            }),
+        };
+        let mut look = match looked {
+            Ok(look) => look,
+            Err(why) => return Observed::Unread(why),
+        };
+        let named = match &operation.task {
+            Task::RetireObjects(objects) => objects.as_slice(),
+            Task::Replace | Task::Mint | Task::Retire | Task::Withdraw => &[],
+        };
+        for reference in operation.watched.iter().chain(named) {
+            let shown = |object: &StripeObject| object.reference() == *reference;
+            if look.objects.iter().any(shown) {
+                continue;
+            }
+            match self.site.stripe.read(reference).await {
+                Ok(Reading::Seen(object)) => look.objects.push(object),
+                Ok(Reading::Unread(why)) => return Observed::Unread(why),
+                Ok(Reading::NoSuchObject | Reading::NotLive) => {
+                    return Observed::Unread(format!("Stripe does not show {reference}"));
+                }
+                Err(error) => return Observed::Unread(self.note(&error)),
+            }
+        }
+        Observed::Looked(Box::new(look))
+    }
+
+    async fn look_at_order(&self, id: OrderId, operation: &Operation) -> Result<Look, String> {
+        let facts = self.facts(id, operation).await?;
+        Ok(Look::at_order(&facts, self.moment(), self.policy))
+    }
+
+    /// The facts of the order as they are now. Its own open operation is ours and no fact about it.
+    ///
+    /// The row and Stripe are two readings: a session that the application makes and stores in between would
+    /// look like a second one. So the row is read again, and everything once more if it moved.
+    pub(super) async fn facts(
+        &self,
+        id: OrderId,
+        operation: &Operation,
+    ) -> Result<OrderFacts, String> {
+        for _ in 0..LOOKS_AT_A_MOVING_ROW {
+            let facts = self.facts_of(self.row(id).await?, operation).await?;
+            if is_same_row(&facts.order, &self.row(id).await?) {
+                return Ok(facts);
+            }
+        }
+        Err(format!("the row of order {id} does not stand still"))
+    }
+
+    async fn row(&self, id: OrderId) -> Result<Order, String> {
+        let row = self.site.store.order(id, self.site.currency).await;
+        let row = row.map_err(|e| e.to_string())?;
+        row.ok_or_else(|| format!("order {id} is gone"))
+    }
+
+    async fn facts_of(&self, row: Order, operation: &Operation) -> Result<OrderFacts, String> {
+        let (site, id) = (self.site, row.id);
+        // Before publishing, what appeared since the index was built counts as well.
+        if operation.needs_current_index() {
+            let mut index = site.index.write().await;
+            index
+                .refresh(site.stripe)
+                .await
+                .map_err(|e| self.note(&e))?;
+        }
+        let facts = {
+            let index = site.index.read().await;
+            observe_watched(site.stripe, row, &index, &operation.watched).await
+        };
+        let mut facts = facts.map_err(|e| self.note(&e))?;
+        if operation.state == State::Claimed {
+            facts.journal = self.journaled(id).await?;
+        }
+        Ok(facts)
+    }
+
+    /// What others did on purpose since the plan counts at the claim.
+    async fn journaled(&self, id: OrderId) -> Result<JournalFacts, String> {
+        let facts = self.site.store.journal_facts(self.mode, &[id]).await;
+        let mut facts = facts.map_err(|e| e.to_string())?;
+        let facts = facts.remove(&id).unwrap_or_default();
+        Ok(JournalFacts {
+            open: None,
+            ..facts
+        })
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment {
+            taken_at: self.site.stripe.now().unwrap_or(Timestamp(0)),
+            witness: self.site.witness,
+        }
+    }
+
+    /// Looks for the link of the intended mint: by the events that name its key, then among the active links.
+    pub(super) async fn seek(&self, held: &Held) -> Observed {
+        match self.find_minted(held).await {
+            Ok(minted) => Observed::Sought(minted),
+            Err(error) => Observed::Unread(self.note(&error)),
+        }
+    }
+
+    async fn find_minted(&self, held: &Held) -> Result<Option<Minted>, StripeError> {
+        let Some(intended) = &held.operation.mint else {
+            return Ok(None);
+        };
+        let (site, mint) = (self.site, &intended.mint);
+        let age = held.mint_age.unwrap_or(0).max(LEAST_LOOK_BACK);
+        let now = site.stripe.now().unwrap_or(Timestamp(0));
+        let since = Timestamp(now.0 - (age + MARGIN).min(OLDEST_EVENT));
+        let by_event = site
+            .stripe
+            .links_minted_with(&mint.write.key, &mint.relink_key, since)
+            .await?;
+        let mut found = by_event;
+        {
+            let mut index = site.index.write().await;
+            index.refresh(site.stripe).await?;
+            found.extend(index.minted_as(&mint.relink_key));
+        }
+        found.sort();
+        found.dedup();
+        let mut best: Option<PaymentLink> = None;
+        for id in found {
+            let link = match site.stripe.link_family(&id).await {
+                Ok(family) => family.link,
+                Err(StripeError::NotFound { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            if best.is_none() || link.active {
+                best = Some(link);
+            }
+        }
+        Ok(best.map(|link| Minted {
+            id: link.id,
+            url: link.url,
+        }))
+    }
+}
+
+/// In what a decision rests on.
+fn is_same_row(one: &Order, other: &Order) -> bool {
+    one.status == other.status && one.reference == other.reference && one.amount == other.amount
+}

@@ -1,0 +1,250 @@
+//! Carries out an approved plan: one saga per order, several orders in flight. It decides nothing itself.
+//!
+//! Continues across orders, stops within one. Takes only an approved plan, so nothing is written here that
+//! was not agreed to. No HTTP request is made inside a database transaction, and no request that writes
+//! leaves before the journal holds its intent.
+
+mod drive;
+mod look;
+mod send;
+
+use std::sync::Mutex;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use tokio::sync::RwLock;
+
+use crate::approval::Approved;
+use crate::breaker::{Beat, Breaker};
+use crate::domain::{AccountId, CheckoutReference, Currency, Mode, Order, Witness};
+use crate::events::{Event, Listener};
+use crate::exit::ExitStatus;
+use crate::interrupt::Interrupt;
+use crate::plan::{Action, Decision, Goal, Plan, Policy};
+use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
+use crate::saga::{Ending, Expected, Operation, Task};
+use crate::store::{Journal, Store};
+use crate::stripe::{Client, Index, StripeError};
+
+/// What a link says beyond its order's own terms.
+#[derive(Clone, Debug)]
+pub struct LinkTexts {
+    pub success_url: Option<String>,
+    pub inactive_message: String,
+}
+
+/// Where the approved work is done.
+pub struct Site<'a> {
+    pub store: &'a Store,
+    pub journal: &'a Journal,
+    pub stripe: &'a Client,
+    /// Which objects name which order, account-wide.
+    pub index: RwLock<Index>,
+    pub currency: Currency,
+    pub witness: Witness,
+    pub texts: LinkTexts,
+    /// Orders in flight together.
+    pub concurrency: usize,
+    /// Failures in a row that stop the run.
+    pub max_failures: usize,
+}
+
+/// One thing to carry out.
+struct Job<'a> {
+    subject: Subject,
+    operation: Operation,
+    order: Option<&'a Order>,
+}
+
+/// Carries out every approved decision, then retires the forced objects. What an earlier run left open comes
+/// first.
+pub async fn execute(
+    approved: Approved<Plan>,
+    site: &Site<'_>,
+    interrupt: &Interrupt,
+    listener: &dyn Listener,
+) -> Report {
+    let plan = approved.value();
+    let run = Run {
+        site,
+        account: approved.account(),
+        policy: &plan.policy,
+        mode: plan.mode,
+        interrupt,
+        stop: Mutex::new(None),
+        breaker: Mutex::new(Breaker::new(site.max_failures)),
+    };
+    let jobs = jobs(plan);
+    listener.hear(Event::Began {
+        what: "orders",
+        total: jobs.len(),
+    });
+    let in_flight = site.concurrency.max(1);
+    let mut running = stream::iter(jobs)
+        .map(|job| run.carry_out(job))
+        .buffered(in_flight);
+    let mut outcomes = Vec::new();
+    while let Some(outcome) = running.next().await {
+        // An order that was left alone is no progress.
+        if outcome.conclusion != Conclusion::NotBegun {
+            listener.hear(Event::Ended(&outcome));
+        }
+        outcomes.push(outcome);
+    }
+    drop(running);
+    listener.hear(Event::Finished);
+    outcomes.sort_by_key(|outcome| outcome.subject.rank());
+    let stopped = run.stopped();
+    let begun = |o: &Outcome| o.conclusion != Conclusion::NotBegun;
+    let all_begun = outcomes.iter().all(begun);
+    Report {
+        stopped: match stopped {
+            Some(stop) => Some(stop),
+            None if all_begun => None,
+            None => interrupt.asked(),
+        },
+        run: Some(site.journal.run().clone()),
+        plan: approved.into_value(),
+        outcomes,
+        reads: site.stripe.reads(),
+        writes: site.stripe.writes(),
+    }
+}
+
+fn jobs(plan: &Plan) -> Vec<Job<'_>> {
+    let (left_open, fresh): (Vec<_>, Vec<_>) = plan
+        .work()
+        .partition(|decision| decision.action == Action::Resume);
+    left_open
+        .into_iter()
+        .chain(fresh)
+        .map(|decision| job_for(decision, plan.goal()))
+        .chain(plan.forced.iter().map(job_for_object))
+        .collect()
+}
+
+fn job_for(decision: &Decision, goal: Goal) -> Job<'_> {
+    Job {
+        subject: Subject::Order(Box::new(decision.order.clone())),
+        operation: operation_for(&decision.order, &decision.action, goal),
+        order: Some(&decision.order),
+    }
+}
+
+/// The operation that carries out `action` on the row as it was approved.
+fn operation_for(order: &Order, action: &Action, goal: Goal) -> Operation {
+    let task = match (action, goal) {
+        (Action::Retire(objects), Goal::RetirePending) if withdraws(order, objects) => {
+            Task::Withdraw
+        }
+        (Action::Retire(_), _) => Task::Retire,
+        (_, Goal::Mint) => Task::Mint,
+        (_, Goal::Retire | Goal::RetirePending) => Task::Retire,
+        (_, Goal::Regen) => Task::Replace,
+    };
+    let expected = Expected {
+        reference: order.reference.clone(),
+        amount: order.amount,
+    };
+    Operation::new(Some(order.id), task, expected)
+}
+
+/// Whether the pending order's own object goes, so that it is left without one on purpose.
+fn withdraws(order: &Order, objects: &[CheckoutReference]) -> bool {
+    let own = |object: &CheckoutReference| Some(object) == order.reference.as_ref();
+    !order.status.is_settled() && objects.iter().any(own)
+}
+
+fn job_for_object(reference: &CheckoutReference) -> Job<'_> {
+    let task = Task::RetireObjects(vec![reference.clone()]);
+    let expected = Expected {
+        reference: None,
+        amount: None,
+    };
+    Job {
+        subject: Subject::Object(reference.clone()),
+        operation: Operation::new(None, task, expected),
+        order: None,
+    }
+}
+
+struct Run<'a> {
+    site: &'a Site<'a>,
+    account: &'a AccountId,
+    policy: &'a Policy,
+    mode: Mode,
+    interrupt: &'a Interrupt,
+    /// Set when no later order can fare better; the orders not yet begun are left.
+    stop: Mutex<Option<Stop>>,
+    breaker: Mutex<Breaker>,
+}
+
+impl Run<'_> {
+    async fn carry_out(&self, job: Job<'_>) -> Outcome {
+        let (retired, conclusion) = if self.interrupt.asked().is_some() || self.stopped().is_some()
+        {
+            (Vec::new(), Conclusion::NotBegun)
+        } else {
+            let done = self.work_on(&job).await;
+            self.count(&done.1);
+            done
+        };
+        Outcome {
+            subject: job.subject,
+            retired,
+            conclusion,
+        }
+    }
+
+    fn count(&self, conclusion: &Conclusion) {
+        let beat = match conclusion {
+            Conclusion::Ended(
+                Ending::Refused { .. }
+                | Ending::Unavailable { .. }
+                | Ending::Unknown { .. }
+                | Ending::StillLive(_),
+            ) => Beat::Failed,
+            Conclusion::Ended(_) => Beat::Good,
+            Conclusion::NotBegun | Conclusion::Held(_) => return,
+        };
+        let tripped = self
+            .breaker
+            .lock()
+            .ok()
+            .and_then(|mut breaker| breaker.count(beat));
+        if let Some(why) = tripped {
+            self.stop(Stop::Breaker(why));
+        }
+    }
+
+    /// Remembers an error that no later order can escape; its words.
+    fn note(&self, error: &StripeError) -> String {
+        let status = match error {
+            StripeError::Authentication { .. } | StripeError::Permission { .. } => {
+                Some(ExitStatus::Permission)
+            }
+            StripeError::WrongMode { .. } | StripeError::BadSettings { .. } => {
+                Some(ExitStatus::Configuration)
+            }
+            _ => None,
+        };
+        let why = error.to_string();
+        if let Some(status) = status {
+            self.stop(Stop::Refused {
+                status,
+                why: why.clone(),
+            });
+        }
+        why
+    }
+
+    fn stop(&self, why: Stop) {
+        if let Ok(mut stop) = self.stop.lock() {
+            stop.get_or_insert(why);
+        }
+    }
+
+    fn stopped(&self) -> Option<Stop> {
+        self.stop.lock().ok().and_then(|stop| stop.clone())
+    }
+}

@@ -1,0 +1,41 @@
+//! Who runs relink, and where: for the journal and for whoever asks who is at it. Facts for people; nothing is
+//! decided by them.
+
+use std::path::Path;
+
+/// The login name as the environment tells it; the user's number where it tells none.
+#[must_use]
+pub fn user() -> String {
+    let named = ["USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok());
+    match named.filter(|name| !name.is_empty()) {
+        Some(name) => clean(&name),
+        None => uid().map_or_else(|| "unknown".to_owned(), |uid| format!("uid {uid}")),
+    }
+}
+
+/// The host's name, as the kernel knows it where that can be read.
+#[must_use]
+pub fn host() -> String {
+    let read = |path: &str| std::fs::read_to_string(Path::new(path)).ok();
+    let told = read("/proc/sys/kernel/hostname")
+        .or_else(|| read("/etc/hostname"))
+        .or_else(|| std::env::var("HOSTNAME").ok());
+    match told
+        .map(|name| clean(name.trim()))
+        .filter(|name| !name.is_empty())
+    {
+        Some(name) => name,
+        None => "unknown".to_owned(),
+    }
+}
+
+fn uid() -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").ok().map(|own| own.uid())
+}
+
+fn clean(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(100).collect()
+}

@@ -1,0 +1,54 @@
+//! Every wait there is, in one value. Nothing waits by a number of its own.
+
+use std::time::Duration;
+
+/// Every wait of the program, so that tests need not wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timings {
+    pub connect: Duration,
+    /// One request with its answer, the body included.
+    pub total: Duration,
+    /// The first backoff; each further one doubles it.
+    pub backoff: Duration,
+    pub longest_backoff: Duration,
+    /// A `Retry-After` beyond this is not honoured: nobody is made to wait by a proxy's whim.
+    pub longest_retry_after: Duration,
+    /// Requests sent at most for one call, the first included.
+    pub attempts: u32,
+    /// How long a claim on an order holds without being renewed.
+    pub lease: Duration,
+    /// How often a run renews what it holds, and shows that it lives.
+    pub heartbeat: Duration,
+    /// Whoever has not renewed its claim for this long sends nothing more: shorter than the lease, so that the
+    /// last request has arrived before another may take the order over.
+    pub send_within: Duration,
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        Timings {
+            connect: Duration::from_secs(10),
+            total: Duration::from_secs(80),
+            backoff: Duration::from_millis(500),
+            longest_backoff: Duration::from_secs(8),
+            longest_retry_after: Duration::from_secs(30),
+            attempts: 5,
+            lease: Duration::from_secs(60),
+            heartbeat: Duration::from_secs(15),
+            send_within: Duration::from_secs(45),
+        }
+    }
+}
+
+impl Timings {
+    /// For a double on this host: there is no network to wait for, and nobody else to spare.
+    #[must_use]
+    pub fn on_loopback() -> Self {
+        Timings {
+            backoff: Duration::from_millis(5),
+            longest_backoff: Duration::from_millis(40),
+            longest_retry_after: Duration::from_secs(1),
+            ..Timings::default()
+        }
+    }
+}

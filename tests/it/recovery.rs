@@ -1,0 +1,196 @@
+//! What a later run makes of what an earlier one left behind, with the real binary: killed in the middle, cut off
+//! from its answers, overtaken. Each ends with one live link or with a word about why there is none.
+
+use serde_json::{Value, json};
+
+use crate::on_each_backend;
+use crate::support::world::*;
+
+const COMMIT: [&str; 4] = ["regen", "--all", "--commit", "--yes"];
+
+async fn assert_one_link_in_its_row(world: &World, order: OrderId) {
+    let held = world.row(order.0).await.reference.unwrap();
+    assert_eq!(world.live_objects_of(order).await, [held]);
+}
+
+/// A run that SIGKILL ends while the request that `rule` parks is under way; what was parked goes on.
+async fn kill_at(world: &World, rule: Value) {
+    world.fault(rule).await;
+    let running = world.spawn(&COMMIT);
+    let parked = world.wait_for_parked().await;
+    running.signal("KILL");
+    running.finish().await;
+    world.release(parked).await;
+    world.clear_faults().await;
+}
+
+fn at_the_mint(when: &str) -> Value {
+    json!({"method": "POST", "path": "/v1/payment_links", "when": when, "kind": "park", "times": 1})
+}
+
+async fn mints(world: &World) -> Vec<Value> {
+    let writes = world.writes().await;
+    let mint = |write: &Value| write["path"] == "/v1/payment_links";
+    writes.into_iter().filter(mint).collect()
+}
+
+on_each_backend! {
+    async fn a_run_killed_at_its_mint_is_shown_in_doubt_and_the_next_one_ends_with_that_very_link(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        kill_at(&world, at_the_mint("after")).await;
+        let minted = world.live_objects_of(order).await;
+        assert_eq!(minted.len(), 1, "{minted:?}");
+
+        let inspected = world.relink(&["inspect", "--order-id", &order.to_string(), "-o", "json"]).await;
+        let shown: Value = serde_json::from_str(&inspected.stdout).unwrap();
+        assert_eq!(shown["verdict"], "in_doubt", "{}", inspected.stdout);
+        assert_eq!(shown["journal"]["in_doubt"]["state"], "minting", "{}", inspected.stdout);
+        let dry = world.relink(&["regen", "--all"]).await;
+        assert_eq!(dry.code, Some(0), "{}", dry.stderr);
+        assert!(dry.stdout.contains("would go on"), "{}", dry.stdout);
+
+        let again = world.relink(&COMMIT).await;
+        assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+        assert_one_link_in_its_row(&world, order).await;
+        assert_eq!(world.live_objects_of(order).await, minted);
+    }
+}
+
+on_each_backend! {
+    async fn a_mint_that_never_arrived_is_made_by_the_next_run_with_the_same_key_and_body(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        let lost = json!({"method": "POST", "path": "/v1/payment_links", "when": "arrival", "kind": "park", "times": 1});
+        world.fault(lost).await;
+        let running = world.spawn(&COMMIT);
+        let parked = world.wait_for_parked().await;
+        running.signal("KILL");
+        running.finish().await;
+        world.drop_parked(parked).await;
+        world.clear_faults().await;
+
+        let again = world.relink(&COMMIT).await;
+        assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+        assert_one_link_in_its_row(&world, order).await;
+        let keys = world.journaled("steps", "SELECT DISTINCT idempotency_key FROM {} WHERE action = 'mint'").await;
+        assert_eq!(keys.len(), 1, "{keys:?}");
+    }
+}
+
+on_each_backend! {
+    async fn a_day_later_the_link_is_found_and_adopted_and_none_is_minted_twice(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        kill_at(&world, at_the_mint("after")).await;
+        world.a_day_passes().await;
+        let again = world.relink(&COMMIT).await;
+        assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+        assert_one_link_in_its_row(&world, order).await;
+        assert_eq!(mints(&world).await.len(), 1);
+    }
+}
+
+on_each_backend! {
+    async fn a_day_later_a_mint_that_left_no_link_is_made_under_another_key(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        world.fault(json!({"method": "POST", "path": "/v1/payment_links", "when": "before", "kind": "reset", "times": 20})).await;
+        let first = world.relink(&COMMIT).await;
+        assert_eq!(first.code, Some(9), "{}{}", first.stdout, first.stderr);
+        world.clear_faults().await;
+        world.a_day_passes().await;
+        let again = world.relink(&COMMIT).await;
+        assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+        assert_one_link_in_its_row(&world, order).await;
+        let keys: std::collections::BTreeSet<String> = mints(&world)
+            .await
+            .iter()
+            .map(|write| write["idempotency_key"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(keys.len(), 2, "{keys:?}");
+    }
+}
+
+on_each_backend! {
+    async fn an_order_edited_while_its_mint_is_in_doubt_loses_that_link_and_gets_one_of_the_new_amount(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        kill_at(&world, at_the_mint("after")).await;
+        let first = world.live_objects_of(order).await;
+        world.rows.set(order.0, "amount_cents", "6000").await;
+        let again = world.relink(&COMMIT).await;
+        assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+        assert_one_link_in_its_row(&world, order).await;
+        assert_ne!(world.live_objects_of(order).await, first);
+        assert_eq!(world.link(order).await["line_items"]["data"][0]["amount_total"], 6000);
+    }
+}
+
+on_each_backend! {
+    async fn an_order_paid_while_its_mint_is_in_doubt_ends_without_a_live_link(world) {
+        let order = world.order(pending(5500).behind(open_session().minutes_old(600))).await;
+        let session = world.row(order.0).await.reference.unwrap();
+        let rule = json!({"method": "POST", "path": "/v1/checkout/sessions/*/expire", "when": "before", "kind": "park", "times": 1});
+        world.fault(rule).await;
+        let running = world.spawn(&COMMIT);
+        let parked = world.wait_for_parked().await;
+        running.signal("KILL");
+        running.finish().await;
+        world.pay(&session).await;
+        world.release(parked).await;
+        world.clear_faults().await;
+        let again = world.relink(&COMMIT).await;
+        assert_eq!(again.code, Some(3), "{}{}", again.stdout, again.stderr);
+        assert!(again.stdout.contains("paid_unrecorded"), "{}", again.stdout);
+        assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+        assert!(mints(&world).await.is_empty());
+    }
+}
+
+on_each_backend! {
+    async fn what_another_run_is_at_is_left_to_it_and_said_so(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        world.fault(at_the_mint("before")).await;
+        let first = world.spawn(&COMMIT);
+        let parked = world.wait_for_parked().await;
+        let second = world.relink(&COMMIT).await;
+        assert_eq!(second.code, Some(8), "{}{}", second.stdout, second.stderr);
+        assert!(second.stdout.contains("worked on by another run"), "{}", second.stdout);
+        world.release(parked).await;
+        let first = first.finish().await;
+        assert_eq!(first.code, Some(0), "{}{}", first.stdout, first.stderr);
+        assert_one_link_in_its_row(&world, order).await;
+        assert_eq!(mints(&world).await.len(), 1);
+    }
+}
+
+on_each_backend! {
+    async fn a_run_that_has_another_order_to_work_on_is_not_kept_from_it(world) {
+        let first_order = world.order(pending(5500).behind(expired_session())).await;
+        world.fault(at_the_mint("before")).await;
+        let first = world.spawn(&COMMIT);
+        let parked = world.wait_for_parked().await;
+        let other = world.order(pending(7000).behind(expired_session())).await;
+        let second = world.relink(&COMMIT).await;
+        assert_eq!(second.code, Some(0), "{}{}", second.stdout, second.stderr);
+        assert_one_link_in_its_row(&world, other).await;
+        world.release(parked).await;
+        first.finish().await;
+        assert_one_link_in_its_row(&world, first_order).await;
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_run_at_once_and_the_next_run_repairs_it() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    world.fault(at_the_mint("after")).await;
+    let running = world.spawn(&COMMIT);
+    let parked = world.wait_for_parked().await;
+    running.signal("INT");
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    running.signal("INT");
+    let output = running.finish().await;
+    assert_eq!(output.code, Some(130), "{}", output.stderr);
+    world.release(parked).await;
+    world.clear_faults().await;
+    let again = world.relink(&COMMIT).await;
+    assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+    assert_one_link_in_its_row(&world, order).await;
+}

@@ -1,0 +1,177 @@
+//! One process: the committing half of `regen --all` or `retire --all`, from the reading of the orders to the end of
+//! the run, over the product's own code.
+
+use std::sync::Arc;
+
+use relink::approval::{Consent, approve};
+use relink::domain::{AccountId, Currency, Mode, RunId};
+use relink::events::Silence;
+use relink::execute::{LinkTexts, Site, execute};
+use relink::exit::ExitStatus;
+use relink::interrupt::Interrupt;
+use relink::plan::{Goal, Plan, Policy, Release, decide};
+use relink::report::Report;
+use relink::store::{Access, NewRun, Scope, Selection, Store};
+use relink::stripe::{Client, ObserveRequest, Rps, Settings, Timings, observe_indexed};
+use secrecy::SecretString;
+
+use super::stage::Actor;
+use crate::support::world::KEY;
+
+/// What a process is made of.
+pub struct Cast {
+    pub database: String,
+    pub goal: Goal,
+    pub run: String,
+    pub actor: Arc<Actor>,
+}
+
+/// How a run ended: with a report, with nothing to do, or not at all well.
+#[derive(Debug)]
+pub enum Ended {
+    Reported(Box<Report>),
+    NothingToDo,
+    Failed(String),
+}
+
+pub fn policy(goal: Goal) -> Policy {
+    let mut policy = Policy::new(goal);
+    policy.min_age = 0;
+    policy.releases.insert(Release::AllowAmountChange);
+    policy
+}
+
+fn client(actor: &Arc<Actor>) -> Client {
+    let timings = Timings {
+        backoff: std::time::Duration::from_micros(10),
+        longest_backoff: std::time::Duration::from_micros(20),
+        longest_retry_after: std::time::Duration::from_micros(20),
+        attempts: 3,
+        ..Timings::default()
+    };
+    let settings = Settings {
+        key: SecretString::from(KEY.to_owned()),
+        base: "http://127.0.0.1:1".parse().unwrap(),
+        account: None,
+        mode: Mode::Test,
+        rps: Rps::Unlimited,
+        timings,
+    };
+    Client::over(settings, Arc::clone(actor) as Arc<_>).unwrap()
+}
+
+pub async fn run(cast: Cast) -> Ended {
+    match carry_out(cast).await {
+        Ok(ended) => ended,
+        Err(error) => Ended::Failed(error),
+    }
+}
+
+/// What a dry run with this goal shows.
+pub async fn plan(cast: &Cast) -> Result<Plan, String> {
+    let store = open(cast).await?;
+    let client = client(&cast.actor);
+    let (plan, _) = survey(&store, &client, cast.goal).await?;
+    store.close().await;
+    Ok(plan)
+}
+
+async fn open(cast: &Cast) -> Result<Store, String> {
+    let url = SecretString::from(cast.database.clone());
+    let store = Store::connect(&url, Access::ReadWrite)
+        .await
+        .map_err(text)?;
+    Ok(store.with_gate(Arc::clone(&cast.actor) as Arc<_>))
+}
+
+async fn survey(
+    store: &Store,
+    client: &Client,
+    goal: Goal,
+) -> Result<(Plan, (relink::domain::Witness, relink::stripe::Index)), String> {
+    let account = client.account().await.map_err(text)?.id;
+    let selection = Selection {
+        scope: Scope::All,
+        exclude: Vec::new(),
+    };
+    let orders = store
+        .select_orders(&selection, Currency::USD)
+        .await
+        .map_err(text)?;
+    let policy = policy(goal);
+    let request = ObserveRequest {
+        scope: &policy.scope,
+        account: Some(account),
+        witnesses: &[],
+        concurrency: 1,
+    };
+    let observed = observe_indexed(client, orders, &request, |_, _| {}).await;
+    let (mut snapshot, index) = observed.map_err(text)?;
+    let ids: Vec<_> = snapshot.orders.iter().map(|facts| facts.order.id).collect();
+    let mut journaled = store.journal_facts(Mode::Test, &ids).await.map_err(text)?;
+    for facts in &mut snapshot.orders {
+        facts.journal = journaled.remove(&facts.order.id).unwrap_or_default();
+    }
+    let plan = decide(&snapshot, &policy);
+    Ok((plan, (snapshot.witness, index)))
+}
+
+async fn carry_out(cast: Cast) -> Result<Ended, String> {
+    let store = open(&cast).await?;
+    let client = client(&cast.actor);
+    let (plan, (witness, mut index)) = survey(&store, &client, cast.goal).await?;
+    if !plan.has_work() {
+        store.close().await;
+        return Ok(Ended::NothingToDo);
+    }
+    let account: Option<AccountId> = plan.account.clone();
+    let approved = approve(plan, account.as_ref(), &Consent::Given).map_err(|e| e.to_string())?;
+    store.open_journal().await.map_err(text)?;
+    index.refresh(&client).await.map_err(text)?;
+    let run = NewRun {
+        id: RunId(cast.run.clone()),
+        command: "simulated".to_owned(),
+        os_user: "sim".to_owned(),
+        host: "sim".to_owned(),
+        version: "0",
+        mode: Mode::Test,
+        account: approved.account().clone(),
+        plan_digest: approved.value().digest(),
+        reason: None,
+    };
+    let journal = store
+        .begin_run(run, *client.timings())
+        .await
+        .map_err(text)?;
+    let site = Site {
+        store: &store,
+        journal: &journal,
+        stripe: &client,
+        index: tokio::sync::RwLock::new(index),
+        currency: Currency::USD,
+        witness,
+        texts: LinkTexts {
+            success_url: None,
+            inactive_message: "closed".to_owned(),
+        },
+        concurrency: 1,
+        max_failures: 1000,
+    };
+    let report = execute(approved, &site, &Interrupt::default(), &Silence).await;
+    drop(site);
+    journal.finish(report.exit_status()).await.map_err(text)?;
+    store.close().await;
+    Ok(Ended::Reported(Box::new(report)))
+}
+
+pub fn status(ended: &Ended) -> Option<ExitStatus> {
+    match ended {
+        Ended::Reported(report) => Some(report.exit_status()),
+        Ended::NothingToDo => Some(ExitStatus::Done),
+        Ended::Failed(_) => None,
+    }
+}
+
+fn text(error: impl ToString) -> String {
+    error.to_string()
+}

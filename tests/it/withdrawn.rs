@@ -1,0 +1,66 @@
+//! What an operator closed on purpose stays closed until somebody asks for a new link by the order's own id.
+
+use serde_json::Value;
+
+use crate::on_each_backend;
+use crate::support::world::*;
+
+async fn verdict(world: &World, order: OrderId) -> String {
+    let output = world
+        .relink(&["inspect", "--order-id", &order.to_string(), "-o", "json"])
+        .await;
+    let shown: Value = serde_json::from_str(&output.stdout).unwrap();
+    shown["verdict"].as_str().unwrap().to_owned()
+}
+
+on_each_backend! {
+    async fn a_withdrawn_order_is_held_by_regen_and_mint_and_reopened_by_mint_with_its_id(world) {
+        let order = world.order(pending(5500).behind(active_link())).await;
+        let link = world.row(order.0).await.reference.unwrap();
+        let id = order.to_string();
+        let retired = world.relink(&["retire", "--order-id", &id, "--pending", "--commit", "--yes"]).await;
+        assert_eq!(retired.code, Some(0), "{}{}", retired.stdout, retired.stderr);
+        assert!(world.live_objects_of(order).await.is_empty());
+        assert_eq!(world.row(order.0).await.reference.as_deref(), Some(link.as_str()));
+        assert_eq!(verdict(&world, order).await, "withdrawn");
+
+        for command in [
+            &["regen", "--all", "--commit", "--yes"][..],
+            &["regen", "--order-id", &id, "--commit", "--yes"],
+            &["mint", "--all", "--commit", "--yes"],
+        ] {
+            let output = world.relink(command).await;
+            assert_eq!(output.code, Some(0), "{command:?}: {}{}", output.stdout, output.stderr);
+            assert!(world.live_objects_of(order).await.is_empty(), "{command:?}");
+        }
+
+        let minted = world.relink(&["mint", "--order-id", &id, "--commit", "--yes"]).await;
+        assert_eq!(minted.code, Some(0), "{}{}", minted.stdout, minted.stderr);
+        assert_eq!(world.live_objects_of(order).await, [world.row(order.0).await.reference.unwrap()]);
+        assert_eq!(verdict(&world, order).await, "healthy");
+    }
+}
+
+on_each_backend! {
+    /// The application gave the order something new to pay: that dies like anything else.
+    async fn an_order_that_the_application_gave_another_session_is_not_withdrawn_any_more(world) {
+        let order = world.order(pending(5500).behind(active_link())).await;
+        let id = order.to_string();
+        world.relink(&["retire", "--order-id", &id, "--pending", "--commit", "--yes"]).await;
+        let other = world.order(pending(5500).behind(expired_session().naming(order))).await;
+        let session = world.row(other.0).await.reference.unwrap();
+        world.rows.set(other.0, "stripe_checkout_session_id", "NULL").await;
+        world.rows.set(order.0, "stripe_checkout_session_id", &format!("'{session}'")).await;
+        assert_eq!(verdict(&world, order).await, "dead");
+    }
+}
+
+on_each_backend! {
+    /// `retire` without `--pending` closes what should not be there: that is no withdrawal.
+    async fn closing_a_second_link_withdraws_nothing(world) {
+        let order = world.order(pending(5500).behind(active_link()).and_also(active_link())).await;
+        let output = world.relink(&["retire", "--all", "--commit", "--yes"]).await;
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        assert_eq!(verdict(&world, order).await, "healthy");
+    }
+}
