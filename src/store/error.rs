@@ -117,13 +117,13 @@ fn is_sqlite_readonly(code: &str) -> bool {
     code.len() < 5 && code.parse::<u32>().is_ok_and(|code| code & 0xff == 8)
 }
 
-/// Serialization failure, deadlock; SQLITE_BUSY, SQLITE_LOCKED and their extended codes.
+/// Serialization failure, deadlock, a lock not had in time; SQLITE_BUSY, SQLITE_LOCKED and their extended codes.
 fn is_contention(code: &str) -> bool {
     let sqlite = code.len() < 5
         && code
             .parse::<u32>()
             .is_ok_and(|code| matches!(code & 0xff, 5 | 6));
-    sqlite || matches!(code, "40001" | "40P01")
+    sqlite || matches!(code, "40001" | "40P01" | "55P03")
 }
 
 /// What the driver or the server says, without the driver's prefixes.

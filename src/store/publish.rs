@@ -1,25 +1,17 @@
-//! Publishing: one transaction that writes a new link into an order's row, if the row still is what the
+//! Publishing: the compare-and-set that writes a new link into an order's row, if the row still is what the
 //! decision was made on.
 //!
-//! It refuses to write over a row that moved, and never reports a lost commit as done or as not done
-//! without having read the row back under its lock.
+//! It refuses to write over a row that moved. It commits nothing: the journal does, together with its own word
+//! about it.
 
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
-use super::commit::Committed;
 use super::schema::{
     ORDER_AMOUNT, ORDER_ID, ORDER_REFERENCE, ORDER_STATUS, ORDER_UPDATED_AT, ORDER_URL, ORDERS,
 };
 use super::{Publication, Published, Store, StoreError, URL_CAPACITY};
 
 const WHAT: &str = "publish the link of an order";
-/// How often a publication starts over after the answer to its commit was lost.
-const READ_BACKS: u32 = 3;
-
-enum Attempt {
-    Settled(Published),
-    AnswerLost(StoreError),
-}
 
 impl Publication {
     /// # Errors
@@ -35,32 +27,6 @@ impl Publication {
 }
 
 impl Store {
-    /// Writes the link and its URL (and `updated_at`) into the order's row if the order is still pending
-    /// and still has the expected reference and amount. A row that already holds the link is `Done`, so
-    /// the call can be repeated.
-    ///
-    /// # Errors
-    /// [`StoreError::CommitUnknown`] when the link may or may not be in the row; after every other error it
-    /// is not.
-    pub async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
-        publication.check_length()?;
-        let mut lost = match self.attempt(publication).await? {
-            Attempt::Settled(outcome) => return Ok(outcome),
-            Attempt::AnswerLost(error) => error,
-        };
-        for _ in 0..READ_BACKS {
-            tracing::warn!(order = %publication.order, %lost, "the answer to a commit was lost: reading the row back");
-            match self.attempt(publication).await {
-                Ok(Attempt::Settled(outcome)) => return Ok(outcome),
-                Ok(Attempt::AnswerLost(error)) | Err(error) => lost = error,
-            }
-        }
-        Err(StoreError::CommitUnknown {
-            order: publication.order,
-            detail: lost.to_string(),
-        })
-    }
-
     /// Whether this session may publish at all, found out with the very statements that publish, on no row,
     /// rolled back. Asked before anything is retired: a run that may close links but not store new ones
     /// would leave parents with none.
@@ -90,20 +56,9 @@ impl Store {
             .map_err(StoreError::query(WHAT))
     }
 
-    /// One transaction. It begins with a look at the locked row, which waits for a commit under way; so
-    /// after a lost answer "not there" is final.
-    async fn attempt(&self, publication: &Publication) -> Result<Attempt, StoreError> {
-        let mut transaction = self.begin(WHAT).await?;
-        if self.set_link(&mut transaction, publication).await? == Published::RowMoved {
-            return Ok(Attempt::Settled(Published::RowMoved));
-        }
-        Ok(match self.commit(transaction, WHAT).await? {
-            Committed::Yes => Attempt::Settled(Published::Done),
-            Committed::AnswerLost(error) => Attempt::AnswerLost(error),
-        })
-    }
-
-    /// The compare-and-set within a writing transaction. A row that holds the link already is `Done`.
+    /// Writes the link and its URL (and `updated_at`) into the order's row, within a writing transaction, if the
+    /// order is still pending and still has the expected reference and amount. It begins with a look at the locked
+    /// row, which waits for a commit under way. A row that already holds the link is `Done`, whatever else moved.
     ///
     /// # Errors
     /// What any query can meet; the transaction is not committed then.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,6 +30,8 @@ enum Cut {
     After,
     /// The client is cut off at once, and the server sees the COMMIT a second later.
     Late,
+    /// As `Late`, five seconds later.
+    MuchLater,
     /// As `After`, and no connection is made any more.
     ForGood,
 }
@@ -83,9 +85,10 @@ async fn carry(
                     to_server.write_all(said).await.unwrap();
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
-                Cut::Late => {
+                Cut::Late | Cut::MuchLater => {
                     drop(from_client);
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    let seconds = if matches!(cut, Cut::Late) { 1 } else { 5 };
+                    tokio::time::sleep(Duration::from_secs(seconds)).await;
                     to_server.write_all(said).await.unwrap();
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
@@ -283,17 +286,21 @@ async fn an_intent_that_cannot_be_read_back_is_an_error() {
 #[tokio::test]
 async fn a_claim_does_not_wait_for_another_that_is_being_committed() {
     let world = World::postgres_enums().await;
-    let one = begin_behind(&world, Cut::Late, 2).await;
+    let one = begin_behind(&world, Cut::MuchLater, 2).await;
     let two = begin(&world, "run-2").await;
     let (subject, operation) = (order(1), replacement());
     let (first, holder) = tokio::join!(one.claim(&subject, &operation), async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let begun = Instant::now();
+        let open = "pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted \
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        // The signs of life of two runs, and the claim.
+        while count(&world, open).await != "3" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let holder = claim_held(&two, &subject).await;
-        assert!(
-            begun.elapsed() < Duration::from_secs(1),
-            "{:?}",
-            begun.elapsed()
+        let committed = count(&world, "{operations}").await;
+        assert_eq!(
+            committed, "0",
+            "it was told while the other's transaction was open"
         );
         holder
     });

@@ -200,7 +200,7 @@ async fn ten_thousand_orders_are_no_more_queries_than_one(world: World) {
     let begun = Instant::now();
     let facts = store.journal_facts(Mode::Test, &ids).await.unwrap();
     assert!(
-        begun.elapsed() < Duration::from_secs(2),
+        begun.elapsed() < Duration::from_secs(5),
         "{:?}",
         begun.elapsed()
     );

@@ -323,13 +323,7 @@ async fn give_up(world: World, hold: &str) {
         .await
         .unwrap_err();
     let error = store_error(error);
-    assert!(
-        matches!(
-            error,
-            StoreError::Query { .. } | StoreError::Contended { .. }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, StoreError::Contended { .. }), "{error:?}");
     assert!(error.to_string().contains("lock"), "{error}");
     drop(holder);
 }
