@@ -66,18 +66,7 @@ pub fn outcome_code(outcome: &Outcome) -> &'static str {
     match &outcome.conclusion {
         Conclusion::NotBegun => "not_begun",
         Conclusion::Held(_) => "held_elsewhere",
-        Conclusion::Ended(ending) => match ending {
-            Ending::Replaced { .. } => "replaced",
-            Ending::Retired => "retired",
-            Ending::Moved { .. } => "moved",
-            Ending::PaidMeanwhile { .. } => "paid_meanwhile",
-            Ending::LostRace => "lost_race",
-            Ending::StillLive(_) => "still_live",
-            Ending::Refused { .. } => "refused",
-            Ending::Unavailable { .. } => "unavailable",
-            Ending::Unknown { .. } => "unknown",
-            Ending::Fenced => "fenced",
-        },
+        Conclusion::Ended(ending) => ending.name(),
     }
 }
 
