@@ -40,19 +40,24 @@ pub async fn check(world: &World, orders: &[(OrderId, Must)], told: &str) {
     journal_is_whole(world, told).await;
 }
 
-/// Every write that Stripe met is in the journal, with exactly one outcome, and nothing is left open or held.
+/// Every write that Stripe met is in the journal as what it was, with exactly one outcome, and nothing is left
+/// open or held.
 pub async fn journal_is_whole(world: &World, told: &str) {
-    let keys: BTreeSet<String> = world
+    let journaled: BTreeSet<String> = world
         .journaled(
             "steps",
-            "SELECT idempotency_key FROM {} WHERE idempotency_key IS NOT NULL",
+            "SELECT idempotency_key || ' ' || action || ' ' || COALESCE(object, '-') FROM {} \
+             WHERE idempotency_key IS NOT NULL",
         )
         .await
         .into_iter()
         .collect();
     for write in world.writes().await {
-        let key = write["idempotency_key"].as_str().unwrap_or_default();
-        assert!(keys.contains(key), "{told}: not in the journal: {write}");
+        let step = format!("{} {}", text(&write, "idempotency_key"), deed(&write));
+        assert!(
+            journaled.contains(&step),
+            "{told}: not in the journal: {step}"
+        );
     }
     let steps = world
         .journaled("steps", "SELECT step_id FROM {} ORDER BY step_id")
@@ -67,6 +72,18 @@ pub async fn journal_is_whole(world: &World, told: &str) {
         Vec::<String>::new(),
         "{told}"
     );
+}
+
+/// What a write does, as the journal names it: `mint -`, `deactivate plink_1`, `expire cs_1`.
+fn deed(write: &Value) -> String {
+    let path = text(write, "path");
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    match parts[..] {
+        ["v1", "payment_links"] => "mint -".to_owned(),
+        ["v1", "payment_links", link] => format!("deactivate {link}"),
+        ["v1", "checkout", "sessions", session, "expire"] => format!("expire {session}"),
+        _ => format!("what relink never does: {path}"),
+    }
 }
 
 /// Links that can be opened or have open sessions, and open sessions that no such link opened, by id.
