@@ -107,7 +107,7 @@ fn waiting(plan: &Plan) -> String {
         .work()
         .filter(|d| matches!(d.action, Action::Replace(_)))
         .count();
-    let retired = plan.work().count() - replaced + plan.forced.len();
+    let retired = plan.work().count() - replaced + plan.gone.len() + plan.forced.len();
     let counted = |n: usize, one: &str, many: &str| match n {
         0 => None,
         1 => Some(format!("1 {one}")),

@@ -169,6 +169,11 @@ fn classify_store(error: &StoreError) -> (&'static str, ExitStatus, &'static str
             ExitStatus::Configuration,
             "nothing was written; run it again once the SQL was run",
         ),
+        StoreError::NotDurable => (
+            "commits_not_durable",
+            ExitStatus::Configuration,
+            "nothing was written; have the owner run ALTER ROLE … SET synchronous_commit = on for relink's role",
+        ),
         StoreError::JournalNewer { .. } => ("journal_newer", ExitStatus::Configuration, ""),
         StoreError::OtherAccount { .. } => (
             "other_account",

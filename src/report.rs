@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{CheckoutReference, Money, Order, RunId};
+use crate::domain::{CheckoutReference, Money, Order, OrderId, RunId};
 use crate::exit::ExitStatus;
 use crate::plan::{Plan, Verdict};
 use crate::saga::Ending;
@@ -22,6 +22,8 @@ pub struct Outcome {
 pub enum Subject {
     /// The order as it was approved.
     Order(Box<Order>),
+    /// An order whose row is gone, with what an earlier run had left open for it.
+    Gone(OrderId),
     /// An object that was retired without an order.
     Object(CheckoutReference),
 }
@@ -69,6 +71,7 @@ impl Subject {
     pub fn rank(&self) -> (bool, i64, String) {
         match self {
             Subject::Order(order) => (false, order.id.0, String::new()),
+            Subject::Gone(id) => (false, id.0, String::new()),
             Subject::Object(reference) => (true, 0, reference.to_string()),
         }
     }
@@ -120,7 +123,7 @@ impl Report {
             .filter(|o| matches!(o.conclusion, Conclusion::Ended(Ending::Replaced { .. })))
             .map(|o| match &o.subject {
                 Subject::Order(order) => order.amount,
-                Subject::Object(_) => None,
+                Subject::Gone(_) | Subject::Object(_) => None,
             })
             .collect();
         (amounts.len(), Money::totals(amounts.into_iter().flatten()))

@@ -27,7 +27,11 @@ pub async fn run(
     let mut survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
     if args.select.all {
         // What was left open without an order belongs to no narrower selection.
-        survey.plan.forced = opened.store.open_objects(opened.config.key.mode).await?;
+        let mode = opened.config.key.mode;
+        survey.plan.forced = opened.store.open_objects(mode).await?;
+        let mut gone = opened.store.gone_orders(mode).await?;
+        gone.retain(|order| !selection.exclude.contains(order));
+        survey.plan.gone = gone;
     }
     let status = commit::conclude(&opened, survey, &args.commit, common, context).await?;
     opened.close().await?;

@@ -42,20 +42,27 @@ impl Run<'_> {
             }) => {
                 let (mut retired, mut ending) =
                     self.go_on(lease, *operation, mint_age, job.order).await;
-                if let Some(due) = self.still_due(job, &ending).await {
-                    match self.claim(&subject, &due).await {
+                match self.still_due(job, &ending).await {
+                    Ok(None) => {}
+                    Ok(Some(due)) => match self.claim(&subject, &due).await {
                         Ok(Claim::Fresh { lease, attempt }) => {
                             let (more, last) = self.begin(lease, due, attempt, job.order).await;
                             retired.extend(more);
                             ending = last;
                         }
-                        Ok(Claim::Held(holder)) => {
+                        Ok(Claim::Held(holder)) if holder.run != *self.site.journal.run() => {
                             return (retired, Conclusion::Held(holder.to_string()));
                         }
+                        // Its end could not be journaled: ours still, and open.
+                        Ok(Claim::Held(_)) => ending = left_open(),
                         // It was left open again between two transactions of ours: the next run's.
-                        Ok(Claim::TakenOver { lease, .. }) => self.let_go(&lease).await,
+                        Ok(Claim::TakenOver { lease, .. }) => {
+                            self.let_go(&lease).await;
+                            ending = left_open();
+                        }
                         Err(failed) => ending = failed,
-                    }
+                    },
+                    Err(failed) => ending = failed,
                 }
                 (retired, ending)
             }
@@ -115,7 +122,10 @@ impl Run<'_> {
 
     /// What is still to be done for the order after an earlier run's operation was concluded: decided anew,
     /// and only on the row that was approved.
-    async fn still_due(&self, job: &Job<'_>, ending: &Ending) -> Option<Operation> {
+    ///
+    /// # Errors
+    /// The reading that this rests on could not be had.
+    async fn still_due(&self, job: &Job<'_>, ending: &Ending) -> Result<Option<Operation>, Ending> {
         let left_open = matches!(
             ending,
             Ending::Unknown { .. }
@@ -127,15 +137,25 @@ impl Run<'_> {
                 }
         );
         // Even a replaced or a paid one: its row may have moved on, its payment may have failed since.
-        let order = job.order.filter(|_| !left_open)?;
-        let facts = self.facts(order.id, &job.operation).await.ok()?;
+        let Some(order) = job.order.filter(|_| !left_open) else {
+            return Ok(None);
+        };
+        let facts = self.facts(order.id, &job.operation).await;
+        let facts = facts.map_err(|why| Ending::Unavailable {
+            what: "reading what is still to be done".to_owned(),
+            why,
+        })?;
+        let Some(facts) = facts else {
+            return Ok(None);
+        };
         let decision: Decision = crate::plan::decide_order(&facts, self.moment(), self.policy);
         let same_row =
             decision.order.reference == order.reference && decision.order.amount == order.amount;
         if !same_row || !decision.action.is_work() {
-            return None;
+            return Ok(None);
         }
-        Some(operation_for(order, &decision.action, self.policy.goal))
+        let due = operation_for(order, &decision.action, self.policy.goal);
+        Ok(Some(due))
     }
 
     /// One operation from where it stands to its end.
@@ -258,9 +278,18 @@ impl Run<'_> {
     }
 }
 
+/// An operation that could not be ended: whatever else was done, the next run has to go on with it.
+fn left_open() -> Ending {
+    Ending::Unavailable {
+        what: "ending what an earlier run left open".to_owned(),
+        why: "the journal still holds it open".to_owned(),
+    }
+}
+
 fn subject(subject: &report::Subject) -> Subject {
     match subject {
         report::Subject::Order(order) => Subject::Order(order.id),
+        report::Subject::Gone(id) => Subject::Order(*id),
         report::Subject::Object(reference) => Subject::Object(reference.clone()),
     }
 }

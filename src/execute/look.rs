@@ -43,7 +43,8 @@ impl Run<'_> {
             match self.site.stripe.read(reference).await {
                 Ok(Reading::Seen(object)) => look.objects.push(object),
                 Ok(Reading::Unread(why)) => return Observed::Unread(why),
-                Ok(Reading::NoSuchObject | Reading::NotLive) => {
+                Ok(Reading::NoSuchObject) => return Observed::Missing(reference.clone()),
+                Ok(Reading::NotLive) => {
                     return Observed::Unread(format!("Stripe does not show {reference}"));
                 }
                 Err(error) => return Observed::Unread(self.note(&error)),
@@ -53,11 +54,41 @@ impl Run<'_> {
     }
 
     async fn look_at_order(&self, id: OrderId, operation: &Operation) -> Result<Look, String> {
-        let facts = self.facts(id, operation).await?;
-        Ok(Look::at_order(&facts, self.moment(), self.policy))
+        match self.facts(id, operation).await? {
+            Some(facts) => Ok(Look::at_order(&facts, self.moment(), self.policy)),
+            None => Ok(Look {
+                decision: None,
+                objects: self.objects_naming(id).await?,
+            }),
+        }
     }
 
-    /// The facts of the order as they are now. Its own open operation is ours and no fact about it.
+    /// What names an order whose row is gone.
+    async fn objects_naming(&self, id: OrderId) -> Result<Vec<StripeObject>, String> {
+        let site = self.site;
+        let naming = {
+            let mut index = site.index.write().await;
+            let refreshed = index.refresh(site.stripe).await;
+            refreshed.map_err(|e| self.note(&e))?;
+            if let Some(why) = index.gap() {
+                return Err(why.to_owned());
+            }
+            index.naming(id)
+        };
+        let mut objects = Vec::new();
+        for reference in naming {
+            match site.stripe.read(&reference).await {
+                Ok(Reading::Seen(object)) => objects.push(object),
+                Ok(Reading::NoSuchObject | Reading::NotLive) => {}
+                Ok(Reading::Unread(why)) => return Err(why),
+                Err(error) => return Err(self.note(&error)),
+            }
+        }
+        Ok(objects)
+    }
+
+    /// The facts of the order as they are now; `None` when its row is gone. Its own open operation is ours and
+    /// no fact about it.
     ///
     /// The row and Stripe are two readings: a session that the application makes and stores in between would
     /// look like a second one. So the row is read again, and everything once more if it moved.
@@ -65,20 +96,23 @@ impl Run<'_> {
         &self,
         id: OrderId,
         operation: &Operation,
-    ) -> Result<OrderFacts, String> {
+    ) -> Result<Option<OrderFacts>, String> {
         for _ in 0..LOOKS_AT_A_MOVING_ROW {
-            let facts = self.facts_of(self.row(id).await?, operation).await?;
-            if is_same_row(&facts.order, &self.row(id).await?) {
-                return Ok(facts);
+            let Some(row) = self.row(id).await? else {
+                return Ok(None);
+            };
+            let facts = self.facts_of(row, operation).await?;
+            let again = self.row(id).await?;
+            if again.is_some_and(|row| is_same_row(&facts.order, &row)) {
+                return Ok(Some(facts));
             }
         }
         Err(format!("the row of order {id} does not stand still"))
     }
 
-    async fn row(&self, id: OrderId) -> Result<Order, String> {
+    async fn row(&self, id: OrderId) -> Result<Option<Order>, String> {
         let row = self.site.store.order(id, self.site.currency).await;
-        let row = row.map_err(|e| e.to_string())?;
-        row.ok_or_else(|| format!("order {id} is gone"))
+        row.map_err(|e| e.to_string())
     }
 
     async fn facts_of(&self, row: Order, operation: &Operation) -> Result<OrderFacts, String> {

@@ -16,7 +16,7 @@ use tokio::sync::RwLock;
 
 use crate::approval::Approved;
 use crate::breaker::{Beat, Breaker};
-use crate::domain::{AccountId, CheckoutReference, Currency, Mode, Order, Witness};
+use crate::domain::{AccountId, CheckoutReference, Currency, Mode, Order, OrderId, Witness};
 use crate::events::{Event, Listener};
 use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
@@ -119,6 +119,7 @@ fn jobs(plan: &Plan) -> Vec<Job<'_>> {
         .into_iter()
         .chain(fresh)
         .map(|decision| job_for(decision, plan.goal()))
+        .chain(plan.gone.iter().map(|order| job_for_gone(*order)))
         .chain(plan.forced.iter().map(job_for_object))
         .collect()
 }
@@ -153,6 +154,19 @@ fn operation_for(order: &Order, action: &Action, goal: Goal) -> Operation {
 fn withdraws(order: &Order, objects: &[CheckoutReference]) -> bool {
     let own = |object: &CheckoutReference| Some(object) == order.reference.as_ref();
     !order.status.is_settled() && objects.iter().any(own)
+}
+
+/// Only what is open can be worked on: there is no row that anything new could be for.
+fn job_for_gone(order: OrderId) -> Job<'static> {
+    let expected = Expected {
+        reference: None,
+        amount: None,
+    };
+    Job {
+        subject: Subject::Gone(order),
+        operation: Operation::new(Some(order), Task::Retire, expected),
+        order: None,
+    }
 }
 
 fn job_for_object(reference: &CheckoutReference) -> Job<'_> {

@@ -3,7 +3,9 @@
 //! Never mints while something else can be paid, and never retires what does not name the order.
 
 use super::decide::{Action, Hold};
-use super::judge::{Judgement, Moment, live_objects, objects, open_sessions, stored_object};
+use super::judge::{
+    Judgement, Moment, is_withdrawn, live_objects, objects, open_sessions, stored_object,
+};
 use super::{Goal, Policy, Reason, Release, Verdict};
 use crate::domain::{CheckoutReference, OpenTask, OrderFacts, StripeObject};
 
@@ -126,7 +128,14 @@ fn resolve_duplicate(
     let live = live_objects(facts);
     let own = stored_object(facts).filter(|object| object.is_live());
     let Some(own) = own else {
-        return unless_fresh(duplicate, facts, moment, policy, || Action::Replace(live));
+        return unless_fresh(duplicate, facts, moment, policy, || {
+            if is_withdrawn(facts) {
+                // It has no link on purpose: what turned up goes, and nothing takes its place.
+                Action::Retire(live)
+            } else {
+                Action::Replace(live)
+            }
+        });
     };
     let alone = OrderFacts {
         others: crate::domain::Listing::Complete(Vec::new()),

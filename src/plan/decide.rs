@@ -143,6 +143,8 @@ pub struct Plan {
     pub taken_at: Timestamp,
     /// By order id.
     pub decisions: Vec<Decision>,
+    /// Orders whose rows are gone: what an earlier run left open for them is concluded, and nothing else done.
+    pub gone: Vec<OrderId>,
     /// Objects to be retired although they belong to no order in scope: the operator insisted.
     pub forced: Vec<CheckoutReference>,
     /// What the operator named that is neither a session nor a link: reported, never touched.
@@ -166,6 +168,7 @@ pub fn decide(snapshot: &Snapshot, policy: &Policy) -> Plan {
         account: snapshot.account.clone(),
         taken_at: snapshot.taken_at,
         decisions,
+        gone: Vec::new(),
         forced: Vec::new(),
         left_alone: Vec::new(),
     }
@@ -194,7 +197,7 @@ impl Plan {
     /// Whether a commit would write anything at all.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.forced.is_empty() || self.work().next().is_some()
+        !self.forced.is_empty() || !self.gone.is_empty() || self.work().next().is_some()
     }
 
     /// Decisions that an operator must look at.

@@ -38,6 +38,9 @@ impl Plan {
                 add(object.as_str());
             }
         }
+        for order in &self.gone {
+            add(&format!("gone {order}"));
+        }
         for object in &self.forced {
             add(object.as_str());
         }

@@ -57,7 +57,11 @@ fn first_match(
     let order = &facts.order;
     let settled = order.status.is_settled();
     if let Some(category) = category_out_of_scope(order, policy) {
-        return (Verdict::OutOfScope, Reason::Category(category));
+        return match &facts.journal.open {
+            // It was in scope when it was begun: what is half done is not left so.
+            Some(open) => (Verdict::InDoubt, Reason::OpenOperation(open.clone())),
+            None => (Verdict::OutOfScope, Reason::Category(category)),
+        };
     }
     if let Some(reason) = unread(facts) {
         return (Verdict::Unobserved, reason);
@@ -355,7 +359,7 @@ fn dying(object: &StripeObject) -> Option<Reason> {
 }
 
 /// Retired on purpose, and the row still names what was retired.
-fn is_withdrawn(facts: &OrderFacts) -> bool {
+pub(super) fn is_withdrawn(facts: &OrderFacts) -> bool {
     let withdrawn = facts.journal.withdrawn.as_ref();
     withdrawn.is_some() && withdrawn == facts.order.reference.as_ref()
 }

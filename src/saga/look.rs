@@ -34,13 +34,16 @@ impl Look {
         self.row().and_then(|row| row.reference.as_ref())
     }
 
-    fn row(&self) -> Option<&Order> {
+    pub(super) fn row(&self) -> Option<&Order> {
         self.decision.as_ref().map(|decision| &decision.order)
     }
 }
 
+/// The row is gone, is not in scope any more, or is not the one that was approved.
 pub(super) fn row_moved(operation: &Operation, look: &Look) -> bool {
-    look.row().is_none_or(|row| {
+    let in_scope = |decision: &&Decision| decision.verdict != Verdict::OutOfScope;
+    let decision = look.decision.as_ref().filter(in_scope);
+    decision.is_none_or(|Decision { order: row, .. }| {
         row.reference != operation.expected.reference || row.amount != operation.expected.amount
     })
 }

@@ -8,7 +8,7 @@ use super::operation::{Ending, Minted, Operation, State, Then};
 use super::retire::{give_up_own_link, live_besides_minted, own_link, prove};
 use super::step::{Next, end};
 use crate::domain::CheckoutReference;
-use crate::plan::is_good_link;
+use crate::plan::{Verdict, is_good_link};
 
 /// A minted link that is already inactive is the replay of an older mint: the next attempt has another key.
 /// As many older ones as this are passed by one operation that knows nothing of them.
@@ -35,6 +35,7 @@ pub(super) fn take_over(operation: Operation, mint_age: Option<i64>) -> (Operati
     let operation = Operation {
         state,
         key_is_old: mint_age.is_some_and(|seconds| seconds >= OLDEST_KEY),
+        has_spent_key: false,
         ..operation
     };
     match operation.state.clone() {
@@ -81,6 +82,19 @@ pub(super) fn seek(operation: Operation) -> (Operation, Next) {
         ..operation
     };
     (operation, Next::Seek)
+}
+
+/// Stripe will say nothing else for this key. Each one that is given up may still turn out to have minted, so
+/// one per run is enough: a Stripe that fails them all is not asked again and again.
+pub(super) fn give_up_key(operation: Operation, why: String) -> (Operation, Next) {
+    if operation.has_spent_key {
+        let what = "minting a link".to_owned();
+        return end(operation, Ending::Unavailable { what, why });
+    }
+    seek(Operation {
+        has_spent_key: true,
+        ..operation
+    })
 }
 
 /// The next attempt has another key.
@@ -162,10 +176,24 @@ pub(super) fn confirm(operation: Operation, look: &Look) -> (Operation, Next) {
     if let Some(ending) = money_taken(look, operation.minted.as_ref()) {
         return give_up_own_link(operation, ending);
     }
+    if look.held() != operation.minted.as_ref().map(own_link).as_ref() {
+        // What the row names now is the order's: ours would be a second link that can be paid.
+        return give_up_own_link(operation, Ending::LostRace);
+    }
     // Live again, or new since: never called done, and the next run sorts it out.
     let others = live_besides_minted(&operation, look);
     if !others.is_empty() {
         return end(operation, Ending::StillLive(others));
+    }
+    if let Some(decision) = &look.decision
+        && decision.verdict == Verdict::Dead
+    {
+        // Somebody closed our link since: the row is as stranded as before.
+        let ending = Ending::Moved {
+            verdict: decision.verdict,
+            reason: decision.reason.clone(),
+        };
+        return end(operation, ending);
     }
     let ending = replaced(&operation, None);
     end(operation, ending)

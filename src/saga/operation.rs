@@ -222,6 +222,8 @@ pub struct Operation {
     pub mint: Option<Intended>,
     /// The intended mint's key is older than Stripe surely keeps one: sent again, it could mint again.
     pub key_is_old: bool,
+    /// Its holder met a key that Stripe answers with a saved failure, and went on to the next one.
+    pub has_spent_key: bool,
     /// A request that writes was journaled: the operation can no longer be dropped as if it had not begun.
     pub has_written: bool,
     /// Every object that this operation meant to close or made. Each look must show all of them: a link
@@ -243,6 +245,7 @@ impl Operation {
             minted: None,
             mint: None,
             key_is_old: false,
+            has_spent_key: false,
             has_written: false,
             watched: BTreeSet::new(),
         }

@@ -185,6 +185,7 @@ impl Record {
             minted: self.minted.map(MintedRecord::restore).transpose()?,
             mint: self.mint.map(MintRecord::restore).transpose()?,
             key_is_old: false,
+            has_spent_key: false,
             has_written: self.has_written,
             watched: references(&self.watched).into_iter().collect(),
         })

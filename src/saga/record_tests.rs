@@ -43,6 +43,7 @@ fn operation(state: State) -> Operation {
             },
         }),
         key_is_old: false,
+        has_spent_key: false,
         has_written: true,
         watched: BTreeSet::from([reference("cs_old"), reference("plink_new")]),
     }

@@ -138,6 +138,7 @@ pub(super) fn advance(
 pub(super) fn is_overtaken(operation: &Operation, look: &Look, then: &Then) -> bool {
     matches!(operation.task, Task::Retire | Task::Withdraw)
         && *then == Then::End(Ending::Retired)
+        && look.row().is_some()
         && operation.expected.reference.as_ref() != look.held()
 }
 

@@ -5,10 +5,11 @@
 
 use super::look::{Look, row_moved};
 use super::mint::{
-    confirm, examine, hold_minted, mint_next, replaced, seek, settle_doubt, take_over,
+    confirm, examine, give_up_key, hold_minted, mint_next, replaced, settle_doubt, take_over,
 };
 use super::operation::{Ending, Minted, Operation, State, Task, Then, Write};
 use super::retire::{advance, give_up_own_link, prove};
+use crate::domain::CheckoutReference;
 use crate::plan::{Action, Verdict};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Observed {
     Looked(Box<Look>),
     /// The look did not succeed.
     Unread(String),
+    /// Stripe says that an object which the operation closed, or made, does not exist.
+    Missing(CheckoutReference),
     /// The write's answer says it was done.
     Done,
     Minted(Minted),
@@ -65,8 +68,8 @@ pub enum Next {
 #[must_use]
 pub fn step(operation: Operation, observed: Observed) -> (Operation, Next) {
     match (operation.state.clone(), observed) {
-        (State::Ended(ending), _) => (operation, Next::End(ending)),
         (_, Observed::Fenced) => end(operation, Ending::Fenced),
+        (State::Ended(ending), _) => (operation, Next::End(ending)),
         (State::Claimed, Observed::Claimed) => (operation, Next::Look),
         (_, Observed::TakenOver { mint_age }) => take_over(operation, mint_age),
         (State::Claimed, Observed::Looked(look)) => claim(operation, &look),
@@ -99,7 +102,7 @@ pub fn step(operation: Operation, observed: Observed) -> (Operation, Next) {
         | (State::Seeking, Observed::Sought(Some(link))) => {
             (hold_minted(operation, link), Next::Look)
         }
-        (State::Minting, Observed::KeySpent(_)) => seek(operation),
+        (State::Minting, Observed::KeySpent(why)) => give_up_key(operation, why),
         // What the key was used for made no link: another key may.
         (State::Seeking, Observed::Sought(None)) => mint_next(operation),
         (State::Doubting, Observed::Looked(look)) => settle_doubt(operation, &look),
@@ -120,6 +123,7 @@ pub fn step(operation: Operation, observed: Observed) -> (Operation, Next) {
             (operation, Next::Look)
         }
         (State::Publishing, Observed::RowMoved) => give_up_own_link(operation, Ending::LostRace),
+        (_, Observed::Missing(object)) => without_object(operation, &object),
         (State::Confirming, Observed::Looked(look)) => confirm(operation, &look),
         (State::Confirming, Observed::Unread(why)) => {
             let ending = replaced(&operation, Some(why));
@@ -142,6 +146,27 @@ pub fn step(operation: Operation, observed: Observed) -> (Operation, Next) {
                 },
             )
         }
+    }
+}
+
+/// No later look will show it either, so the operation ends: what the order holds then is for the next run to
+/// judge, and for a person where that is `missing`. Our own unstored link goes first.
+fn without_object(operation: Operation, object: &CheckoutReference) -> (Operation, Next) {
+    if let State::Retiring {
+        then: Then::End(ending),
+        ..
+    } = &operation.state
+    {
+        let ending = ending.clone();
+        return end(operation, ending);
+    }
+    let ending = Ending::Refused {
+        what: doing(&operation.state).to_owned(),
+        why: format!("Stripe says that {object} does not exist"),
+    };
+    match operation.state {
+        State::Confirming => end(operation, ending),
+        _ => give_up_own_link(operation, ending),
     }
 }
 

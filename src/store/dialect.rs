@@ -160,6 +160,16 @@ impl Dialect {
         }
     }
 
+    /// 1 where this session's commits are answered before they are on disk.
+    pub fn answers_before_it_is_durable(self) -> Option<&'static str> {
+        match self {
+            Dialect::Postgres => Some(
+                "SELECT CAST(CASE current_setting('synchronous_commit') WHEN 'off' THEN 1 ELSE 0 END AS BIGINT)",
+            ),
+            Dialect::Sqlite => None,
+        }
+    }
+
     /// As `lock`, at once or not at all: 1 or 0.
     pub fn try_lock(self) -> Option<&'static str> {
         match self {

@@ -62,6 +62,12 @@ pub enum StoreError {
          may not create them: {detail}; have the database's owner run\n\n{sql}"
     )]
     JournalMissing { sql: String, detail: String },
+    /// What is committed before a request leaves would not survive a crash of the server.
+    #[error(
+        "this database answers a commit before it is on disk (synchronous_commit is off): after a crash, requests \
+         to Stripe would be in no journal"
+    )]
+    NotDurable,
     /// A newer relink wrote the journal.
     #[error(
         "the journal is of version {found}, and {known} is the newest that this relink knows; use the relink that \

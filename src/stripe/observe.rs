@@ -237,6 +237,8 @@ async fn read_others(
         let object = match client.read(&reference).await? {
             Reading::Seen(object) => object,
             Reading::Unread(reason) => return Ok(Listing::Unfinished(reason)),
+            // Whoever watches it says what follows from that.
+            Reading::NoSuchObject if watched.contains(&reference) => continue,
             Reading::NotLive | Reading::NoSuchObject => {
                 let reason = format!("`{reference}` was listed and then not found");
                 return Ok(Listing::Unfinished(reason));

@@ -30,6 +30,11 @@ pub fn text(plan: &Plan, next: &NextStep, look: Look) -> String {
         }
         out.push_str(&render(&table));
     }
+    for order in &plan.gone {
+        out.push_str(&format!(
+            "order {order}: its row is gone; would conclude what an earlier run left open\n"
+        ));
+    }
     for object in &plan.forced {
         let object = full(object);
         out.push_str(&format!(

@@ -37,6 +37,7 @@ pub fn text(report: &Report, look: Look) -> String {
 pub fn line(outcome: &Outcome, look: Look) -> String {
     let subject = match &outcome.subject {
         Subject::Order(order) => format!("order {}", order.id),
+        Subject::Gone(id) => format!("order {id}"),
         Subject::Object(object) => short(object),
     };
     let ended = look.paint(outcome_words(outcome), hue(outcome));
@@ -53,6 +54,7 @@ fn row(outcome: &Outcome) -> Vec<Cell> {
             Cell::new(player(order)),
             right(amount(order)),
         ],
+        Subject::Gone(id) => vec![right(id), Cell::new("—"), right("—")],
         Subject::Object(_) => vec![right("—"), Cell::new("—"), right("—")],
     };
     cells.push(cell(outcome_words(outcome), hue(outcome)));

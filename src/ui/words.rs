@@ -161,6 +161,7 @@ impl Fates {
     pub fn of(plan: &Plan) -> Fates {
         let mut fates = Fates {
             objects: plan.forced.len(),
+            resume: plan.gone.len(),
             ..Fates::default()
         };
         for decision in &plan.decisions {

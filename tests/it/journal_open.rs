@@ -320,6 +320,20 @@ fn missing(error: StoreError) -> (String, String) {
 }
 
 #[tokio::test]
+async fn a_database_that_answers_commits_before_they_are_on_disk_is_refused() {
+    let world = World::postgres_enums().await;
+    let mut role = Role::of_the_application(&world, "hasty").await;
+    let quoted = role.quoted.clone();
+    role.owner_runs(&format!("ALTER ROLE {quoted} SET synchronous_commit = off"))
+        .await;
+    let store = open(&role.url, Access::ReadWrite).await.unwrap();
+    let error = store.open_journal().await.unwrap_err();
+    assert!(matches!(error, StoreError::NotDurable), "{error:?}");
+    assert!(error.to_string().contains("synchronous_commit is off"));
+    role.remove().await;
+}
+
+#[tokio::test]
 async fn a_role_that_may_not_create_is_given_the_sql_that_makes_it_work() {
     let world = World::postgres_enums().await;
     let mut role = Role::of_the_application(&world, "club's \"app\"").await;

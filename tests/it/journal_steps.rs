@@ -15,6 +15,7 @@ on_both_databases!(
     a_step_has_one_outcome_and_it_stays,
     a_step_of_another_operation_has_no_outcome_here,
     an_end_says_how_and_what_is_left_live,
+    an_end_leaves_no_step_without_an_outcome,
     what_is_closed_makes_room_for_the_next_operation,
     every_change_extends_the_lease,
 );
@@ -134,6 +135,20 @@ async fn an_end_says_how_and_what_is_left_live(world: World) {
     );
     let again = journal.close(&lease, &ended, true).await;
     assert!(matches!(again, Err(JournalError::Fenced)), "{again:?}");
+}
+
+async fn an_end_leaves_no_step_without_an_outcome(world: World) {
+    let journal = begin(&world, "run-1").await;
+    let lease = claim_fresh(&journal, &order(1), &replacement()).await;
+    let (operation, intent) = minting(&replacement(), 1, "key-m");
+    journal.intend(&lease, &operation, &intent).await.unwrap();
+    // Its answer was known, and could not be journaled.
+    journal.close(&lease, &operation, false).await.unwrap();
+    let told = "SELECT o.outcome || ' ' || o.error FROM {steps} s JOIN {outcomes} o ON o.step_id = s.step_id";
+    assert_eq!(
+        world.journaled(told).await.as_deref(),
+        Some("unknown the run ended before the answer was journaled")
+    );
 }
 
 async fn what_is_closed_makes_room_for_the_next_operation(world: World) {

@@ -28,6 +28,7 @@ mod failure_breaker;
 mod fault_sweep;
 mod faults;
 mod guards;
+mod half_done;
 mod help;
 mod incident;
 mod journal_claim;

@@ -93,6 +93,55 @@ fn a_mint_whose_key_is_old_is_looked_for_and_only_a_new_attempt_mints_when_it_is
 }
 
 #[test]
+fn one_spent_key_is_passed_and_at_the_second_the_operation_waits_for_the_next_run() {
+    let (row, old) = stored(expired());
+    let spent = || Observed::KeySpent("saved".to_owned());
+    let asked = run(
+        left_minting(&row),
+        vec![
+            YOUNG,
+            look(row.clone(), Some(old.clone()), vec![]),
+            spent(),
+            Observed::Sought(None),
+            spent(),
+        ],
+    );
+    assert_eq!(
+        asked[..4],
+        [
+            Next::Look,
+            Next::Mint { attempt: 1 },
+            Next::Seek,
+            Next::Mint { attempt: 2 }
+        ]
+    );
+    let unavailable = Ending::Unavailable {
+        what: "minting a link".to_owned(),
+        why: "saved".to_owned(),
+    };
+    assert_eq!(asked[4], Next::End(unavailable.clone()));
+    let disposition = left_minting(&row).disposition(&unavailable);
+    assert_eq!(disposition, Disposition::LeftOpen);
+}
+
+#[test]
+fn a_lease_that_was_lost_is_the_end_even_of_what_had_ended() {
+    let (row, _) = stored(expired());
+    let ended = Operation {
+        state: State::Ended(Ending::Retired),
+        ..begin(&row)
+    };
+    assert_eq!(
+        run(ended.clone(), vec![Observed::Fenced]),
+        [Next::End(Ending::Fenced)]
+    );
+    assert_eq!(
+        run(ended, vec![Observed::Unknown("?".to_owned())]),
+        [Next::End(Ending::Retired)]
+    );
+}
+
+#[test]
 fn a_link_that_carries_the_key_is_adopted_without_another_mint_however_old_the_key() {
     let (row, old) = stored(expired());
     let seen = look(row.clone(), Some(old), vec![ours("plink_new", true)]);

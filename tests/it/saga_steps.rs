@@ -102,6 +102,90 @@ fn behind_an_expired_session_a_link_is_minted_examined_published_and_confirmed()
     );
 }
 
+/// Published, and about to be confirmed.
+fn published(row: &Order) -> Operation {
+    Operation {
+        state: State::Confirming,
+        has_written: true,
+        minted: Some(new_link()),
+        ..begin(row)
+    }
+}
+
+#[test]
+fn a_link_that_the_row_does_not_name_any_more_after_its_publication_is_closed_at_once() {
+    let (row, old) = stored(expired());
+    let moved = order(ORDER, Some("cs_app"));
+    let app = || StripeObject::Session(session("cs_app", ORDER, SessionState::Open));
+    let seen = |active| {
+        look(
+            moved.clone(),
+            Some(app()),
+            vec![old.clone(), new_family(active)],
+        )
+    };
+    let asked = run(
+        published(&row),
+        vec![seen(true), Observed::Done, seen(false)],
+    );
+    assert_eq!(
+        asked,
+        [
+            deactivate("plink_new", 0),
+            Next::Look,
+            Next::End(Ending::LostRace)
+        ]
+    );
+}
+
+#[test]
+fn a_link_that_somebody_closed_right_after_its_publication_is_not_called_a_replacement() {
+    let (row, old) = stored(expired());
+    let stranded = order(ORDER, Some("plink_new"));
+    let seen = look(stranded, Some(new_family(false)), vec![old]);
+    let asked = run(published(&row), vec![seen]);
+    assert!(
+        matches!(
+            &asked[..],
+            [Next::End(Ending::Moved {
+                verdict: Verdict::Dead,
+                ..
+            })]
+        ),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn an_object_that_stripe_does_not_know_any_more_ends_the_operation_and_closes_its_unstored_link() {
+    let (row, _) = stored(expired());
+    let missing = || Observed::Missing(CheckoutReference::classify("cs_old"));
+    let examining = Operation {
+        state: State::Examining,
+        ..published(&row)
+    };
+    let refused = |what: &str| {
+        Next::End(Ending::Refused {
+            what: what.to_owned(),
+            why: "Stripe says that cs_old does not exist".to_owned(),
+        })
+    };
+    let asked = run(examining, vec![missing(), Observed::Done, missing()]);
+    assert_eq!(
+        asked,
+        [
+            deactivate("plink_new", 0),
+            Next::Look,
+            refused("looking before publishing")
+        ]
+    );
+    // What is published stays: nothing of it is a secret any more.
+    assert_eq!(
+        run(published(&row), vec![missing()]),
+        [refused("confirming")]
+    );
+}
+
 #[test]
 fn a_link_is_switched_off_before_its_sessions_are_listed_and_expired_and_proved_dead_before_the_mint()
  {

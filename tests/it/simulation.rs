@@ -558,7 +558,8 @@ fn play(seed: u64, mistake: Mistake) -> Played {
     }
 }
 
-/// The seeds of this half of the work: `RELINK_SIMULATION_SEED=N` or `RELINK_SIMULATION_SEEDS=N`.
+/// The seeds of this half of the work: `RELINK_SIMULATION_SEED=N` alone, or `RELINK_SIMULATION_SEEDS=N` of them,
+/// from `RELINK_SIMULATION_FROM=N` on.
 fn seeds(half: u64) -> Range<u64> {
     let number = |name: &str| {
         std::env::var(name)
@@ -569,8 +570,13 @@ fn seeds(half: u64) -> Range<u64> {
         return if half == 0 { one..one + 1 } else { 0..0 };
     }
     let all = number("RELINK_SIMULATION_SEEDS").unwrap_or(SEEDS);
-    let middle = all / 2;
-    if half == 0 { 0..middle } else { middle..all }
+    let first = number("RELINK_SIMULATION_FROM").unwrap_or(0);
+    let middle = first + all / 2;
+    if half == 0 {
+        first..middle
+    } else {
+        middle..first + all
+    }
 }
 
 fn play_all(half: u64) {

@@ -110,6 +110,7 @@ fn empty_plan() -> Plan {
         account: None,
         taken_at: Timestamp(0),
         decisions: Vec::new(),
+        gone: Vec::new(),
         forced: Vec::new(),
         left_alone: Vec::new(),
     }

@@ -64,3 +64,24 @@ on_each_backend! {
         assert_eq!(verdict(&world, order).await, "healthy");
     }
 }
+
+on_each_backend! {
+    /// A link that turned up late: of a run that died, or of somebody else's making.
+    async fn what_turns_up_for_a_withdrawn_order_is_closed_and_the_order_stays_withdrawn(world) {
+        let order = world.order(pending(5500).behind(active_link())).await;
+        let id = order.to_string();
+        world.relink(&["retire", "--order-id", &id, "--pending", "--commit", "--yes"]).await;
+        for command in [&["regen", "--all", "--commit", "--yes"][..], &["retire", "--all", "--commit", "--yes"]] {
+            let stray = world.order(pending(5500).behind(active_link().naming(order))).await;
+            world.rows.set(stray.0, "stripe_checkout_session_id", "NULL").await;
+            world.rows.set(stray.0, "status", "'canceled'").await;
+            assert_eq!(world.live_objects_of(order).await.len(), 1);
+            let output = world.relink(command).await;
+            assert_eq!(output.code, Some(0), "{command:?}: {}{}", output.stdout, output.stderr);
+            assert_eq!(world.live_objects_of(order).await, Vec::<String>::new(), "{command:?}");
+            assert_eq!(verdict(&world, order).await, "withdrawn", "{command:?}");
+            world.relink(&["regen", "--all", "--commit", "--yes"]).await;
+            assert_eq!(world.live_objects_of(order).await, Vec::<String>::new(), "{command:?}");
+        }
+    }
+}

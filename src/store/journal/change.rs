@@ -159,7 +159,9 @@ impl Journal {
         };
         match changed {
             Some(outcome) => {
-                self.leases.renewed(&lease.token, asked);
+                if outcome == Published::Done {
+                    self.leases.renewed(&lease.token, asked);
+                }
                 Ok(outcome)
             }
             None => {

@@ -178,7 +178,7 @@ impl Journal {
     }
 
     /// Whoever intended them will not say any more what came of it.
-    async fn conclude_unanswered(
+    pub(super) async fn conclude_unanswered(
         &self,
         transaction: &mut Writing,
         operation: &str,

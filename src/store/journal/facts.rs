@@ -43,6 +43,33 @@ impl Store {
         unless_closed_to_us(self.read_open_objects(mode).await)
     }
 
+    /// The orders whose rows are gone while an operation of theirs is open.
+    ///
+    /// # Errors
+    /// As for [`Store::journal_facts`].
+    pub async fn gone_orders(&self, mode: Mode) -> Result<Vec<OrderId>, StoreError> {
+        unless_closed_to_us(self.read_gone_orders(mode).await)
+    }
+
+    async fn read_gone_orders(&self, mode: Mode) -> Result<Vec<OrderId>, StoreError> {
+        if self.journal_version().await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let operations = Tables::of(self.dialect).operations;
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT o.order_id FROM {operations} o \
+             WHERE o.closed_at IS NULL AND o.order_id IS NOT NULL AND o.mode = $1 \
+             AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.id = o.order_id) ORDER BY o.order_id"
+        )))
+        .bind(mode.to_string())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::query(READ))?;
+        let ids = rows.iter().map(|row| row.try_get(0).map(OrderId));
+        let ids: Result<Vec<OrderId>, sqlx::Error> = ids.collect();
+        ids.map_err(StoreError::query(READ))
+    }
+
     async fn read_facts(&self, mode: Mode, orders: &[OrderId]) -> Result<Facts, StoreError> {
         let mut facts = Facts::new();
         if self.journal_version().await?.is_none() {
@@ -120,7 +147,8 @@ impl Store {
         read(snapshot, sql, listed, mode).await
     }
 
-    /// Only the latest thing done counts: a link that was minted since is wanted.
+    /// Only the latest wish counts: a link that was minted since is wanted. Closing what should not be there
+    /// is no wish about the order.
     async fn withdrawn(
         &self,
         snapshot: &mut Transaction<'static, Any>,
@@ -133,7 +161,7 @@ impl Store {
              SELECT o.order_id, o.task, o.expected_reference, ROW_NUMBER() OVER (\
              PARTITION BY o.order_id ORDER BY o.closed_at DESC, o.operation_id DESC) AS place \
              FROM {operations} o WHERE o.closed_at IS NOT NULL AND o.is_done \
-             AND o.mode = $2 AND o.order_id IN {}) latest \
+             AND o.task IN ('withdraw', 'replace', 'mint') AND o.mode = $2 AND o.order_id IN {}) latest \
              WHERE latest.place = 1 AND latest.task = 'withdraw' AND latest.expected_reference IS NOT NULL",
             self.dialect.listed_ids()
         );

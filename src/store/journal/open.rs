@@ -34,6 +34,7 @@ impl Store {
     }
 
     async fn try_open(&self) -> Result<(), StoreError> {
+        self.check_durability().await?;
         if self.journal_version().await? != Some(newest(VERSIONS)) {
             self.upgrade(VERSIONS).await?;
         }
@@ -130,6 +131,21 @@ impl Store {
         match self.dialect.create_journal_schema() {
             Some(statement) if found.is_none() => run(transaction, statement.to_owned()).await,
             _ => Ok(()),
+        }
+    }
+
+    /// A commit that is answered must outlive a crash of the server: the request that follows from it leaves.
+    async fn check_durability(&self) -> Result<(), StoreError> {
+        let Some(statement) = self.dialect.answers_before_it_is_durable() else {
+            return Ok(());
+        };
+        let row = sqlx::query(statement)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(StoreError::query(READ))?;
+        match row.try_get::<i64, _>(0).map_err(StoreError::query(READ))? {
+            0 => Ok(()),
+            _ => Err(StoreError::NotDurable),
         }
     }
 

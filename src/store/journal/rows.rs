@@ -81,6 +81,9 @@ impl Journal {
             }
             Deed::Close { operation, done } => {
                 self.save(transaction, what, lease, operation, name).await?;
+                // An outcome that could not be journaled when it was known.
+                self.conclude_unanswered(transaction, &lease.operation)
+                    .await?;
                 self.end(transaction, lease, operation, done).await?;
             }
             Deed::Release => self.touch(transaction, what, lease, name, None).await?,

@@ -18,6 +18,8 @@ pub struct PlanDocument<'a> {
     goal: Goal,
     policy: PolicyBody<'a>,
     orders: Vec<DecisionBody<'a>>,
+    /// Orders whose rows are gone while an operation of theirs is open: it would be concluded.
+    gone_orders: &'a [OrderId],
     /// Objects that would be retired although they belong to no order in scope.
     forced_objects: &'a [CheckoutReference],
     /// What was named that is neither a session nor a link.
@@ -37,6 +39,7 @@ impl<'a> PlanDocument<'a> {
             account,
             taken_at,
             decisions,
+            gone,
             forced,
             left_alone,
         } = plan;
@@ -48,6 +51,7 @@ impl<'a> PlanDocument<'a> {
             goal: policy.goal,
             policy: PolicyBody::new(policy),
             orders: decisions.iter().map(DecisionBody::new).collect(),
+            gone_orders: gone,
             forced_objects: forced,
             left_alone,
             totals: plan.totals(),

@@ -96,10 +96,11 @@ impl<'a> OutcomeBody<'a> {
         } = outcome;
         let order = match subject {
             Subject::Order(order) => Some(order),
-            Subject::Object(_) => None,
+            Subject::Gone(_) | Subject::Object(_) => None,
         };
         let old = match subject {
             Subject::Order(order) => order.reference.as_ref(),
+            Subject::Gone(_) => None,
             Subject::Object(object) => Some(object),
         };
         let link = match conclusion {
@@ -107,7 +108,11 @@ impl<'a> OutcomeBody<'a> {
             _ => None,
         };
         OutcomeBody {
-            order_id: order.map(|order| order.id),
+            order_id: match subject {
+                Subject::Order(order) => Some(order.id),
+                Subject::Gone(id) => Some(*id),
+                Subject::Object(_) => None,
+            },
             player: order.and_then(|order| player(order)),
             amount: order.and_then(|order| order.amount),
             old: old.map(|reference| reference.as_str()),

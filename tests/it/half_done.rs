@@ -1,0 +1,162 @@
+//! What was begun and can no longer be done as it was meant: the row is gone, or of another category, an object is
+//! gone at Stripe, or Stripe fails every mint. Nothing that was begun stays payable, and nothing stays open for ever.
+
+use serde_json::{Value, json};
+
+use crate::on_each_backend;
+use crate::support::world::*;
+
+const COMMIT: [&str; 4] = ["regen", "--all", "--commit", "--yes"];
+
+/// A run that SIGKILL ends when Stripe has done what the request asked for, or before.
+async fn kill_at(world: &World, path: &str, when: &str) {
+    let rule = json!({"method": "POST", "path": path, "when": when, "kind": "park", "times": 1});
+    world.fault(rule).await;
+    let running = world.spawn(&COMMIT);
+    let parked = world.wait_for_parked().await;
+    running.signal("KILL");
+    running.finish().await;
+    match when {
+        "after" => drop(world.release(parked).await),
+        _ => world.drop_parked(parked).await,
+    }
+    world.clear_faults().await;
+}
+
+async fn open_operations(world: &World) -> Vec<String> {
+    world
+        .journaled(
+            "operations",
+            "SELECT subject FROM {} WHERE closed_at IS NULL",
+        )
+        .await
+}
+
+async fn steps_without_an_outcome(world: &World) -> Vec<String> {
+    let outcomes = world.journal_table("outcomes");
+    let query =
+        format!("SELECT step_id FROM {{}} WHERE step_id NOT IN (SELECT step_id FROM {outcomes})");
+    world.journaled("steps", &query).await
+}
+
+async fn delete_row(world: &World, order: OrderId) {
+    let sql = format!("DELETE FROM orders WHERE id = {order}");
+    world.rows.execute(&sql).await;
+}
+
+async fn mints(world: &World) -> usize {
+    let writes = world.writes().await;
+    let mint = |write: &&Value| write["path"] == "/v1/payment_links";
+    writes.iter().filter(mint).count()
+}
+
+async fn assert_all_concluded(world: &World) {
+    assert_eq!(open_operations(world).await, Vec::<String>::new());
+    assert_eq!(steps_without_an_outcome(world).await, Vec::<String>::new());
+}
+
+on_each_backend! {
+    async fn what_was_to_be_closed_is_closed_although_the_row_is_gone_since(world) {
+        let order = world.order(pending(5500).behind(active_link().of(4500).with(open_session().minutes_old(600)))).await;
+        let mut releasing = COMMIT.to_vec();
+        releasing.push("--allow-amount-change");
+        let rule = json!({"method": "POST", "path": "/v1/payment_links/*", "when": "before", "kind": "park", "times": 1});
+        world.fault(rule).await;
+        let running = world.spawn(&releasing);
+        let parked = world.wait_for_parked().await;
+        running.signal("KILL");
+        running.finish().await;
+        world.drop_parked(parked).await;
+        world.clear_faults().await;
+        delete_row(&world, order).await;
+        assert!(!world.live_objects_of(order).await.is_empty());
+
+        let dry = world.relink(&["regen", "--all"]).await;
+        assert_eq!(dry.code, Some(0), "{}", dry.stderr);
+        assert!(dry.stdout.contains(&format!("order {order}: its row is gone; would conclude")), "{}", dry.stdout);
+        let again = world.relink(&COMMIT).await;
+        assert_eq!(again.code, Some(3), "{}{}", again.stdout, again.stderr);
+        assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+        assert_all_concluded(&world).await;
+    }
+}
+
+on_each_backend! {
+    async fn a_link_that_was_minted_for_a_row_that_is_gone_since_is_closed(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        kill_at(&world, "/v1/payment_links", "after").await;
+        assert_eq!(world.live_objects_of(order).await.len(), 1);
+        delete_row(&world, order).await;
+
+        let id = order.to_string();
+        let excluding = [&COMMIT[..], &["--exclude-order-id", &id]].concat();
+        world.relink(&excluding).await;
+        assert_eq!(world.live_objects_of(order).await.len(), 1, "it was excluded");
+
+        let again = world.relink(&COMMIT).await;
+        assert_eq!(again.code, Some(3), "{}{}", again.stdout, again.stderr);
+        assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+        assert_all_concluded(&world).await;
+        assert_eq!(mints(&world).await, 1);
+        let quiet = world.relink(&COMMIT).await;
+        assert_eq!(quiet.code, Some(0), "{}{}", quiet.stdout, quiet.stderr);
+    }
+}
+
+on_each_backend! {
+    async fn an_order_that_left_the_scope_half_done_loses_its_new_link_and_gets_no_other(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        kill_at(&world, "/v1/payment_links", "after").await;
+        let set = format!("UPDATE products SET category = 'jersey' WHERE id = (SELECT product_id FROM orders WHERE id = {order})");
+        world.rows.execute(&set).await;
+        let again = world.relink(&COMMIT).await;
+        assert_eq!(again.code, Some(3), "{}{}", again.stdout, again.stderr);
+        assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+        assert_all_concluded(&world).await;
+        assert_eq!(mints(&world).await, 1);
+        // From now on it is nobody's business.
+        let quiet = world.relink(&COMMIT).await;
+        assert_eq!(quiet.code, Some(0), "{}{}", quiet.stdout, quiet.stderr);
+    }
+}
+
+on_each_backend! {
+    /// Stripe deletes test data on request; nothing of it ever comes back.
+    async fn an_object_that_is_gone_at_stripe_ends_the_operation_and_is_a_persons_to_judge(world) {
+        let order = world.order(pending(5500).behind(open_session().minutes_old(600))).await;
+        let healthy = world.order(pending(7000).behind(active_link())).await;
+        let session = world.row(order.0).await.reference.unwrap();
+        kill_at(&world, "/v1/checkout/sessions/*/expire", "before").await;
+        let gone = json!({"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "No such checkout session"}});
+        let rule = json!({"path": format!("/v1/checkout/sessions/{session}"), "kind": "status", "status": 404, "body": gone, "times": null});
+        world.fault(rule).await;
+
+        let again = world.relink(&COMMIT).await;
+        assert_eq!(again.code, Some(3), "{}{}", again.stdout, again.stderr);
+        assert!(again.stdout.contains("does not exist"), "{}", again.stdout);
+        assert_all_concluded(&world).await;
+        let inspected = world.relink(&["inspect", "--order-id", &order.to_string(), "-o", "json"]).await;
+        let shown: Value = serde_json::from_str(&inspected.stdout).unwrap();
+        assert_eq!(shown["verdict"], "missing", "{}", inspected.stdout);
+        let by_name = order.to_string();
+        let released = world.relink(&["regen", "--order-id", &by_name, "--order-id", &healthy.to_string(), "--missing-is-dead", "--commit", "--yes"]).await;
+        assert_eq!(released.code, Some(0), "{}{}", released.stdout, released.stderr);
+        assert!(world.row(order.0).await.reference.unwrap().starts_with("plink_"));
+    }
+}
+
+on_each_backend! {
+    async fn a_stripe_that_fails_every_mint_is_asked_for_two_links_per_run_and_not_for_a_hundred(world) {
+        world.order(pending(5500).behind(expired_session())).await;
+        let rule = json!({"method": "POST", "path": "/v1/payment_links", "kind": "status", "status": 500, "saved": true, "times": null});
+        world.fault(rule).await;
+        let first = world.relink(&COMMIT).await;
+        assert_eq!(first.code, Some(9), "{}{}", first.stdout, first.stderr);
+        let keys = "SELECT DISTINCT idempotency_key FROM {} WHERE action = 'mint'";
+        assert_eq!(world.journaled("steps", keys).await.len(), 2);
+        world.clear_faults().await;
+        let again = world.relink(&COMMIT).await;
+        assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+        assert_all_concluded(&world).await;
+    }
+}
