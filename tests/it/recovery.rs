@@ -235,3 +235,36 @@ on_each_backend! {
         assert_one_link_in_its_row(&world, order).await;
     }
 }
+
+/// A run that SIGKILL ends right after the first commit whose transaction is this one.
+async fn kill_after_the_commit(world: &World, args: &[&str], what: &str) {
+    let points = KillPoints::listen().await;
+    let mut command = world.command(args);
+    command.env(kill_points::ADDRESS, points.address());
+    let running = Running::start(command);
+    loop {
+        let reached = points.next().await;
+        if !reached.before && reached.what == what {
+            break running.signal("KILL");
+        }
+        reached.go_on();
+    }
+    running.finish().await;
+}
+
+on_each_backend! {
+    async fn a_retirement_by_id_that_was_killed_goes_on_with_the_same_command(world) {
+        for killed_at in ["claim an order", "journal an intent"] {
+            let order = world.order(canceled(5500).behind(active_link())).await;
+            let link = world.row(order.0).await.reference.unwrap();
+            let args = ["retire", &link, "--commit", "--yes"];
+            kill_after_the_commit(&world, &args, killed_at).await;
+            assert_eq!(world.object(&link).await["active"], true, "{killed_at}");
+
+            let again = world.relink(&args).await;
+            assert_eq!(again.code, Some(0), "{killed_at}: {}{}", again.stdout, again.stderr);
+            assert_eq!(world.object(&link).await["active"], false, "{killed_at}");
+            assert_eq!(world.live_objects_of(order).await, Vec::<String>::new(), "{killed_at}");
+        }
+    }
+}
