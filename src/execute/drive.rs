@@ -62,7 +62,10 @@ impl Run<'_> {
             Err(ending) => (Vec::new(), ending),
         };
         retired.dedup();
-        if let Ending::Unknown { why, .. } | Ending::Unavailable { why, .. } = &mut ending {
+        if let Ending::Unknown { why, .. }
+        | Ending::Unavailable { why, .. }
+        | Ending::Refused { why, .. } = &mut ending
+        {
             *why = crate::redact::redact(why);
         }
         (retired, Conclusion::Ended(ending))
@@ -70,9 +73,14 @@ impl Run<'_> {
 
     async fn claim(&self, subject: &Subject, fresh: &Operation) -> Result<Claim, Ending> {
         let claimed = self.site.journal.claim(subject, fresh).await;
-        claimed.map_err(|error| Ending::Unavailable {
-            what: "claiming the order".to_owned(),
-            why: error.to_string(),
+        claimed.map_err(|error| {
+            let what = "claiming the order".to_owned();
+            let why = error.to_string();
+            if self.note_store(&error) {
+                Ending::Refused { what, why }
+            } else {
+                Ending::Unavailable { what, why }
+            }
         })
     }
 
@@ -205,7 +213,7 @@ impl Run<'_> {
         journal
             .conclude(lease, operation, done.step.clone(), &done.outcome)
             .await
-            .map_err(|error| fenced_or_unknown(&error))
+            .map_err(|error| self.fenced_or_unknown(&error))
     }
 
     /// The row and the operation in one transaction: what is published is confirmed next, by whomever.
@@ -231,7 +239,17 @@ impl Run<'_> {
         match journal.publish(&held.lease, &published, &publication).await {
             Ok(Published::Done) => Observed::Published,
             Ok(Published::RowMoved) => Observed::RowMoved,
-            Err(error) => fenced_or_unknown(&error),
+            Err(error) => self.fenced_or_unknown(&error),
+        }
+    }
+
+    pub(super) fn fenced_or_unknown(&self, error: &JournalError) -> Observed {
+        match error {
+            JournalError::Fenced => Observed::Fenced,
+            JournalError::Store(error) => {
+                self.note_store(error);
+                Observed::Unknown(format!("the journal: {error}"))
+            }
         }
     }
 
@@ -262,13 +280,6 @@ fn subject(subject: &report::Subject) -> Subject {
     match subject {
         report::Subject::Order(order) => Subject::Order(order.id),
         report::Subject::Object(reference) => Subject::Object(reference.clone()),
-    }
-}
-
-pub(super) fn fenced_or_unknown(error: &JournalError) -> Observed {
-    match error {
-        JournalError::Fenced => Observed::Fenced,
-        JournalError::Store(error) => Observed::Unknown(format!("the journal: {error}")),
     }
 }
 

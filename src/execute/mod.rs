@@ -17,13 +17,14 @@ use tokio::sync::RwLock;
 use crate::approval::Approved;
 use crate::breaker::{Beat, Breaker};
 use crate::domain::{AccountId, CheckoutReference, Currency, Mode, Order, Witness};
+use crate::error;
 use crate::events::{Event, Listener};
 use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::plan::{Action, Decision, Goal, Plan, Policy};
 use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
 use crate::saga::{Ending, Expected, Operation, Task};
-use crate::store::{Journal, Store};
+use crate::store::{Journal, Store, StoreError};
 use crate::stripe::{Client, Index, StripeError};
 
 /// What a link says beyond its order's own terms.
@@ -236,6 +237,19 @@ impl Run<'_> {
             });
         }
         why
+    }
+
+    /// As `note`, of the database: whether no later order can escape it. What may pass is no reason to stop.
+    fn note_store(&self, error: &StoreError) -> bool {
+        let status = error::status_of_store(error);
+        let is_permanent = matches!(status, ExitStatus::Configuration | ExitStatus::Permission);
+        if is_permanent {
+            self.stop(Stop::Refused {
+                status,
+                why: crate::redact::redact(&error.to_string()),
+            });
+        }
+        is_permanent
     }
 
     fn stop(&self, why: Stop) {

@@ -3,7 +3,7 @@
 //! A request whose lease may be gone does not leave.
 
 use super::Run;
-use super::drive::{Concluded, Held, fenced_or_unknown};
+use super::drive::{Concluded, Held};
 use crate::actions::{
     Mint, MintTerms, Round, StripeWrite, deactivate_link, expire_session, mint_link,
 };
@@ -78,7 +78,7 @@ impl Run<'_> {
         let journal = self.site.journal;
         let step = match journal.intend(&held.lease, &held.operation, intent).await {
             Ok(step) => step,
-            Err(error) => return (fenced_or_unknown(&error), None),
+            Err(error) => return (self.fenced_or_unknown(&error), None),
         };
         let answer = self.send(held, &intent.write).await;
         let outcome = match &answer {
