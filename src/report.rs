@@ -49,13 +49,26 @@ pub enum Stop {
     },
 }
 
+impl Stop {
+    #[must_use]
+    pub fn status(&self) -> ExitStatus {
+        match self {
+            Stop::Interrupted => ExitStatus::Interrupted,
+            Stop::Terminated => ExitStatus::Terminated,
+            Stop::Breaker(_) => ExitStatus::Breaker,
+            Stop::Refused { status, .. } => *status,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The plan that was approved, holds and all.
     pub plan: Plan,
     /// By order id, then by object.
     pub outcomes: Vec<Outcome>,
-    pub stopped: Option<Stop>,
+    /// All that held, a signal first.
+    pub stopped: Vec<Stop>,
     /// In the journal; `None` when nothing was to be written.
     pub run: Option<RunId>,
     /// Requests sent to Stripe by this run.
@@ -79,13 +92,7 @@ impl Report {
     #[must_use]
     pub fn statuses(&self) -> BTreeSet<ExitStatus> {
         let mut statuses = BTreeSet::new();
-        match &self.stopped {
-            Some(Stop::Interrupted) => statuses.insert(ExitStatus::Interrupted),
-            Some(Stop::Terminated) => statuses.insert(ExitStatus::Terminated),
-            Some(Stop::Breaker(_)) => statuses.insert(ExitStatus::Breaker),
-            Some(Stop::Refused { status, .. }) => statuses.insert(*status),
-            None => false,
-        };
+        statuses.extend(self.stopped.iter().map(Stop::status));
         for outcome in &self.outcomes {
             statuses.extend(outcome.status());
         }

@@ -186,7 +186,7 @@ fn nothing_done(opened: &Opened, plan: Plan) -> Report {
     Report {
         plan,
         outcomes: Vec::new(),
-        stopped: None,
+        stopped: Vec::new(),
         run: None,
         reads: opened.stripe.reads(),
         writes: opened.stripe.writes(),

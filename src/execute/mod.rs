@@ -95,21 +95,21 @@ pub async fn execute(
     drop(running);
     listener.hear(Event::Finished);
     outcomes.sort_by_key(|outcome| outcome.subject.rank());
-    let stopped = run.stopped();
     let begun = |o: &Outcome| o.conclusion != Conclusion::NotBegun;
     let all_begun = outcomes.iter().all(begun);
     Report {
-        stopped: match stopped {
-            Some(stop) => Some(stop),
-            None if all_begun => None,
-            None => interrupt.asked(),
-        },
+        stopped: all_stops(interrupt.asked().filter(|_| !all_begun), run.stopped()),
         run: Some(site.journal.run().clone()),
         plan: approved.into_value(),
         outcomes,
         reads: site.stripe.reads(),
         writes: site.stripe.writes(),
     }
+}
+
+/// A signal that left orders undone counts beside whatever else stopped the run.
+fn all_stops(signal: Option<Stop>, own: Option<Stop>) -> Vec<Stop> {
+    signal.into_iter().chain(own).collect()
 }
 
 fn jobs(plan: &Plan) -> Vec<Job<'_>> {
@@ -260,5 +260,20 @@ impl Run<'_> {
 
     fn stopped(&self) -> Option<Stop> {
         self.stop.lock().ok().and_then(|stop| stop.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_not_lost_when_the_run_had_stopped_by_itself() {
+        let breaker = Stop::Breaker("5 orders failed".to_owned());
+        assert_eq!(
+            all_stops(Some(Stop::Terminated), Some(breaker.clone())),
+            [Stop::Terminated, breaker]
+        );
+        assert_eq!(all_stops(None, None), []);
     }
 }

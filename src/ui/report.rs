@@ -191,8 +191,14 @@ pub fn closed(report: &Report) -> impl Iterator<Item = &CheckoutReference> {
     report.outcomes.iter().flat_map(|outcome| &outcome.retired)
 }
 
+/// Why the run ended early, all that held.
 #[must_use]
-pub fn stop_words(stop: &Stop) -> String {
+pub fn stops_words(stops: &[Stop]) -> String {
+    let words: Vec<String> = stops.iter().map(stop_words).collect();
+    words.join("; ")
+}
+
+fn stop_words(stop: &Stop) -> String {
     match stop {
         Stop::Interrupted => "interrupted (SIGINT)".to_owned(),
         Stop::Terminated => "interrupted (SIGTERM)".to_owned(),
@@ -243,8 +249,9 @@ fn summary(report: &Report, look: Look) -> String {
         ));
         out.extend(people);
     }
-    if let Some(stop) = &report.stopped {
-        out.push_str(&format!("stopped early: {}\n", stop_words(stop)));
+    if !report.stopped.is_empty() {
+        let why = stops_words(&report.stopped);
+        out.push_str(&format!("stopped early: {why}\n"));
     }
     out.push_str(&format!(
         "Stripe requests: {}, {}\n",
