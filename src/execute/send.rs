@@ -157,9 +157,9 @@ impl Run<'_> {
 /// request.
 fn is_spent(error: &WriteError) -> bool {
     match error {
-        WriteError::Refused { error, replayed } => {
-            *replayed || matches!(error, StripeError::KeyReused { .. })
-        }
+        WriteError::Refused {
+            error, replayed, ..
+        } => *replayed || matches!(error, StripeError::KeyReused { .. }),
         WriteError::Unknown { replayed, .. } => *replayed,
     }
 }

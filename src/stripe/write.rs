@@ -79,6 +79,7 @@ impl Client {
                         ),
                     },
                     replayed: answer.replayed,
+                    request_id: answer.request_id,
                 },
                 failure: Failure::Garbage,
             }),
@@ -139,10 +140,12 @@ fn failed(trouble: Trouble) -> FailedWrite {
         Effect::None => WriteError::Refused {
             error: trouble.error,
             replayed,
+            request_id: trouble.request_id,
         },
         Effect::Unknown => WriteError::Unknown {
             why: trouble.error,
             replayed,
+            request_id: trouble.request_id,
         },
     };
     FailedWrite {
@@ -154,9 +157,9 @@ fn failed(trouble: Trouble) -> FailedWrite {
 /// The outcome after one more answer. An earlier doubt yields to nothing but Stripe's word on the same key.
 fn settle(doubt: Option<WriteError>, latest: WriteError) -> WriteError {
     let speaks_for_the_key = match &latest {
-        WriteError::Refused { replayed, error } => {
-            *replayed || matches!(error, StripeError::KeyReused { .. })
-        }
+        WriteError::Refused {
+            replayed, error, ..
+        } => *replayed || matches!(error, StripeError::KeyReused { .. }),
         WriteError::Unknown { .. } => true,
     };
     match doubt {
