@@ -84,17 +84,13 @@ impl Run<'_> {
     async fn facts_of(&self, row: Order, operation: &Operation) -> Result<OrderFacts, String> {
         let (site, id) = (self.site, row.id);
         // Before publishing, what appeared since the index was built counts as well.
-        if operation.needs_current_index() {
-            let mut index = site.index.write().await;
-            index
-                .refresh(site.stripe)
-                .await
-                .map_err(|e| self.note(&e))?;
-        }
-        let facts = {
-            let index = site.index.read().await;
-            observe_watched(site.stripe, row, &index, &operation.watched).await
+        let index = if operation.needs_current_index() {
+            let current = site.index.current(site.stripe).await;
+            current.map_err(|e| self.note(&e))?
+        } else {
+            site.index.latest()
         };
+        let facts = observe_watched(site.stripe, row, &index, &operation.watched).await;
         let mut facts = facts.map_err(|e| self.note(&e))?;
         if operation.state == State::Claimed {
             facts.journal = self.journaled(id).await?;
@@ -141,11 +137,8 @@ impl Run<'_> {
             .links_minted_with(&mint.write.key, &mint.relink_key, since)
             .await?;
         let mut found = by_event;
-        {
-            let mut index = site.index.write().await;
-            index.refresh(site.stripe).await?;
-            found.extend(index.minted_as(&mint.relink_key));
-        }
+        let index = site.index.current(site.stripe).await?;
+        found.extend(index.minted_as(&mint.relink_key));
         found.sort();
         found.dedup();
         let mut best: Option<PaymentLink> = None;

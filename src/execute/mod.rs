@@ -12,7 +12,6 @@ use std::sync::Mutex;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use tokio::sync::RwLock;
 
 use crate::approval::Approved;
 use crate::breaker::{Beat, Breaker};
@@ -25,7 +24,7 @@ use crate::plan::{Action, Decision, Goal, Plan, Policy};
 use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
 use crate::saga::{Ending, Expected, Operation, Task};
 use crate::store::{Journal, Store, StoreError};
-use crate::stripe::{Client, Index, StripeError};
+use crate::stripe::{Client, SharedIndex, StripeError};
 
 /// What a link says beyond its order's own terms.
 #[derive(Clone, Debug)]
@@ -40,7 +39,7 @@ pub struct Site<'a> {
     pub journal: &'a Journal,
     pub stripe: &'a Client,
     /// Which objects name which order, account-wide.
-    pub index: RwLock<Index>,
+    pub index: SharedIndex,
     pub currency: Currency,
     pub witness: Witness,
     pub texts: LinkTexts,
