@@ -92,17 +92,17 @@ impl Run<'_> {
         (seen, Some(Concluded { step, outcome }))
     }
 
-    /// `None` when it did not leave: this process slept since the intent was committed.
+    /// `None` when it did not leave: too much time passed since the intent was committed, in this process's
+    /// sleep or in the wait for the request's turn.
     async fn send(&self, held: &Held, write: &StripeWrite) -> Option<Result<Reply, WriteError>> {
         let journal = self.site.journal;
-        if !journal.may_send(&held.lease) {
-            return None;
-        }
         // Whoever asked the run to stop does not wait for repetitions: the next run settles what is in doubt.
         let may_repeat = async || {
             self.interrupt.asked().is_none() && journal.renew(&held.lease).await.unwrap_or(false)
         };
-        Some(self.site.stripe.send(write, may_repeat).await)
+        let may_send = || journal.may_send(&held.lease);
+        let stripe = self.site.stripe;
+        stripe.send_if(write, may_send, may_repeat).await
     }
 
     /// The mint of the operation's attempt, as this order's link is made now. `None` where the row lacks

@@ -408,3 +408,20 @@ async fn the_request_id_is_kept_whatever_the_answer_means() {
         assert_eq!(outcome.request_id(), Some("req_1"), "{name}: {outcome:?}");
     }
 }
+
+/// The lease is looked at when the request would leave, not before it waits for its turn.
+#[tokio::test]
+async fn whether_a_write_may_leave_is_asked_after_the_wait_for_its_turn() {
+    let server = Server::sequence(vec![minted]).await;
+    let client = Client::new(relink::stripe::Settings {
+        rps: relink::stripe::Rps::PerSecond(2.0),
+        ..settings(&server.base)
+    })
+    .unwrap();
+    client.send_once(&write()).await.unwrap();
+    let begun = std::time::Instant::now();
+    let lease_holds = || begun.elapsed() < Duration::from_millis(250);
+    let outcome = client.send_if(&write(), lease_holds, async || true).await;
+    assert!(outcome.is_none(), "{outcome:?}");
+    assert_eq!(server.heard().len(), 1, "the second one did not leave");
+}
