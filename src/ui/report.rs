@@ -162,12 +162,14 @@ impl Tally {
             ..Tally::default()
         };
         for outcome in &report.outcomes {
-            match (&outcome.conclusion, outcome.status()) {
+            match (&outcome.conclusion, outcome.status(report.plan.goal())) {
                 (Conclusion::NotBegun, _) => tally.not_begun += 1,
                 (Conclusion::Held(_) | Conclusion::Ended(Ending::Fenced), _) => {
                     tally.held_elsewhere += 1;
                 }
-                (Conclusion::Ended(Ending::Moved { .. }), None) => tally.moot += 1,
+                (Conclusion::Ended(Ending::Moved { .. } | Ending::PaidMeanwhile { .. }), None) => {
+                    tally.moot += 1
+                }
                 (Conclusion::Ended(_), None) => tally.done += 1,
                 // A link whose old objects could not be looked at once more is in doubt as well.
                 (Conclusion::Ended(Ending::Unknown { .. } | Ending::Replaced { .. }), Some(_)) => {
