@@ -3,12 +3,15 @@
 //!
 //! Who lost the lease touches nothing more, and undoes nothing.
 
+use super::key::FirstTried;
 use super::{Job, Run, operation_for};
 use crate::domain::{CheckoutReference, Order};
 use crate::plan::Decision;
 use crate::report::{self, Conclusion};
 use crate::saga::{Disposition, Ending, Minted, Next, Observed, Operation, step};
-use crate::store::{Claim, JournalError, Lease, Outcome, Publication, Published, StepId, Subject};
+use crate::store::{
+    Claim, JournalError, Lease, Moment, Outcome, Publication, Published, StepId, Subject,
+};
 
 /// The operation that is worked on, and by which right.
 pub(super) struct Held {
@@ -16,6 +19,8 @@ pub(super) struct Held {
     pub operation: Operation,
     /// Seconds since the latest mint was intended, when the operation was taken over.
     pub mint_age: Option<i64>,
+    /// The mint that the operation intends.
+    pub mint_tried: FirstTried,
 }
 
 /// What came of one request, to be journaled with the state that follows from it.
@@ -29,6 +34,7 @@ impl Run<'_> {
     /// due.
     pub(super) async fn work_on(&self, job: &Job<'_>) -> (Vec<CheckoutReference>, Conclusion) {
         let subject = subject(&job.subject);
+        let asked = Moment::now();
         let (mut retired, mut ending) = match self.claim(&subject, &job.operation).await {
             Ok(Claim::Held(holder)) => return (Vec::new(), Conclusion::Held(holder.to_string())),
             Ok(Claim::Fresh { lease, attempt }) => {
@@ -40,8 +46,9 @@ impl Run<'_> {
                 operation,
                 mint_age,
             }) => {
-                let (mut retired, mut ending) =
-                    self.go_on(lease, *operation, mint_age, job.order).await;
+                let (mut retired, mut ending) = self
+                    .go_on(lease, asked, *operation, mint_age, job.order)
+                    .await;
                 if let Some(due) = self.still_due(job, &ending).await {
                     match self.claim(&subject, &due).await {
                         Ok(Claim::Fresh { lease, attempt }) => {
@@ -96,6 +103,7 @@ impl Run<'_> {
             lease,
             operation,
             mint_age: None,
+            mint_tried: FirstTried::now(),
         };
         self.drive(held, Observed::Claimed, order).await
     }
@@ -103,6 +111,7 @@ impl Run<'_> {
     async fn go_on(
         &self,
         lease: Lease,
+        claimed: Moment,
         operation: Operation,
         mint_age: Option<i64>,
         order: Option<&Order>,
@@ -116,6 +125,7 @@ impl Run<'_> {
             lease,
             operation,
             mint_age,
+            mint_tried: FirstTried::seconds_before(mint_age.unwrap_or(0), claimed),
         };
         self.drive(held, Observed::TakenOver { mint_age }, order)
             .await
@@ -180,7 +190,10 @@ impl Run<'_> {
                 Next::Mint { attempt } => {
                     if held.operation.intended(attempt).is_none() {
                         match order.and_then(|order| self.render(order, &held.operation)) {
-                            Some(mint) => held.operation.intend(mint),
+                            Some(mint) => {
+                                held.operation.intend(mint);
+                                held.mint_tried = FirstTried::now();
+                            }
                             None => {
                                 let why = "the order lacks its product, player or amount";
                                 observed = Observed::Refused(why.to_owned());

@@ -5,6 +5,7 @@
 //! leaves before the journal holds its intent.
 
 mod drive;
+mod key;
 mod look;
 mod send;
 
