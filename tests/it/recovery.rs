@@ -268,3 +268,21 @@ on_each_backend! {
         }
     }
 }
+
+on_each_backend! {
+    /// A record of a newer relink does not heal by running this one again.
+    async fn an_operation_that_cannot_be_read_ends_the_run_with_4_and_no_later_order_is_begun(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        world.order(pending(7000).behind(expired_session())).await;
+        let one_by_one = ["regen", "--all", "--commit", "--yes", "--concurrency", "1"];
+        kill_after_the_commit(&world, &one_by_one, "claim an order").await;
+        let operations = world.journal_table("operations");
+        world.rows.execute(&format!("UPDATE {operations} SET record = '{{}}'")).await;
+
+        let again = world.relink(&one_by_one).await;
+        assert_eq!(again.code, Some(4), "{}{}", again.stdout, again.stderr);
+        assert!(again.stdout.contains("1 not begun"), "{}", again.stdout);
+        assert!(!again.stdout.contains("9 ("), "{}", again.stdout);
+        assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+    }
+}
