@@ -43,11 +43,11 @@ struct Details {
     message: Option<String>,
 }
 
-pub(super) fn judge(outcome: Result<Answer, NoAnswer>) -> Result<Answer, Trouble> {
-    let answer = outcome.map_err(without_answer)?;
+pub(super) fn judge(outcome: Result<Answer, NoAnswer>) -> Result<Answer, Box<Trouble>> {
+    let answer = outcome.map_err(|reason| Box::new(without_answer(reason)))?;
     match answer.status {
         200..=299 => Ok(answer),
-        500..=599 => Err(Trouble {
+        500..=599 => Err(Box::new(Trouble {
             error: StripeError::Server {
                 status: answer.status,
                 request_id: answer.request_id.clone(),
@@ -55,11 +55,13 @@ pub(super) fn judge(outcome: Result<Answer, NoAnswer>) -> Result<Answer, Trouble
             effect: Effect::Unknown,
             failure: failure(&answer, answer.status),
             request_id: answer.request_id,
-        }),
-        _ => Err(match serde_json::from_slice::<Envelope>(&answer.body) {
-            Ok(Envelope { error }) => refusal(&answer, &error),
-            Err(_) => foreign_answer(&answer),
-        }),
+        })),
+        _ => Err(Box::new(
+            match serde_json::from_slice::<Envelope>(&answer.body) {
+                Ok(Envelope { error }) => refusal(&answer, &error),
+                Err(_) => foreign_answer(&answer),
+            },
+        )),
     }
 }
 

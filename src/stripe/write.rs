@@ -67,7 +67,7 @@ impl Client {
     async fn send_now(&self, write: &StripeWrite) -> Result<Reply, FailedWrite> {
         let outcome = self.exchange(&Call::Post(write)).await;
         log(write, &outcome);
-        let answer = judge(outcome).map_err(failed)?;
+        let answer = judge(outcome).map_err(|trouble| failed(*trouble))?;
         match serde_json::from_slice::<Value>(&answer.body) {
             Ok(body) if body.is_object() => Ok(Reply {
                 status: answer.status,
