@@ -116,6 +116,12 @@ impl Error {
     }
 }
 
+/// How a run ends that the database stopped with this error.
+#[must_use]
+pub fn status_of_store(error: &StoreError) -> ExitStatus {
+    classify_store(error).1
+}
+
 fn classify_store(error: &StoreError) -> (&'static str, ExitStatus, &'static str) {
     match error {
         StoreError::Url(_) => (

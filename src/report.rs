@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::{CheckoutReference, Money, Order, OrderId, RunId};
 use crate::exit::ExitStatus;
-use crate::plan::{Plan, Verdict};
+use crate::plan::{Goal, Plan, Verdict};
 use crate::saga::Ending;
 
 /// How one approved order, or one object without an order, ended.
@@ -51,13 +51,26 @@ pub enum Stop {
     },
 }
 
+impl Stop {
+    #[must_use]
+    pub fn status(&self) -> ExitStatus {
+        match self {
+            Stop::Interrupted => ExitStatus::Interrupted,
+            Stop::Terminated => ExitStatus::Terminated,
+            Stop::Breaker(_) => ExitStatus::Breaker,
+            Stop::Refused { status, .. } => *status,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The plan that was approved, holds and all.
     pub plan: Plan,
     /// By order id, then by object.
     pub outcomes: Vec<Outcome>,
-    pub stopped: Option<Stop>,
+    /// All that held, a signal first.
+    pub stopped: Vec<Stop>,
     /// In the journal; `None` when nothing was to be written.
     pub run: Option<RunId>,
     /// Requests sent to Stripe by this run.
@@ -82,15 +95,9 @@ impl Report {
     #[must_use]
     pub fn statuses(&self) -> BTreeSet<ExitStatus> {
         let mut statuses = BTreeSet::new();
-        match &self.stopped {
-            Some(Stop::Interrupted) => statuses.insert(ExitStatus::Interrupted),
-            Some(Stop::Terminated) => statuses.insert(ExitStatus::Terminated),
-            Some(Stop::Breaker(_)) => statuses.insert(ExitStatus::Breaker),
-            Some(Stop::Refused { status, .. }) => statuses.insert(*status),
-            None => false,
-        };
+        statuses.extend(self.stopped.iter().map(Stop::status));
         for outcome in &self.outcomes {
-            statuses.extend(outcome.status());
+            statuses.extend(outcome.status(self.plan.goal()));
         }
         // Others are at all of it: nothing was left to do here.
         let held = |o: &Outcome| {
@@ -131,32 +138,86 @@ impl Report {
 }
 
 impl Outcome {
-    /// What this outcome says about the run; `None` when all is well with it.
+    /// What this outcome says about a run with this goal; `None` when all is well with it.
     #[must_use]
-    pub fn status(&self) -> Option<ExitStatus> {
-        match &self.conclusion {
-            Conclusion::NotBegun | Conclusion::Held(_) => None,
-            // Somebody else did it, or it needs doing no more.
-            Conclusion::Ended(Ending::Moved {
-                verdict: Verdict::Healthy | Verdict::Settled,
+    pub fn status(&self, goal: Goal) -> Option<ExitStatus> {
+        let Conclusion::Ended(ending) = &self.conclusion else {
+            return None;
+        };
+        match ending {
+            // The link is stored, the last look is still owed: the order is in doubt until the next run.
+            Ending::Replaced {
+                unconfirmed: Some(_),
                 ..
-            }) => None,
-            Conclusion::Ended(ending) => match ending {
-                // The link is stored, the last look is still owed: the order is in doubt until the next run.
-                Ending::Replaced {
-                    unconfirmed: Some(_),
-                    ..
-                } => Some(ExitStatus::Unavailable),
-                Ending::Replaced { .. } | Ending::Retired | Ending::Fenced => None,
-                Ending::Unavailable { .. } | Ending::Unknown { .. } => {
-                    Some(ExitStatus::Unavailable)
-                }
-                Ending::Moved { .. }
-                | Ending::PaidMeanwhile { .. }
-                | Ending::LostRace
-                | Ending::StillLive(_)
-                | Ending::Refused { .. } => Some(ExitStatus::Partial),
-            },
+            } => Some(ExitStatus::Unavailable),
+            Ending::Replaced { .. } | Ending::Retired | Ending::Fenced => None,
+            Ending::Unavailable { .. } | Ending::Unknown { .. } => Some(ExitStatus::Unavailable),
+            Ending::Moved { verdict, .. } | Ending::PaidMeanwhile { verdict, .. }
+                if needs_nobody(*verdict, goal) =>
+            {
+                None
+            }
+            Ending::Moved { .. }
+            | Ending::PaidMeanwhile { .. }
+            | Ending::LostRace
+            | Ending::StillLive(_)
+            | Ending::Refused { .. } => Some(ExitStatus::Partial),
         }
+    }
+}
+
+/// As in the plan: what is well, what settles by itself, and what was wanted so. An order that is `dying` at
+/// its claim and was left alone is held for its young session.
+fn needs_nobody(verdict: Verdict, goal: Goal) -> bool {
+    match verdict {
+        Verdict::Healthy
+        | Verdict::Settled
+        | Verdict::OutOfScope
+        | Verdict::Processing
+        | Verdict::Withdrawn
+        | Verdict::Dying => true,
+        Verdict::Leaked => goal == Goal::Regen,
+        Verdict::Unobserved
+        | Verdict::InDoubt
+        | Verdict::Missing
+        | Verdict::UnknownObject
+        | Verdict::Foreign
+        | Verdict::Overpaid
+        | Verdict::PaidUnrecorded
+        | Verdict::Recoverable
+        | Verdict::InvalidOrder
+        | Verdict::Duplicate
+        | Verdict::Unowned
+        | Verdict::Wrong
+        | Verdict::Dead => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Reason;
+
+    fn status(ending: fn(Verdict, Reason) -> Ending, verdict: Verdict, goal: Goal) -> Option<u8> {
+        let outcome = Outcome {
+            subject: Subject::Object(CheckoutReference::classify("plink_1")),
+            retired: Vec::new(),
+            conclusion: Conclusion::Ended(ending(verdict, Reason::Gap("moved".to_owned()))),
+        };
+        outcome.status(goal).map(ExitStatus::code)
+    }
+
+    #[test]
+    fn an_order_that_would_have_been_held_without_a_person_needs_none_when_it_moved_there() {
+        let moved = |verdict, reason| Ending::Moved { verdict, reason };
+        let paid = |verdict, reason| Ending::PaidMeanwhile { verdict, reason };
+        for verdict in [Verdict::Processing, Verdict::Withdrawn, Verdict::Dying] {
+            assert_eq!(status(moved, verdict, Goal::Regen), None, "{verdict}");
+        }
+        assert_eq!(status(moved, Verdict::Leaked, Goal::Regen), None);
+        assert_eq!(status(moved, Verdict::Leaked, Goal::Mint), Some(3));
+        assert_eq!(status(moved, Verdict::Duplicate, Goal::Regen), Some(3));
+        assert_eq!(status(paid, Verdict::Processing, Goal::Regen), None);
+        assert_eq!(status(paid, Verdict::PaidUnrecorded, Goal::Regen), Some(3));
     }
 }

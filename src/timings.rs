@@ -19,8 +19,9 @@ pub struct Timings {
     pub lease: Duration,
     /// How often a run renews what it holds, and shows that it lives.
     pub heartbeat: Duration,
-    /// Whoever has not renewed its claim for this long sends nothing more: shorter than the lease, so that the
-    /// last request has arrived before another may take the order over.
+    /// Whoever has not renewed its claim for this long sends nothing more, asked once its turn in the budget has
+    /// come: shorter than the lease by more than `connect`, so that the last request has left before another may
+    /// take the order over. One that strays longer on its way is met by its key and by the looks.
     pub send_within: Duration,
 }
 

@@ -2,8 +2,6 @@
 //!
 //! Without `--commit` the run ends after the plan was shown: that is all there is to a dry run.
 
-use tokio::sync::RwLock;
-
 use crate::approval::{Answer, Approved, Consent, approve, unsound};
 use crate::cli::{Commit, Common, Output};
 use crate::domain::{AccountId, Mode, RunId};
@@ -15,7 +13,7 @@ use crate::plan::{Plan, audit};
 use crate::redact::redact;
 use crate::report::Report;
 use crate::store::{Access, Journal, NewRun};
-use crate::stripe::Index;
+use crate::stripe::{Index, SharedIndex};
 use crate::ui::{self, NextStep, NoTerminal, Question};
 
 use super::Context;
@@ -74,7 +72,7 @@ pub async fn conclude(
         store: &opened.store,
         journal: &journal,
         stripe: &opened.stripe,
-        index: RwLock::new(index),
+        index: SharedIndex::new(index),
         currency: opened.config.currency,
         witness: snapshot.witness,
         texts: LinkTexts {
@@ -186,7 +184,7 @@ fn nothing_done(opened: &Opened, plan: Plan) -> Report {
     Report {
         plan,
         outcomes: Vec::new(),
-        stopped: None,
+        stopped: Vec::new(),
         run: None,
         reads: opened.stripe.reads(),
         writes: opened.stripe.writes(),

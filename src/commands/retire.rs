@@ -30,13 +30,13 @@ pub async fn run(
     let access = commit::access(&args.commit);
 
     let opened = Opened::open(common, context, access, expected).await?;
-    let (selection, forced) = match config::retire_selection(&args.select, &args.narrow) {
-        Some(selection) => (selection, Vec::new()),
+    let resolved = match config::retire_selection(&args.select, &args.narrow) {
+        Some(selection) => Resolved::all_of(selection),
         None => resolve(&opened, &named, &policy, args, context).await?,
     };
-    let mut survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
-    refuse_unless_retired(&survey.plan, &named, &forced)?;
-    survey.plan.forced = forced;
+    let mut survey = survey(&opened, &resolved.selection, &policy, &verdicts, context).await?;
+    refuse_unless_retired(&survey.plan, &resolved.owned)?;
+    survey.plan.forced = resolved.forced;
     survey.plan.left_alone = odd.iter().map(|text| redact(text)).collect();
     let status = commit::conclude(&opened, survey, &args.commit, common, context).await?;
     opened.close().await?;
@@ -79,23 +79,39 @@ fn parse_objects(texts: &[String]) -> Result<(Vec<CheckoutReference>, Vec<String
     }
 }
 
-/// Finds each object's order, by its metadata and by the rows that hold it. The second list is what
-/// belongs to none in scope, when `--force-object` lets it through.
+/// What the command line is about.
+struct Resolved {
+    selection: Selection,
+    /// The objects given by id, each with its order.
+    owned: Vec<(CheckoutReference, OrderId)>,
+    /// What belongs to no order in scope, when `--force-object` lets it through.
+    forced: Vec<CheckoutReference>,
+}
+
+impl Resolved {
+    fn all_of(selection: Selection) -> Self {
+        Resolved {
+            selection,
+            owned: Vec::new(),
+            forced: Vec::new(),
+        }
+    }
+}
+
+/// Finds each object's order, by its metadata and by the rows that hold it.
 async fn resolve(
     opened: &Opened,
     named: &[CheckoutReference],
     policy: &Policy,
     args: &RetireArgs,
     context: &Context<'_>,
-) -> Result<(Selection, Vec<CheckoutReference>), Error> {
+) -> Result<Resolved, Error> {
     let finding = async {
-        let mut orders = BTreeSet::new();
+        let mut owned = Vec::new();
         let mut forced = Vec::new();
         for reference in named {
             match find_order(opened, reference, policy).await? {
-                Ok(order) => {
-                    orders.insert(order);
-                }
+                Ok(order) => owned.push((reference.clone(), order)),
                 Err(_) if args.force_object => forced.push(reference.clone()),
                 Err(why) => {
                     return Err(Error::refused(
@@ -105,9 +121,10 @@ async fn resolve(
                 }
             }
         }
-        Ok((orders, forced))
+        Ok((owned, forced))
     };
-    let (orders, forced) = context.interrupt.unless_asked(finding).await?;
+    let (owned, forced) = context.interrupt.unless_asked(finding).await?;
+    let orders: BTreeSet<OrderId> = owned.iter().map(|(_, order)| *order).collect();
     let selection = Selection {
         scope: Scope::Orders(orders.into_iter().collect()),
         exclude: args
@@ -118,7 +135,11 @@ async fn resolve(
             .map(OrderId)
             .collect(),
     };
-    Ok((selection, forced))
+    Ok(Resolved {
+        selection,
+        owned,
+        forced,
+    })
 }
 
 /// The one order in scope that the object belongs to; else why there is none.
@@ -187,24 +208,18 @@ async fn find_order(
     }
 }
 
-/// An object given by id that the plan would not close is a refusal, not a silence.
-fn refuse_unless_retired(
-    plan: &Plan,
-    named: &[CheckoutReference],
-    forced: &[CheckoutReference],
-) -> Result<(), Error> {
-    let retired = |object: &CheckoutReference| {
-        plan.decisions
-            .iter()
-            .any(|decision| match &decision.action {
+/// An object given by id that the plan would not close is a refusal, not a silence. Whatever an earlier run
+/// left open on its order comes first, and then the object is closed if that is still due.
+fn refuse_unless_retired(plan: &Plan, owned: &[(CheckoutReference, OrderId)]) -> Result<(), Error> {
+    let is_retired = |(object, owner): &&(CheckoutReference, OrderId)| {
+        plan.decision(*owner)
+            .is_some_and(|decision| match &decision.action {
                 Action::Retire(objects) => objects.contains(object),
-                _ => false,
+                Action::Resume => true,
+                Action::Nothing | Action::Hold(_) | Action::Replace(_) => false,
             })
     };
-    let left = named
-        .iter()
-        .find(|object| !forced.contains(object) && !retired(object));
-    let Some(object) = left else {
+    let Some((object, _)) = owned.iter().find(|owned| !is_retired(owned)) else {
         return Ok(());
     };
     let orders: Vec<String> = plan

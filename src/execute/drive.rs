@@ -3,12 +3,15 @@
 //!
 //! Who lost the lease touches nothing more, and undoes nothing.
 
+use super::key::FirstTried;
 use super::{Job, Run, operation_for};
 use crate::domain::{CheckoutReference, Order};
 use crate::plan::Decision;
 use crate::report::{self, Conclusion};
 use crate::saga::{Disposition, Ending, Minted, Next, Observed, Operation, step};
-use crate::store::{Claim, JournalError, Lease, Outcome, Publication, Published, StepId, Subject};
+use crate::store::{
+    Claim, JournalError, Lease, Moment, Outcome, Publication, Published, StepId, Subject,
+};
 
 /// The operation that is worked on, and by which right.
 pub(super) struct Held {
@@ -16,6 +19,8 @@ pub(super) struct Held {
     pub operation: Operation,
     /// Seconds since the latest mint was intended, when the operation was taken over.
     pub mint_age: Option<i64>,
+    /// The mint that the operation intends.
+    pub mint_tried: FirstTried,
 }
 
 /// What came of one request, to be journaled with the state that follows from it.
@@ -29,6 +34,7 @@ impl Run<'_> {
     /// due.
     pub(super) async fn work_on(&self, job: &Job<'_>) -> (Vec<CheckoutReference>, Conclusion) {
         let subject = subject(&job.subject);
+        let asked = Moment::now();
         let (mut retired, mut ending) = match self.claim(&subject, &job.operation).await {
             Ok(Claim::Held(holder)) => return (Vec::new(), Conclusion::Held(holder.to_string())),
             Ok(Claim::Fresh { lease, attempt }) => {
@@ -40,8 +46,9 @@ impl Run<'_> {
                 operation,
                 mint_age,
             }) => {
-                let (mut retired, mut ending) =
-                    self.go_on(lease, *operation, mint_age, job.order).await;
+                let (mut retired, mut ending) = self
+                    .go_on(lease, asked, *operation, mint_age, job.order)
+                    .await;
                 match self.still_due(job, &ending).await {
                     Ok(None) => {}
                     Ok(Some(due)) => match self.claim(&subject, &due).await {
@@ -69,7 +76,10 @@ impl Run<'_> {
             Err(ending) => (Vec::new(), ending),
         };
         retired.dedup();
-        if let Ending::Unknown { why, .. } | Ending::Unavailable { why, .. } = &mut ending {
+        if let Ending::Unknown { why, .. }
+        | Ending::Unavailable { why, .. }
+        | Ending::Refused { why, .. } = &mut ending
+        {
             *why = crate::redact::redact(why);
         }
         (retired, Conclusion::Ended(ending))
@@ -77,9 +87,14 @@ impl Run<'_> {
 
     async fn claim(&self, subject: &Subject, fresh: &Operation) -> Result<Claim, Ending> {
         let claimed = self.site.journal.claim(subject, fresh).await;
-        claimed.map_err(|error| Ending::Unavailable {
-            what: "claiming the order".to_owned(),
-            why: error.to_string(),
+        claimed.map_err(|error| {
+            let what = "claiming the order".to_owned();
+            let why = error.to_string();
+            if self.note_store(&error) {
+                Ending::Refused { what, why }
+            } else {
+                Ending::Unavailable { what, why }
+            }
         })
     }
 
@@ -95,6 +110,7 @@ impl Run<'_> {
             lease,
             operation,
             mint_age: None,
+            mint_tried: FirstTried::now(),
         };
         self.drive(held, Observed::Claimed, order).await
     }
@@ -102,6 +118,7 @@ impl Run<'_> {
     async fn go_on(
         &self,
         lease: Lease,
+        claimed: Moment,
         operation: Operation,
         mint_age: Option<i64>,
         order: Option<&Order>,
@@ -115,6 +132,7 @@ impl Run<'_> {
             lease,
             operation,
             mint_age,
+            mint_tried: FirstTried::seconds_before(mint_age.unwrap_or(0), claimed),
         };
         self.drive(held, Observed::TakenOver { mint_age }, order)
             .await
@@ -192,7 +210,10 @@ impl Run<'_> {
                 Next::Mint { attempt } => {
                     if held.operation.intended(attempt).is_none() {
                         match order.and_then(|order| self.render(order, &held.operation)) {
-                            Some(mint) => held.operation.intend(mint),
+                            Some(mint) => {
+                                held.operation.intend(mint);
+                                held.mint_tried = FirstTried::now();
+                            }
                             None => {
                                 let why = "the order lacks its product, player or amount";
                                 observed = Observed::Refused(why.to_owned());
@@ -225,7 +246,7 @@ impl Run<'_> {
         journal
             .conclude(lease, operation, done.step.clone(), &done.outcome)
             .await
-            .map_err(|error| fenced_or_unknown(&error))
+            .map_err(|error| self.fenced_or_unknown(&error))
     }
 
     /// The row and the operation in one transaction: what is published is confirmed next, by whomever.
@@ -251,7 +272,17 @@ impl Run<'_> {
         match journal.publish(&held.lease, &published, &publication).await {
             Ok(Published::Done) => Observed::Published,
             Ok(Published::RowMoved) => Observed::RowMoved,
-            Err(error) => fenced_or_unknown(&error),
+            Err(error) => self.fenced_or_unknown(&error),
+        }
+    }
+
+    pub(super) fn fenced_or_unknown(&self, error: &JournalError) -> Observed {
+        match error {
+            JournalError::Fenced => Observed::Fenced,
+            JournalError::Store(error) => {
+                self.note_store(error);
+                Observed::Unknown(format!("the journal: {error}"))
+            }
         }
     }
 
@@ -291,13 +322,6 @@ fn subject(subject: &report::Subject) -> Subject {
         report::Subject::Order(order) => Subject::Order(order.id),
         report::Subject::Gone(id) => Subject::Order(*id),
         report::Subject::Object(reference) => Subject::Object(reference.clone()),
-    }
-}
-
-pub(super) fn fenced_or_unknown(error: &JournalError) -> Observed {
-    match error {
-        JournalError::Fenced => Observed::Fenced,
-        JournalError::Store(error) => Observed::Unknown(format!("the journal: {error}")),
     }
 }
 

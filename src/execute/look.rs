@@ -66,17 +66,13 @@ impl Run<'_> {
     /// What names an order whose row is gone.
     async fn objects_naming(&self, id: OrderId) -> Result<Vec<StripeObject>, String> {
         let site = self.site;
-        let naming = {
-            let mut index = site.index.write().await;
-            let refreshed = index.refresh(site.stripe).await;
-            refreshed.map_err(|e| self.note(&e))?;
-            if let Some(why) = index.gap() {
-                return Err(why.to_owned());
-            }
-            index.naming(id)
-        };
+        let index = site.index.current(site.stripe).await;
+        let index = index.map_err(|e| self.note(&e))?;
+        if let Some(why) = index.gap() {
+            return Err(why.to_owned());
+        }
         let mut objects = Vec::new();
-        for reference in naming {
+        for reference in index.naming(id) {
             match site.stripe.read(&reference).await {
                 Ok(Reading::Seen(object)) => objects.push(object),
                 Ok(Reading::NoSuchObject | Reading::NotLive) => {}
@@ -118,17 +114,13 @@ impl Run<'_> {
     async fn facts_of(&self, row: Order, operation: &Operation) -> Result<OrderFacts, String> {
         let (site, id) = (self.site, row.id);
         // Before publishing, what appeared since the index was built counts as well.
-        if operation.needs_current_index() {
-            let mut index = site.index.write().await;
-            index
-                .refresh(site.stripe)
-                .await
-                .map_err(|e| self.note(&e))?;
-        }
-        let facts = {
-            let index = site.index.read().await;
-            observe_watched(site.stripe, row, &index, &operation.watched).await
+        let index = if operation.needs_current_index() {
+            let current = site.index.current(site.stripe).await;
+            current.map_err(|e| self.note(&e))?
+        } else {
+            site.index.latest()
         };
+        let facts = observe_watched(site.stripe, row, &index, &operation.watched).await;
         let mut facts = facts.map_err(|e| self.note(&e))?;
         if operation.state == State::Claimed {
             facts.journal = self.journaled(id).await?;
@@ -175,11 +167,8 @@ impl Run<'_> {
             .links_minted_with(&mint.write.key, &mint.relink_key, since)
             .await?;
         let mut found = by_event;
-        {
-            let mut index = site.index.write().await;
-            index.refresh(site.stripe).await?;
-            found.extend(index.minted_as(&mint.relink_key));
-        }
+        let index = site.index.current(site.stripe).await?;
+        found.extend(index.minted_as(&mint.relink_key));
         found.sort();
         found.dedup();
         let mut best: Option<PaymentLink> = None;

@@ -5,6 +5,7 @@
 //! leaves before the journal holds its intent.
 
 mod drive;
+mod key;
 mod look;
 mod send;
 
@@ -12,19 +13,19 @@ use std::sync::Mutex;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use tokio::sync::RwLock;
 
 use crate::approval::Approved;
 use crate::breaker::{Beat, Breaker};
 use crate::domain::{AccountId, CheckoutReference, Currency, Mode, Order, OrderId, Witness};
+use crate::error;
 use crate::events::{Event, Listener};
 use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::plan::{Action, Decision, Goal, Plan, Policy};
 use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
 use crate::saga::{Ending, Expected, Operation, Task};
-use crate::store::{Journal, Store};
-use crate::stripe::{Client, Index, StripeError};
+use crate::store::{Journal, Store, StoreError};
+use crate::stripe::{Client, SharedIndex, StripeError};
 
 /// What a link says beyond its order's own terms.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ pub struct Site<'a> {
     pub journal: &'a Journal,
     pub stripe: &'a Client,
     /// Which objects name which order, account-wide.
-    pub index: RwLock<Index>,
+    pub index: SharedIndex,
     pub currency: Currency,
     pub witness: Witness,
     pub texts: LinkTexts,
@@ -94,21 +95,21 @@ pub async fn execute(
     drop(running);
     listener.hear(Event::Finished);
     outcomes.sort_by_key(|outcome| outcome.subject.rank());
-    let stopped = run.stopped();
     let begun = |o: &Outcome| o.conclusion != Conclusion::NotBegun;
     let all_begun = outcomes.iter().all(begun);
     Report {
-        stopped: match stopped {
-            Some(stop) => Some(stop),
-            None if all_begun => None,
-            None => interrupt.asked(),
-        },
+        stopped: all_stops(interrupt.asked().filter(|_| !all_begun), run.stopped()),
         run: Some(site.journal.run().clone()),
         plan: approved.into_value(),
         outcomes,
         reads: site.stripe.reads(),
         writes: site.stripe.writes(),
     }
+}
+
+/// A signal that left orders undone counts beside whatever else stopped the run.
+fn all_stops(signal: Option<Stop>, own: Option<Stop>) -> Vec<Stop> {
+    signal.into_iter().chain(own).collect()
 }
 
 fn jobs(plan: &Plan) -> Vec<Job<'_>> {
@@ -252,6 +253,19 @@ impl Run<'_> {
         why
     }
 
+    /// As `note`, of the database: whether no later order can escape it. What may pass is no reason to stop.
+    fn note_store(&self, error: &StoreError) -> bool {
+        let status = error::status_of_store(error);
+        let is_permanent = matches!(status, ExitStatus::Configuration | ExitStatus::Permission);
+        if is_permanent {
+            self.stop(Stop::Refused {
+                status,
+                why: crate::redact::redact(&error.to_string()),
+            });
+        }
+        is_permanent
+    }
+
     fn stop(&self, why: Stop) {
         if let Ok(mut stop) = self.stop.lock() {
             stop.get_or_insert(why);
@@ -260,5 +274,20 @@ impl Run<'_> {
 
     fn stopped(&self) -> Option<Stop> {
         self.stop.lock().ok().and_then(|stop| stop.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_not_lost_when_the_run_had_stopped_by_itself() {
+        let breaker = Stop::Breaker("5 orders failed".to_owned());
+        assert_eq!(
+            all_stops(Some(Stop::Terminated), Some(breaker.clone())),
+            [Stop::Terminated, breaker]
+        );
+        assert_eq!(all_stops(None, None), []);
     }
 }

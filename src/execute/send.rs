@@ -3,7 +3,8 @@
 //! A request whose lease may be gone does not leave.
 
 use super::Run;
-use super::drive::{Concluded, Held, fenced_or_unknown};
+use super::drive::{Concluded, Held};
+use super::key::FirstTried;
 use crate::actions::{
     Mint, MintTerms, Round, StripeWrite, deactivate_link, expire_session, mint_link,
 };
@@ -12,7 +13,7 @@ use crate::saga::{Minted, Observed, Operation, Write};
 use crate::store::{Intent, Outcome, OutcomeKind, StepAction};
 use crate::stripe::{Reply, StripeError, WriteError};
 
-const NOT_SENT: &str = "it was not sent: the lease may have run out";
+const NOT_SENT: &str = "it was not sent: the lease or the key may have run out";
 
 impl Run<'_> {
     pub(super) async fn retire(
@@ -78,9 +79,13 @@ impl Run<'_> {
         let journal = self.site.journal;
         let step = match journal.intend(&held.lease, &held.operation, intent).await {
             Ok(step) => step,
-            Err(error) => return (fenced_or_unknown(&error), None),
+            Err(error) => return (self.fenced_or_unknown(&error), None),
         };
-        let answer = self.send(held, &intent.write).await;
+        let tried = match intent.action {
+            StepAction::Mint => held.mint_tried,
+            StepAction::Deactivate | StepAction::Expire | StepAction::Publish => FirstTried::now(),
+        };
+        let answer = self.send(held, &intent.write, tried).await;
         let outcome = match &answer {
             Some(answer) => outcome(intent.action, answer),
             None => not_sent(),
@@ -92,17 +97,25 @@ impl Run<'_> {
         (seen, Some(Concluded { step, outcome }))
     }
 
-    /// `None` when it did not leave: this process slept since the intent was committed.
-    async fn send(&self, held: &Held, write: &StripeWrite) -> Option<Result<Reply, WriteError>> {
+    /// `None` when it did not leave: too much time passed since the intent was committed, in this process's
+    /// sleep or in the wait for the request's turn. A key that Stripe may have forgotten is not sent again
+    /// either, also when nobody took the order over in the meantime.
+    async fn send(
+        &self,
+        held: &Held,
+        write: &StripeWrite,
+        tried: FirstTried,
+    ) -> Option<Result<Reply, WriteError>> {
         let journal = self.site.journal;
-        if !journal.may_send(&held.lease) {
-            return None;
-        }
         // Whoever asked the run to stop does not wait for repetitions: the next run settles what is in doubt.
         let may_repeat = async || {
-            self.interrupt.asked().is_none() && journal.renew(&held.lease).await.unwrap_or(false)
+            self.interrupt.asked().is_none()
+                && journal.renew(&held.lease).await.unwrap_or(false)
+                && tried.key_is_known()
         };
-        Some(self.site.stripe.send(write, may_repeat).await)
+        let may_send = || journal.may_send(&held.lease) && tried.key_is_known();
+        let stripe = self.site.stripe;
+        stripe.send_if(write, may_send, may_repeat).await
     }
 
     /// The mint of the operation's attempt, as this order's link is made now. `None` where the row lacks
@@ -157,9 +170,9 @@ impl Run<'_> {
 /// request.
 fn is_spent(error: &WriteError) -> bool {
     match error {
-        WriteError::Refused { error, replayed } => {
-            *replayed || matches!(error, StripeError::KeyReused { .. })
-        }
+        WriteError::Refused {
+            error, replayed, ..
+        } => *replayed || matches!(error, StripeError::KeyReused { .. }),
         WriteError::Unknown { replayed, .. } => *replayed,
     }
 }

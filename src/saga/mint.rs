@@ -17,7 +17,7 @@ const MAX_ATTEMPTS: u32 = 100;
 const LONGEST_URL: usize = 500;
 /// Seconds. Stripe may forget a key once it is 24 hours old (docs.stripe.com/api/idempotent_requests); sent again
 /// after that, it would mint again.
-const OLDEST_KEY: i64 = 23 * 3600;
+pub const OLDEST_KEY: i64 = 23 * 3600;
 
 /// Another process began this. Everything is read anew before anything is sent: what it saw is history. Only
 /// a publication needs no memory: had it happened, the same transaction would have moved the state on.

@@ -12,6 +12,7 @@ mod retire;
 mod step;
 
 pub use look::Look;
+pub use mint::OLDEST_KEY;
 pub use operation::{
     Disposition, Ending, Expected, Intended, Minted, Operation, State, Task, Then, Write,
 };

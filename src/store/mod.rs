@@ -25,9 +25,9 @@ use crate::domain::{LinkId, OrderId, TournamentId};
 pub use address::{DatabaseIdentity, DatabaseKind};
 pub use error::StoreError;
 pub use journal::{
-    Claim, FoundRun, History, Holder, Intent, Journal, JournalError, Lease, NewRun, OperationEntry,
-    Outcome, OutcomeEntry, OutcomeKind, RunEntry, StepAction, StepEntry, StepId, Subject,
-    journal_sql,
+    Claim, FoundRun, History, Holder, Intent, Journal, JournalError, Lease, Moment, NewRun,
+    OperationEntry, Outcome, OutcomeEntry, OutcomeKind, RunEntry, StepAction, StepEntry, StepId,
+    Subject, journal_sql,
 };
 #[cfg(feature = "kill-points")]
 pub use kill_points::{Gate, Pass, Place, Point};

@@ -32,10 +32,7 @@ pub enum StripeError {
     #[error(
         "Stripe knows the idempotency key with other parameters: {message}; look for what was made with it"
     )]
-    KeyReused {
-        message: String,
-        request_id: Option<String>,
-    },
+    KeyReused { message: String },
     #[error("the answer is not Stripe's: {what}; check the API base and any proxy between")]
     Garbage { what: String },
     #[error("Stripe refused with {status} {code}: {message} ({request})", code = code.as_deref().unwrap_or("without a code"), request = shown_request(request_id.as_deref()))]
@@ -69,9 +66,9 @@ impl StripeError {
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
-            StripeError::Refused { request_id, .. }
-            | StripeError::Server { request_id, .. }
-            | StripeError::KeyReused { request_id, .. } => request_id.as_deref(),
+            StripeError::Refused { request_id, .. } | StripeError::Server { request_id, .. } => {
+                request_id.as_deref()
+            }
             _ => None,
         }
     }
@@ -105,6 +102,8 @@ pub enum WriteError {
         error: StripeError,
         /// `Idempotent-Replayed`: the saved answer to an earlier request with this key.
         replayed: bool,
+        /// Stripe's `Request-Id`, whenever the answer had one.
+        request_id: Option<String>,
     },
     /// Sent, and not known what came of it: it may have happened. Look before doing anything else.
     #[error("the outcome is unknown, it may have happened: {why}")]
@@ -112,6 +111,7 @@ pub enum WriteError {
         why: StripeError,
         /// A saved 5xx that Stripe answers with again. It does not heal: the same key is of no use.
         replayed: bool,
+        request_id: Option<String>,
     },
 }
 
@@ -119,8 +119,9 @@ impl WriteError {
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
-            WriteError::Refused { error, .. } => error.request_id(),
-            WriteError::Unknown { why, .. } => why.request_id(),
+            WriteError::Refused { request_id, .. } | WriteError::Unknown { request_id, .. } => {
+                request_id.as_deref()
+            }
         }
     }
 }

@@ -25,6 +25,15 @@ pub(super) enum Call<'a> {
     Post(&'a StripeWrite),
 }
 
+impl<'a> Call<'a> {
+    fn line(&self) -> (Method, &'a str) {
+        match self {
+            Call::Get(target) => (Method::GET, target),
+            Call::Post(write) => (Method::POST, write.path.as_str()),
+        }
+    }
+}
+
 /// A whole answer, whatever it says.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
@@ -76,16 +85,17 @@ fn install_crypto_provider() -> Result<(), StripeError> {
 }
 
 impl Client {
-    /// Sends one request and reads the whole answer.
-    pub(super) async fn exchange(&self, call: &Call<'_>) -> Result<Answer, NoAnswer> {
-        let (method, target) = match call {
-            Call::Get(target) => (Method::GET, *target),
-            Call::Post(write) => (Method::POST, write.path.as_str()),
-        };
+    /// Waits until the budget lets this request leave: longer than a lease, with a small budget.
+    pub(super) async fn wait_for_turn(&self, call: &Call<'_>) {
+        let (method, target) = call.line();
         let path = target.split('?').next().unwrap_or(target);
-        self.budget
-            .wait(&budget::endpoint(method.as_str(), path))
-            .await;
+        let endpoint = budget::endpoint(method.as_str(), path);
+        self.budget.wait(&endpoint).await;
+    }
+
+    /// Sends one request, whose turn it is, and reads the whole answer.
+    pub(super) async fn exchange(&self, call: &Call<'_>) -> Result<Answer, NoAnswer> {
+        let (method, target) = call.line();
         let headers = self.headers(call).map_err(|_| {
             NoAnswer::NotSent("a header holds characters that none may hold".to_owned())
         })?;

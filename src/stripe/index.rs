@@ -24,8 +24,6 @@ pub struct Index {
     as_of: Timestamp,
     /// Why it is not complete.
     unfinished: Option<String>,
-    /// Why the latest refresh failed; the next one that succeeds heals it.
-    stale: Option<String>,
     by_order: HashMap<OrderId, BTreeSet<CheckoutReference>>,
     /// The copies that recovery made of a session.
     copies: HashMap<SessionId, BTreeSet<SessionId>>,
@@ -37,7 +35,6 @@ impl Index {
         Index {
             as_of,
             unfinished: None,
-            stale: None,
             by_order: HashMap::new(),
             copies: HashMap::new(),
             by_relink_key: HashMap::new(),
@@ -47,7 +44,7 @@ impl Index {
     /// Why the index proves nothing; `None` when it is complete.
     #[must_use]
     pub fn gap(&self) -> Option<&str> {
-        self.unfinished.as_deref().or(self.stale.as_deref())
+        self.unfinished.as_deref()
     }
 
     /// Everything seen that names this order.
@@ -83,19 +80,14 @@ impl Index {
     /// reach 30 days back (docs.stripe.com/api/events); a run is over long before.
     ///
     /// # Errors
-    /// Whatever kept it from being read. The index then has a gap until a refresh succeeds.
+    /// Whatever kept it from being read. The index is then no more current than it was, and the next refresh
+    /// reaches back as far.
     pub async fn refresh(&mut self, client: &Client) -> Result<(), StripeError> {
         let begun = client.now().unwrap_or(self.as_of).max(self.as_of);
         let since = (self.as_of.0 - OVERLAP).to_string();
-        let outcome = self.read_since(client, &since).await;
-        match &outcome {
-            Ok(()) => {
-                self.as_of = begun;
-                self.stale = None;
-            }
-            Err(error) => self.stale = Some(error.to_string()),
-        }
-        outcome
+        self.read_since(client, &since).await?;
+        self.as_of = begun;
+        Ok(())
     }
 
     async fn read_since(&mut self, client: &Client, since: &str) -> Result<(), StripeError> {

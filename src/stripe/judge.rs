@@ -24,6 +24,8 @@ pub(super) struct Trouble {
     pub error: StripeError,
     pub effect: Effect,
     pub failure: Failure,
+    /// Whatever the answer meant: by it Stripe's support finds the request.
+    pub request_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -41,49 +43,62 @@ struct Details {
     message: Option<String>,
 }
 
-pub(super) fn judge(outcome: Result<Answer, NoAnswer>) -> Result<Answer, Trouble> {
-    let answer = outcome.map_err(without_answer)?;
+pub(super) fn judge(outcome: Result<Answer, NoAnswer>) -> Result<Answer, Box<Trouble>> {
+    let answer = outcome.map_err(|reason| Box::new(without_answer(reason)))?;
     match answer.status {
         200..=299 => Ok(answer),
-        500..=599 => Err(Trouble {
+        500..=599 => Err(Box::new(Trouble {
             error: StripeError::Server {
                 status: answer.status,
                 request_id: answer.request_id.clone(),
             },
             effect: Effect::Unknown,
             failure: failure(&answer, answer.status),
-        }),
-        _ => Err(match serde_json::from_slice::<Envelope>(&answer.body) {
-            Ok(Envelope { error }) => refusal(&answer, &error),
-            Err(_) => foreign_answer(&answer),
-        }),
+            request_id: answer.request_id,
+        })),
+        _ => Err(Box::new(
+            match serde_json::from_slice::<Envelope>(&answer.body) {
+                Ok(Envelope { error }) => refusal(&answer, &error),
+                Err(_) => foreign_answer(&answer),
+            },
+        )),
     }
 }
 
 fn without_answer(outcome: NoAnswer) -> Trouble {
-    let (error, effect, failure) = match outcome {
+    let (error, effect, failure, request_id) = match outcome {
         NoAnswer::NotSent(detail) => (
             StripeError::Unreachable { detail },
             Effect::None,
             Failure::Connection,
+            None,
         ),
         NoAnswer::Lost(detail) => (
             StripeError::Unreachable { detail },
             Effect::Unknown,
             Failure::Connection,
+            None,
         ),
-        NoAnswer::TooLarge => (
+        NoAnswer::CutOff { detail, request_id } => (
+            StripeError::Unreachable { detail },
+            Effect::Unknown,
+            Failure::Connection,
+            request_id,
+        ),
+        NoAnswer::TooLarge { request_id } => (
             StripeError::Garbage {
                 what: "an answer of more than 16 MiB".to_owned(),
             },
             Effect::Unknown,
             Failure::Garbage,
+            request_id,
         ),
     };
     Trouble {
         error,
         effect,
         failure,
+        request_id: request_id.as_deref().map(scrub),
     }
 }
 
@@ -102,10 +117,9 @@ fn refusal(answer: &Answer, details: &Details) -> Trouble {
     };
     let error = match (answer.status, code) {
         _ if is_other_mode => StripeError::WrongMode { message },
-        _ if details.r#type.as_deref() == Some("idempotency_error") => StripeError::KeyReused {
-            message,
-            request_id: answer.request_id.clone(),
-        },
+        _ if details.r#type.as_deref() == Some("idempotency_error") => {
+            StripeError::KeyReused { message }
+        }
         (401, _) | (_, "api_key_expired" | "platform_api_key_expired" | "secret_key_required") => {
             StripeError::Authentication { message }
         }
@@ -125,6 +139,7 @@ fn refusal(answer: &Answer, details: &Details) -> Trouble {
         error,
         effect,
         failure: failure(answer, if is_limit { 429 } else { answer.status }),
+        request_id: answer.request_id.clone(),
     }
 }
 
@@ -155,6 +170,7 @@ fn foreign_answer(answer: &Answer) -> Trouble {
         error,
         effect: Effect::Unknown,
         failure: failure(answer, answer.status),
+        request_id: answer.request_id.clone(),
     }
 }
 

@@ -17,6 +17,7 @@ mod read;
 mod refunds;
 pub mod retry;
 mod settings;
+mod shared_index;
 mod transport;
 mod wire;
 mod write;
@@ -30,5 +31,6 @@ pub use observe::{
 };
 pub use read::Account;
 pub use settings::{Rps, Settings};
+pub use shared_index::SharedIndex;
 pub use transport::{Carried, NoAnswer, Outgoing, Transport};
 pub use write::{FailedWrite, Reply};

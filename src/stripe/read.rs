@@ -263,7 +263,9 @@ impl Client {
         }
         let mut attempt = 1;
         let answer = loop {
-            let trouble = match judge(self.exchange(&Call::Get(&target)).await) {
+            let call = Call::Get(&target);
+            self.wait_for_turn(&call).await;
+            let trouble = match judge(self.exchange(&call).await) {
                 Ok(answer) => break answer,
                 Err(trouble) => trouble,
             };

@@ -35,9 +35,16 @@ pub struct Carried {
 pub enum NoAnswer {
     /// No connection came about: nothing was sent.
     NotSent(String),
-    /// Sent in part or whole; the answer is missing or cut off.
+    /// Sent in part or whole; no answer began.
     Lost(String),
-    TooLarge,
+    /// An answer began and did not end.
+    CutOff {
+        detail: String,
+        request_id: Option<String>,
+    },
+    TooLarge {
+        request_id: Option<String>,
+    },
 }
 
 pub trait Transport: Send + Sync + fmt::Debug {
@@ -82,13 +89,14 @@ async fn read_whole(mut response: reqwest::Response) -> Result<Carried, NoAnswer
         headers: response.headers().clone(),
         body: Vec::new(),
     };
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| NoAnswer::Lost(describe(&error)))?
-    {
+    let request_id = carried.headers.get("request-id");
+    let request_id = request_id.and_then(|id| Some(id.to_str().ok()?.to_owned()));
+    while let Some(chunk) = response.chunk().await.map_err(|error| NoAnswer::CutOff {
+        detail: describe(&error),
+        request_id: request_id.clone(),
+    })? {
         if carried.body.len() + chunk.len() > LARGEST_BODY {
-            return Err(NoAnswer::TooLarge);
+            return Err(NoAnswer::TooLarge { request_id });
         }
         carried.body.extend_from_slice(&chunk);
     }

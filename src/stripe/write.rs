@@ -60,9 +60,14 @@ impl Client {
     /// # Errors
     /// Refused or unknown, see [`WriteError`].
     pub async fn send_once(&self, write: &StripeWrite) -> Result<Reply, FailedWrite> {
+        self.wait_for_turn(&Call::Post(write)).await;
+        self.send_now(write).await
+    }
+
+    async fn send_now(&self, write: &StripeWrite) -> Result<Reply, FailedWrite> {
         let outcome = self.exchange(&Call::Post(write)).await;
         log(write, &outcome);
-        let answer = judge(outcome).map_err(failed)?;
+        let answer = judge(outcome).map_err(|trouble| failed(*trouble))?;
         match serde_json::from_slice::<Value>(&answer.body) {
             Ok(body) if body.is_object() => Ok(Reply {
                 status: answer.status,
@@ -79,6 +84,7 @@ impl Client {
                         ),
                     },
                     replayed: answer.replayed,
+                    request_id: answer.request_id,
                 },
                 failure: Failure::Garbage,
             }),
@@ -86,11 +92,37 @@ impl Client {
     }
 
     /// Sends the write, and again as the retry rule says, while `before_retry` allows it. It is asked after
-    /// the wait and right before each repetition: the place to look whether the lease still holds.
+    /// all waits and right before each repetition: the place to look whether the lease still holds.
     ///
     /// # Errors
     /// Refused or unknown, see [`WriteError`]; also when `before_retry` forbade another try.
     pub async fn send(
+        &self,
+        write: &StripeWrite,
+        before_retry: impl AsyncFnMut() -> bool,
+    ) -> Result<Reply, WriteError> {
+        self.wait_for_turn(&Call::Post(write)).await;
+        self.send_in_turn(write, before_retry).await
+    }
+
+    /// [`Client::send`], when `may_send` still allows it after the budget's wait; `None`: it did not leave.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn send_if(
+        &self,
+        write: &StripeWrite,
+        may_send: impl FnOnce() -> bool,
+        before_retry: impl AsyncFnMut() -> bool,
+    ) -> Option<Result<Reply, WriteError>> {
+        self.wait_for_turn(&Call::Post(write)).await;
+        if !may_send() {
+            return None;
+        }
+        Some(self.send_in_turn(write, before_retry).await)
+    }
+
+    async fn send_in_turn(
         &self,
         write: &StripeWrite,
         mut before_retry: impl AsyncFnMut() -> bool,
@@ -98,7 +130,7 @@ impl Client {
         let mut doubt: Option<WriteError> = None;
         let mut attempt = 1;
         loop {
-            let failed = match self.send_once(write).await {
+            let failed = match self.send_now(write).await {
                 Ok(reply) => return Ok(reply),
                 Err(failed) => failed,
             };
@@ -107,6 +139,7 @@ impl Client {
                 Retry::After(wait) => tokio::time::sleep(wait).await,
                 Retry::Stop => return Err(error),
             }
+            self.wait_for_turn(&Call::Post(write)).await;
             if !before_retry().await {
                 return Err(error);
             }
@@ -139,10 +172,12 @@ fn failed(trouble: Trouble) -> FailedWrite {
         Effect::None => WriteError::Refused {
             error: trouble.error,
             replayed,
+            request_id: trouble.request_id,
         },
         Effect::Unknown => WriteError::Unknown {
             why: trouble.error,
             replayed,
+            request_id: trouble.request_id,
         },
     };
     FailedWrite {
@@ -154,9 +189,9 @@ fn failed(trouble: Trouble) -> FailedWrite {
 /// The outcome after one more answer. An earlier doubt yields to nothing but Stripe's word on the same key.
 fn settle(doubt: Option<WriteError>, latest: WriteError) -> WriteError {
     let speaks_for_the_key = match &latest {
-        WriteError::Refused { replayed, error } => {
-            *replayed || matches!(error, StripeError::KeyReused { .. })
-        }
+        WriteError::Refused {
+            replayed, error, ..
+        } => *replayed || matches!(error, StripeError::KeyReused { .. }),
         WriteError::Unknown { .. } => true,
     };
     match doubt {

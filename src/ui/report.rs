@@ -164,12 +164,14 @@ impl Tally {
             ..Tally::default()
         };
         for outcome in &report.outcomes {
-            match (&outcome.conclusion, outcome.status()) {
+            match (&outcome.conclusion, outcome.status(report.plan.goal())) {
                 (Conclusion::NotBegun, _) => tally.not_begun += 1,
                 (Conclusion::Held(_) | Conclusion::Ended(Ending::Fenced), _) => {
                     tally.held_elsewhere += 1;
                 }
-                (Conclusion::Ended(Ending::Moved { .. }), None) => tally.moot += 1,
+                (Conclusion::Ended(Ending::Moved { .. } | Ending::PaidMeanwhile { .. }), None) => {
+                    tally.moot += 1
+                }
                 (Conclusion::Ended(_), None) => tally.done += 1,
                 // A link whose old objects could not be looked at once more is in doubt as well.
                 (Conclusion::Ended(Ending::Unknown { .. } | Ending::Replaced { .. }), Some(_)) => {
@@ -193,8 +195,14 @@ pub fn closed(report: &Report) -> impl Iterator<Item = &CheckoutReference> {
     report.outcomes.iter().flat_map(|outcome| &outcome.retired)
 }
 
+/// Why the run ended early, all that held.
 #[must_use]
-pub fn stop_words(stop: &Stop) -> String {
+pub fn stops_words(stops: &[Stop]) -> String {
+    let words: Vec<String> = stops.iter().map(stop_words).collect();
+    words.join("; ")
+}
+
+fn stop_words(stop: &Stop) -> String {
     match stop {
         Stop::Interrupted => "interrupted (SIGINT)".to_owned(),
         Stop::Terminated => "interrupted (SIGTERM)".to_owned(),
@@ -245,8 +253,9 @@ fn summary(report: &Report, look: Look) -> String {
         ));
         out.extend(people);
     }
-    if let Some(stop) = &report.stopped {
-        out.push_str(&format!("stopped early: {}\n", stop_words(stop)));
+    if !report.stopped.is_empty() {
+        let why = stops_words(&report.stopped);
+        out.push_str(&format!("stopped early: {why}\n"));
     }
     out.push_str(&format!(
         "Stripe requests: {}, {}\n",

@@ -2,16 +2,17 @@
 
 use std::sync::{Arc, Mutex};
 
+use futures_util::future::join_all;
 use relink::domain::{CheckoutReference, LinkId, Listing, Timestamp};
-use relink::stripe::{observe_order, observe_watched};
+use relink::stripe::{SharedIndex, observe_order, observe_watched};
 use serde_json::json;
 
 use crate::client_facts::{order, others};
-use crate::client_server::{Request, error};
+use crate::client_server::{Request, Server, error};
 use crate::client_world::{Shared, World, link, session};
 
 #[tokio::test]
-async fn a_refresh_finds_what_came_up_since_and_heals_after_a_failure() {
+async fn a_refresh_finds_what_came_up_since_also_after_one_that_failed() {
     let world = Arc::new(Mutex::new(World {
         sessions: vec![session("cs_test_a1", 1, json!({}))],
         ..World::default()
@@ -38,10 +39,7 @@ async fn a_refresh_finds_what_came_up_since_and_heals_after_a_failure() {
         *broken.lock().unwrap() = true;
     }
     assert!(index.refresh(&client).await.is_err());
-    let gap = observe_order(&client, order(1, "cs_test_a1"), &index)
-        .await
-        .unwrap();
-    assert!(matches!(gap.others, Listing::Unfinished(_)), "{gap:?}");
+    assert_eq!(index.gap(), None, "a failure is its asker's own");
     *broken.lock().unwrap() = false;
     index.refresh(&client).await.unwrap();
     let facts = observe_order(&client, order(1, "cs_test_a1"), &index)
@@ -111,4 +109,47 @@ async fn a_lost_mint_is_found_by_its_key_or_by_its_metadata() {
         .unwrap();
     let found: Vec<&str> = found.iter().map(LinkId::as_str).collect();
     assert_eq!(found, ["plink_1", "plink_2"]);
+}
+
+/// An empty world whose first `failing` readings of the events fail for good.
+async fn world_failing(failing: usize) -> Server {
+    let mut left = failing;
+    let fault = move |request: &Request| {
+        let hit = left > 0 && request.path() == "/v1/events";
+        left -= usize::from(hit);
+        hit.then(|| error(400, "invalid_request_error", None, "oops"))
+    };
+    World::default().serve_with(Box::new(fault)).await
+}
+
+fn readings(server: &Server) -> usize {
+    let events = |request: &&Request| request.path() == "/v1/events";
+    server.heard().iter().filter(events).count()
+}
+
+/// Six ask at the same time: the first reading may have begun before the others asked, the second did not.
+#[tokio::test]
+async fn one_reading_serves_all_who_wait_and_never_one_that_began_before_they_asked() {
+    let server = world_failing(0).await;
+    let client = server.client();
+    let index = SharedIndex::new(client.live_index(None).await.unwrap());
+    let asked = (0..6).map(|_| async { index.current(&client).await.map(drop) });
+    for served in join_all(asked).await {
+        served.unwrap();
+    }
+    assert_eq!(readings(&server), 2);
+    index.current(&client).await.map(drop).unwrap();
+    assert_eq!(readings(&server), 3, "who asks later is read for anew");
+}
+
+#[tokio::test]
+async fn a_reading_that_failed_fails_only_whoever_made_it() {
+    let server = world_failing(1).await;
+    let client = server.client();
+    let index = SharedIndex::new(client.live_index(None).await.unwrap());
+    let asked = (0..6).map(|_| async { index.current(&client).await.map(drop).is_ok() });
+    let served = join_all(asked).await;
+    assert_eq!(served, [false, true, true, true, true, true]);
+    assert_eq!(readings(&server), 2);
+    assert_eq!(index.latest().gap(), None);
 }

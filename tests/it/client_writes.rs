@@ -173,6 +173,7 @@ async fn stripes_own_no_is_refused_at_once_with_its_code_and_request() {
                 request_id,
             },
         replayed,
+        ..
     } = outcome
     else {
         panic!("{outcome:?}")
@@ -367,4 +368,60 @@ impl Write for Log {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// A write's failure always tells the request, whatever it means: by its id Stripe's support finds it.
+#[tokio::test]
+async fn the_request_id_is_kept_whatever_the_answer_means() {
+    let other_mode = || {
+        let message = "No such payment link; a similar object exists in live mode";
+        error(
+            404,
+            "invalid_request_error",
+            Some("resource_missing"),
+            message,
+        )
+    };
+    let cut_off = || {
+        Answer::Raw(b"HTTP/1.1 200 OK\r\nRequest-Id: req_1\r\nContent-Length: 90\r\n\r\n{".to_vec())
+    };
+    let cases: [(&str, Script); 9] = [
+        ("401", || error(401, "invalid_request_error", None, "no")),
+        ("403", || error(403, "invalid_request_error", None, "no")),
+        ("404", || {
+            error(404, "invalid_request_error", Some("resource_missing"), "no")
+        }),
+        ("another mode", other_mode),
+        ("429", limited),
+        ("a reused key", || {
+            error(400, "idempotency_error", None, "no")
+        }),
+        ("500", || error(500, "api_error", None, "no")),
+        ("200 without an object", || {
+            status(200, value!(["no object"]))
+        }),
+        ("a cut off 200", cut_off),
+    ];
+    for (name, answer) in cases {
+        let server = Server::sequence(vec![answer]).await;
+        let outcome = send(&server).await.unwrap_err();
+        assert_eq!(outcome.request_id(), Some("req_1"), "{name}: {outcome:?}");
+    }
+}
+
+/// The lease is looked at when the request would leave, not before it waits for its turn.
+#[tokio::test]
+async fn whether_a_write_may_leave_is_asked_after_the_wait_for_its_turn() {
+    let server = Server::sequence(vec![minted]).await;
+    let client = Client::new(relink::stripe::Settings {
+        rps: relink::stripe::Rps::PerSecond(2.0),
+        ..settings(&server.base)
+    })
+    .unwrap();
+    client.send_once(&write()).await.unwrap();
+    let begun = std::time::Instant::now();
+    let lease_holds = || begun.elapsed() < Duration::from_millis(250);
+    let outcome = client.send_if(&write(), lease_holds, async || true).await;
+    assert!(outcome.is_none(), "{outcome:?}");
+    assert_eq!(server.heard().len(), 1, "the second one did not leave");
 }

@@ -235,3 +235,54 @@ on_each_backend! {
         assert_one_link_in_its_row(&world, order).await;
     }
 }
+
+/// A run that SIGKILL ends right after the first commit whose transaction is this one.
+async fn kill_after_the_commit(world: &World, args: &[&str], what: &str) {
+    let points = KillPoints::listen().await;
+    let mut command = world.command(args);
+    command.env(kill_points::ADDRESS, points.address());
+    let running = Running::start(command);
+    loop {
+        let reached = points.next().await;
+        if !reached.before && reached.what == what {
+            break running.signal("KILL");
+        }
+        reached.go_on();
+    }
+    running.finish().await;
+}
+
+on_each_backend! {
+    async fn a_retirement_by_id_that_was_killed_goes_on_with_the_same_command(world) {
+        for killed_at in ["claim an order", "journal an intent"] {
+            let order = world.order(canceled(5500).behind(active_link())).await;
+            let link = world.row(order.0).await.reference.unwrap();
+            let args = ["retire", &link, "--commit", "--yes"];
+            kill_after_the_commit(&world, &args, killed_at).await;
+            assert_eq!(world.object(&link).await["active"], true, "{killed_at}");
+
+            let again = world.relink(&args).await;
+            assert_eq!(again.code, Some(0), "{killed_at}: {}{}", again.stdout, again.stderr);
+            assert_eq!(world.object(&link).await["active"], false, "{killed_at}");
+            assert_eq!(world.live_objects_of(order).await, Vec::<String>::new(), "{killed_at}");
+        }
+    }
+}
+
+on_each_backend! {
+    /// A record of a newer relink does not heal by running this one again.
+    async fn an_operation_that_cannot_be_read_ends_the_run_with_4_and_no_later_order_is_begun(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        world.order(pending(7000).behind(expired_session())).await;
+        let one_by_one = ["regen", "--all", "--commit", "--yes", "--concurrency", "1"];
+        kill_after_the_commit(&world, &one_by_one, "claim an order").await;
+        let operations = world.journal_table("operations");
+        world.rows.execute(&format!("UPDATE {operations} SET record = '{{}}'")).await;
+
+        let again = world.relink(&one_by_one).await;
+        assert_eq!(again.code, Some(4), "{}{}", again.stdout, again.stderr);
+        assert!(again.stdout.contains("1 not begun"), "{}", again.stdout);
+        assert!(!again.stdout.contains("9 ("), "{}", again.stdout);
+        assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+    }
+}

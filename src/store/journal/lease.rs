@@ -24,12 +24,13 @@ pub(super) fn micros(duration: Duration) -> i64 {
 
 /// A moment on this host.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
+pub struct Moment {
     instant: Instant,
     since_boot: Option<Duration>,
 }
 
 impl Moment {
+    #[must_use]
     pub fn now() -> Self {
         Moment {
             instant: Instant::now(),
@@ -38,6 +39,7 @@ impl Moment {
     }
 
     /// The longer of both measures: a process's own clock may stand still in a sleeping host.
+    #[must_use]
     pub fn elapsed(&self) -> Duration {
         let slept = match (self.since_boot, process::since_boot()) {
             (Some(then), Some(now)) => now.saturating_sub(then),

@@ -29,7 +29,7 @@ use crate::saga::Operation;
 use crate::stripe::Timings;
 
 pub use history::{FoundRun, History, OperationEntry, OutcomeEntry, RunEntry, StepEntry};
-pub use lease::Lease;
+pub use lease::{Lease, Moment};
 pub use schema::journal_sql;
 
 use lease::Leases;

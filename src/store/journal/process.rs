@@ -10,7 +10,8 @@ use std::time::Duration;
 /// Enough to tell a process from every other one, also from a later one with the same number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ProcessIdentity {
-    /// The host's name as its kernel has it; empty where there is no telling.
+    /// The host's name as its kernel has it, and the id of its installation where it has one: two hosts may
+    /// have the same name. Empty where there is no telling.
     pub machine: String,
     pub boot: Option<String>,
     /// Numbers of processes mean nothing in another one.
@@ -31,7 +32,10 @@ impl ProcessIdentity {
     pub fn own() -> Self {
         let pid = std::process::id();
         ProcessIdentity {
-            machine: read("/proc/sys/kernel/hostname").unwrap_or_default(),
+            machine: machine(
+                read("/proc/sys/kernel/hostname"),
+                read("/etc/machine-id").as_deref(),
+            ),
             boot: read("/proc/sys/kernel/random/boot_id"),
             namespace: fs::read_link("/proc/self/ns/pid")
                 .ok()
@@ -68,6 +72,14 @@ impl ProcessIdentity {
             Start::NoProcess if matches!(started(1), Start::At(_)) => Alive::No,
             Start::NoProcess | Start::Unknown => Alive::Unknown,
         }
+    }
+}
+
+fn machine(name: Option<String>, id: Option<&str>) -> String {
+    match (name, id) {
+        (Some(name), Some(id)) => format!("{name} {id}"),
+        (Some(name), None) => name,
+        (None, _) => String::new(),
     }
 }
 
@@ -157,5 +169,25 @@ mod tests {
         assert_eq!(on(&own.machine, None, namespace), Alive::Unknown);
         assert_eq!(on(&own.machine, boot, Some("pid:[1]")), Alive::Unknown);
         assert_eq!(on(&own.machine, Some("another"), namespace), Alive::No);
+    }
+
+    #[test]
+    fn two_hosts_of_one_name_are_told_apart_by_their_installation() {
+        let own = ProcessIdentity::own();
+        let named = |id| ProcessIdentity {
+            machine: machine(Some("localhost".to_owned()), id),
+            ..own.clone()
+        };
+        let other = ProcessIdentity {
+            boot: Some("another".to_owned()),
+            ..named(Some("b"))
+        };
+        assert_eq!(named(Some("a")).sees(&other), Alive::Unknown);
+        assert_eq!(named(Some("b")).sees(&other), Alive::No);
+        assert_eq!(
+            machine(None, Some("a")),
+            "",
+            "an image may be copied with its id"
+        );
     }
 }

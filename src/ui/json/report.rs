@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::super::report::{Tally, closed, detail, next, outcome_code, stop_words};
+use super::super::report::{Tally, closed, detail, next, outcome_code, stops_words};
 use super::{Named, Next, Why, player};
 use crate::domain::{AccountId, Mode, Money, OrderId, RunId};
 use crate::exit::ExitStatus;
@@ -57,7 +57,7 @@ impl<'a> ReportDocument<'a> {
             summary: Summary::new(report, tally),
             reads: *reads,
             writes: *writes,
-            stopped: stopped.as_ref().map(stop_words),
+            stopped: (!stopped.is_empty()).then(|| stops_words(stopped)),
             exit_code: report.exit_status().code(),
             statuses: report.statuses(),
             next: Next::from(next(report, tally)),

@@ -113,10 +113,10 @@ fn poisoned_report(text: &str, facts: &OrderFacts) -> Report {
             outcome(Ending::Unknown { what, why }),
         ],
         run: Some(RunId(text.to_owned())),
-        stopped: Some(Stop::Refused {
+        stopped: vec![Stop::Refused {
             status: crate::exit::ExitStatus::Permission,
             why: text.to_owned(),
-        }),
+        }],
         reads: 1,
         writes: 1,
     }

@@ -107,7 +107,7 @@ pub fn every_ending() -> Report {
         plan: plan_of(odd_orders(), Goal::Regen, &[]),
         outcomes,
         run: Some(RunId("0197a000-0000-7000-8000-000000000001".to_owned())),
-        stopped: Some(Stop::Interrupted),
+        stopped: vec![Stop::Interrupted],
         reads: 41,
         writes: 1,
     }
@@ -157,7 +157,7 @@ fn a_run_that_did_all_says_only_that() {
         plan: plan_of(vec![expired(1, "Ann Lee", 5500)], Goal::Regen, &[]),
         outcomes: vec![outcome(expired(1, "Ann Lee", 5500), &[], replaced(1))],
         run: None,
-        stopped: None,
+        stopped: Vec::new(),
         reads: 4,
         writes: 1,
     };
@@ -187,4 +187,22 @@ fn an_outcome_fits_one_line_above_the_bar() {
     );
     assert_eq!(lines[9], "order 10: not begun");
     assert_eq!(lines[10], "plink_bare: retired: closed plink_bare");
+}
+
+#[test]
+fn a_signal_and_the_breaker_are_both_said_and_the_signal_comes_first() {
+    let mut report = every_ending();
+    report.stopped.push(Stop::Breaker(
+        "5 orders failed one after the other".to_owned(),
+    ));
+    assert_eq!(report.exit_status().code(), 130);
+    let text = report::text(&report, PLAIN);
+    assert!(
+        text.contains("stopped early: interrupted (SIGINT); 5 orders failed one after the other\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("hold: 130 (interrupted between orders (SIGINT)), 12 ("),
+        "{text}"
+    );
 }

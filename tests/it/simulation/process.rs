@@ -147,7 +147,7 @@ async fn carry_out(cast: Cast) -> Result<Ended, String> {
         store: &store,
         journal: &journal,
         stripe: &client,
-        index: tokio::sync::RwLock::new(index),
+        index: relink::stripe::SharedIndex::new(index),
         currency: Currency::USD,
         witness,
         texts: LinkTexts {
