@@ -202,7 +202,10 @@ impl Case<'_> {
         let earlier = self.paid_before().find(|known| !known.is_same(&payment));
         let incident = earlier.map(|earlier| {
             let more = double_payment(payment.key(), earlier.key(), earlier.amount);
-            self.incident(IncidentKind::DoublePayment, earlier.key(), more)
+            Incident {
+                session: earlier.session.clone(),
+                ..self.incident(IncidentKind::DoublePayment, earlier.key(), more)
+            }
         });
         Decision {
             settle,
@@ -325,6 +328,7 @@ impl Case<'_> {
             id: IncidentId::of(kind, self.event.mode, payment),
             kind,
             order,
+            session: session.id.clone(),
             detail,
         }
     }

@@ -8,7 +8,7 @@ use std::fmt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::domain::{Mode, OrderId};
+use crate::domain::{Mode, OrderId, SessionId};
 
 /// Hexadecimal digits of an id: few enough to type, enough never to meet twice.
 const ID_DIGITS: usize = 12;
@@ -111,6 +111,8 @@ pub struct Incident {
     pub kind: IncidentKind,
     /// The order that the payment names, whether there is one or not.
     pub order: Option<OrderId>,
+    /// The checkout session that took the money in question.
+    pub session: SessionId,
     /// An object with what a person needs: `session`, `payment_intent`, `payment_link`, `amount`, and by kind
     /// `expected`, `payments` and `refund`, `order_id`, `other_order`, `status`, `mode`, `account`.
     pub detail: Value,
