@@ -38,7 +38,7 @@ impl Ruling {
     pub fn name(self) -> &'static str {
         match self {
             Ruling::Settled => "settled",
-            Ruling::Duplicate => "duplicate",
+            Ruling::Duplicate => "duplicate_delivery",
             Ruling::Recorded(Reason::OnItsWay) => "on_its_way",
             Ruling::Recorded(Reason::PaymentFailed) => "payment_failed",
             Ruling::Recorded(Reason::Expired) => "expired",

@@ -177,6 +177,8 @@ pub fn decode(body: &[u8]) -> Result<Event, Undecodable> {
     if body.len() > MAX_BODY {
         return Err(Undecodable("the body is too long".to_owned()));
     }
+    // Also where the text is one that nothing is read from.
+    let body = std::str::from_utf8(body).map_err(|_| Undecodable("it is no text".to_owned()))?;
     let envelope: Envelope = read(body)?;
     expect("object", &envelope.object, "event")?;
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._".contains(&byte);
@@ -308,9 +310,9 @@ fn payment_status(text: Option<&str>) -> PaymentStatus {
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Undecodable> {
+fn read<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, Undecodable> {
     // The parser's text names a place and a type, and may repeat a short value: no more of it is kept.
-    serde_json::from_slice(body).map_err(|error| {
+    serde_json::from_str(body).map_err(|error| {
         let text: String = error.to_string().chars().take(200).collect();
         Undecodable(text)
     })
