@@ -29,3 +29,4 @@ pub mod stripe;
 pub mod timings;
 pub mod tls;
 pub mod ui;
+pub mod webhook;

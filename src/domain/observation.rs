@@ -3,6 +3,8 @@
 //! A fact that could not be read has its own value (`Unread`, `Unfinished`): a missing answer is never
 //! read as "gone", and a listing that did not finish proves nothing.
 
+use serde_json::Value;
+
 use super::{CheckoutReference, LinkId, Money, OrderId, PaymentIntentId, SessionId, Timestamp};
 
 /// Whom an object's `metadata.order_id` names.
@@ -13,6 +15,23 @@ pub enum Owner {
     Nobody,
     /// An `order_id` that is not a number of ours.
     Unreadable(String),
+}
+
+impl Owner {
+    /// From `metadata.order_id`. Digits name an order; the application's webhook reads nothing else.
+    #[must_use]
+    pub fn read(value: Option<&Value>) -> Self {
+        let text = match value {
+            None | Some(Value::Null) => return Owner::Nobody,
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        };
+        let is_digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        match text.parse() {
+            Ok(id) if is_digits && id > 0 => Owner::Order(OrderId(id)),
+            _ => Owner::Unreadable(text.chars().take(500).collect()),
+        }
+    }
 }
 
 /// A session's recovery setting (`after_expiration.recovery`). While it has not expired, expiring the

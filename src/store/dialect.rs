@@ -80,6 +80,16 @@ impl Dialect {
         }
     }
 
+    /// A bound number of whole seconds since 1970 UTC, as the application's columns hold a time.
+    pub fn moment(self, parameter: &str) -> String {
+        match self {
+            Dialect::Postgres => format!("to_timestamp({parameter})"),
+            Dialect::Sqlite => {
+                format!("strftime('%Y-%m-%d %H:%M:%f', {parameter}, 'unixepoch') || '000'")
+            }
+        }
+    }
+
     /// A query for `(table, column)` of the named tables, as `search_path` resolves them. It reads the
     /// catalogue, not `information_schema`: the latter hides columns that the role may not read, and a
     /// missing right is not a missing column.

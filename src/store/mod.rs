@@ -1,8 +1,9 @@
 //! The store: the only room that talks to the database. It reads orders as the application's tables tell
 //! them and publishes a new link into one row, by compare-and-set.
 //!
-//! It refuses to migrate, create or fill anything the application owns, to write any column but the
-//! reference, the URL and `updated_at`, and to decide. No HTTP happens inside its transactions.
+//! It refuses to migrate, create or fill anything the application owns, and to decide. It writes no column but the
+//! reference, the URL and `updated_at`, and for a payment `status`, `paid_at` and the payment intent. No HTTP happens
+//! inside its transactions.
 
 mod address;
 mod commit;
@@ -14,6 +15,7 @@ mod journal;
 mod kill_points;
 mod orders;
 mod publish;
+mod receiver;
 mod row;
 mod schema;
 
@@ -31,6 +33,9 @@ pub use journal::{
 };
 #[cfg(feature = "kill-points")]
 pub use kill_points::{Gate, Pass, Place, Point};
+pub use receiver::{
+    OpenIncident, Receipt, Receiver, ReceiverCounts, Resolution, Resolved, Resolving, Retirement,
+};
 pub use schema::URL_CAPACITY;
 
 use address::Address;
@@ -91,6 +96,8 @@ pub struct Store {
     identity: DatabaseIdentity,
     /// `orders.updated_at` exists and is kept up to date.
     has_updated_at: bool,
+    /// `orders.paid_at` exists.
+    has_paid_at: bool,
     #[cfg(feature = "kill-points")]
     gate: kill_points::Gated,
 }
@@ -116,6 +123,7 @@ impl Store {
             dialect: address.dialect(),
             identity: address.identity().clone(),
             has_updated_at: found.has(&schema::ORDER_UPDATED_AT),
+            has_paid_at: found.has(&schema::ORDER_PAID_AT),
             #[cfg(feature = "kill-points")]
             gate: kill_points::Gated::from_environment()?,
         })

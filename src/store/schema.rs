@@ -91,6 +91,12 @@ pub(super) const ORDER_UPDATED_AT: Column = Column {
     name: "updated_at",
 };
 
+/// Needed by the receiver only.
+pub(super) const ORDER_PAID_AT: Column = Column {
+    table: ORDERS,
+    name: "paid_at",
+};
+
 const TABLES: &[Table] = &[ORDERS, PLAYERS, PARENTS, PRODUCTS, TOURNAMENTS, SALES];
 
 /// The columns that the database has, of the tables that relink knows.

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{StripeError, wire};
 use crate::domain::{
-    Currency, LinkId, Money, OrderId, Owner, Payment, PaymentIntentId, PaymentLink, Recovery,
-    Session, SessionId, SessionState, Timestamp,
+    Currency, LinkId, Money, Owner, Payment, PaymentIntentId, PaymentLink, Recovery, Session,
+    SessionId, SessionState, Timestamp,
 };
 
 pub(super) fn garbage(what: impl Into<String>) -> StripeError {
@@ -142,21 +142,8 @@ fn money(minor: Option<i64>, currency: Option<&str>) -> Option<Money> {
     Some(Money::new(minor?, Currency::parse(currency?).ok()?))
 }
 
-/// Digits name an order; the application's webhook reads nothing else.
 pub(super) fn owner(metadata: &wire::Metadata) -> Owner {
-    let Some(value) = metadata.as_ref().and_then(|map| map.get("order_id")) else {
-        return Owner::Nobody;
-    };
-    let text = match value {
-        Value::Null => return Owner::Nobody,
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let is_digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    match text.parse() {
-        Ok(id) if is_digits && id > 0 => Owner::Order(OrderId(id)),
-        _ => Owner::Unreadable(text.chars().take(500).collect()),
-    }
+    Owner::read(metadata.as_ref().and_then(|map| map.get("order_id")))
 }
 
 pub(super) fn metadata_text(metadata: &wire::Metadata, name: &str) -> Option<String> {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::OrderId;
 
 fn session_json(change: Value) -> Value {
     let mut object = json!({

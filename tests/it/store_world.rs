@@ -132,7 +132,17 @@ impl World {
     /// The first column of the journal's only row of `query`, in which `{operations}` and the like are tables.
     pub async fn journaled(&self, query: &str) -> Option<String> {
         let mut sql = query.to_owned();
-        for name in ["meta", "runs", "operations", "steps", "outcomes"] {
+        for name in [
+            "meta",
+            "runs",
+            "operations",
+            "steps",
+            "outcomes",
+            "events",
+            "payments",
+            "incidents",
+            "retirements",
+        ] {
             sql = sql.replace(&format!("{{{name}}}"), &self.journal_table(name));
         }
         self.value(&sql).await

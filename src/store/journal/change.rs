@@ -15,7 +15,7 @@ use super::lease::Moment;
 use super::steps::Deed;
 use super::{Journal, JournalError, Lease};
 
-pub(super) type Writing = Transaction<'static, Any>;
+pub(in crate::store) type Writing = Transaction<'static, Any>;
 
 /// How often a transaction is made at most.
 const TRIES: u32 = 4;
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the work inside a transaction came to.
-pub(super) enum Work<T> {
+pub(in crate::store) enum Work<T> {
     Commit(T),
     /// There is nothing to keep.
     Leave(T),
@@ -44,7 +44,7 @@ pub(super) enum Work<T> {
 /// ```
 /// The work must come to the same when it is done again. After a lost answer it must first find out whether
 /// that commit happened, by a read that waits for a commit under way.
-pub(super) struct Settling<'a, T> {
+pub(in crate::store) struct Settling<'a, T> {
     store: &'a Store,
     what: &'static str,
     begun: Instant,

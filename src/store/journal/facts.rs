@@ -222,7 +222,7 @@ fn named(row: &AnyRow) -> Result<(OrderId, String), sqlx::Error> {
 }
 
 /// Nothing, and a word about it, where the role may not read the journal.
-pub(super) fn unless_closed_to_us<T: Default>(
+pub(in crate::store) fn unless_closed_to_us<T: Default>(
     read: Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     match read {

@@ -32,10 +32,13 @@ pub use history::{FoundRun, History, OperationEntry, OutcomeEntry, RunEntry, Ste
 pub use lease::{Lease, Moment};
 pub use schema::journal_sql;
 
+pub(super) use change::{Settling, Work, Writing};
+pub(super) use facts::unless_closed_to_us;
+pub(super) use schema::{RECEIVES_SINCE, Tables};
+
 use lease::Leases;
 use life::Heartbeat;
 use process::ProcessIdentity;
-use schema::Tables;
 
 /// What a run says of itself before it begins.
 #[derive(Clone, Debug)]

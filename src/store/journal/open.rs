@@ -45,7 +45,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::JournalNewer`]; [`StoreError::AccessDenied`] where the role may not read it.
-    pub(super) async fn journal_version(&self) -> Result<Option<u32>, StoreError> {
+    pub(in crate::store) async fn journal_version(&self) -> Result<Option<u32>, StoreError> {
         let mut connection = self.pool.acquire().await.map_err(StoreError::query(READ))?;
         let version = self.version(&mut connection).await?;
         refuse_newer(version)?;

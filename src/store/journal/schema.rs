@@ -10,7 +10,7 @@ use super::super::dialect::Dialect;
 
 /// A table of the journal in one database. Displayed as SQL.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Table {
+pub(in crate::store) struct Table {
     dialect: Dialect,
     name: &'static str,
 }
@@ -23,12 +23,16 @@ impl fmt::Display for Table {
 
 /// All of them, for statements.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Tables {
+pub(in crate::store) struct Tables {
     pub meta: Table,
     pub runs: Table,
     pub operations: Table,
     pub steps: Table,
     pub outcomes: Table,
+    pub events: Table,
+    pub payments: Table,
+    pub incidents: Table,
+    pub retirements: Table,
 }
 
 impl Tables {
@@ -40,18 +44,26 @@ impl Tables {
             operations: table("operations"),
             steps: table("steps"),
             outcomes: table("outcomes"),
+            events: table("events"),
+            payments: table("payments"),
+            incidents: table("incidents"),
+            retirements: table("retirements"),
         }
     }
 
     /// Every table with what the program does to it besides reading. Steps and outcomes are history: no
     /// right to change them is asked for.
-    pub fn rights(self) -> [(Table, &'static [&'static str]); 5] {
+    pub fn rights(self) -> [(Table, &'static [&'static str]); 9] {
         [
             (self.meta, &["SELECT", "INSERT"]),
             (self.runs, &["SELECT", "INSERT", "UPDATE"]),
             (self.operations, &["SELECT", "INSERT", "UPDATE"]),
             (self.steps, &["SELECT", "INSERT"]),
             (self.outcomes, &["SELECT", "INSERT"]),
+            (self.events, &["SELECT", "INSERT", "UPDATE"]),
+            (self.payments, &["SELECT", "INSERT", "UPDATE"]),
+            (self.incidents, &["SELECT", "INSERT", "UPDATE"]),
+            (self.retirements, &["SELECT", "INSERT", "UPDATE"]),
         ]
     }
 }
@@ -60,7 +72,11 @@ impl Tables {
 pub(super) type Version = fn(Tables) -> Vec<String>;
 
 /// The first makes version 1 out of nothing.
-pub(super) const VERSIONS: &[Version] = &[the_tables, the_ways_to_read_them];
+pub(super) const VERSIONS: &[Version] =
+    &[the_tables, the_ways_to_read_them, what_the_receiver_knows];
+
+/// The first version with the receiver's tables.
+pub(in crate::store) const RECEIVES_SINCE: u32 = 3;
 
 /// The name under which `meta` holds the version.
 pub(super) const VERSION: &str = "version";
@@ -72,6 +88,7 @@ fn the_tables(tables: Tables) -> Vec<String> {
         operations,
         steps,
         outcomes,
+        ..
     } = tables;
     vec![
         format!("CREATE TABLE IF NOT EXISTS {meta} (name TEXT PRIMARY KEY, value TEXT NOT NULL)"),
@@ -132,6 +149,55 @@ fn the_ways_to_read_them(tables: Tables) -> Vec<String> {
         format!("CREATE INDEX IF NOT EXISTS relink_operations_subject ON {operations} (subject)"),
         format!("CREATE INDEX IF NOT EXISTS relink_steps_operation ON {steps} (operation_id)"),
         format!("CREATE INDEX IF NOT EXISTS relink_steps_run ON {steps} (run_id)"),
+    ]
+}
+
+/// Events by which one is known again, one payment per checkout session, what a person must look at, and the links
+/// that are still to be closed. `created` and `told_at` are Stripe's clock in seconds, all else is ours.
+fn what_the_receiver_knows(tables: Tables) -> Vec<String> {
+    let Tables {
+        events,
+        payments,
+        incidents,
+        retirements,
+        ..
+    } = tables;
+    vec![
+        format!(
+            "CREATE TABLE IF NOT EXISTS {events} (\
+             event_id TEXT PRIMARY KEY, type TEXT NOT NULL, session_id TEXT NOT NULL, order_id BIGINT, \
+             mode TEXT NOT NULL, account TEXT, created BIGINT NOT NULL, received_at BIGINT NOT NULL, \
+             ruling TEXT NOT NULL, detail TEXT NOT NULL, incident_id TEXT, last_tx TEXT NOT NULL)"
+        ),
+        format!("CREATE INDEX IF NOT EXISTS relink_events_order ON {events} (order_id, mode)"),
+        format!("CREATE INDEX IF NOT EXISTS relink_events_received ON {events} (received_at)"),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {payments} (\
+             session_id TEXT PRIMARY KEY, payment_intent TEXT, order_id BIGINT NOT NULL, mode TEXT NOT NULL, \
+             amount_minor BIGINT, currency TEXT, link TEXT, state TEXT NOT NULL, told_at BIGINT NOT NULL, \
+             recorded_at BIGINT NOT NULL, updated_at BIGINT NOT NULL)"
+        ),
+        format!("CREATE INDEX IF NOT EXISTS relink_payments_order ON {payments} (order_id, mode)"),
+        format!("CREATE INDEX IF NOT EXISTS relink_payments_intent ON {payments} (payment_intent)"),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {incidents} (\
+             incident_id TEXT PRIMARY KEY, kind TEXT NOT NULL, mode TEXT NOT NULL, order_id BIGINT, \
+             session_id TEXT NOT NULL, event_id TEXT NOT NULL, detail TEXT NOT NULL, opened_at BIGINT NOT NULL, \
+             resolved_at BIGINT, resolved_by TEXT, resolution TEXT, reason TEXT)"
+        ),
+        format!(
+            "CREATE INDEX IF NOT EXISTS relink_incidents_open ON {incidents} (mode) WHERE resolved_at IS NULL"
+        ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {retirements} (\
+             link TEXT PRIMARY KEY, order_id BIGINT NOT NULL, mode TEXT NOT NULL, event_id TEXT NOT NULL, \
+             asked_at BIGINT NOT NULL, attempts BIGINT NOT NULL, next_attempt_at BIGINT NOT NULL, \
+             last_error TEXT, done_at BIGINT)"
+        ),
+        format!(
+            "CREATE INDEX IF NOT EXISTS relink_retirements_due ON {retirements} (mode, next_attempt_at) \
+             WHERE done_at IS NULL"
+        ),
     ]
 }
 
