@@ -83,6 +83,8 @@ impl Config {
 #[derive(Default)]
 pub struct Environment {
     pub stripe_api_key: Option<SecretString>,
+    /// What `sandbox serve` signs its events with.
+    pub sandbox_webhook_secret: Option<SecretString>,
     pub xdg_state_home: Option<PathBuf>,
     pub home: Option<PathBuf>,
 }
@@ -96,10 +98,13 @@ impl Environment {
                 .map(PathBuf::from)
         };
         // A value that is no text cannot be a key; it becomes one that is refused as malformed.
-        let key = std::env::var_os("STRIPE_API_KEY")
-            .map(|value| SecretString::from(value.to_string_lossy().into_owned()));
+        let secret = |name: &str| {
+            std::env::var_os(name)
+                .map(|value| SecretString::from(value.to_string_lossy().into_owned()))
+        };
         Environment {
-            stripe_api_key: key,
+            stripe_api_key: secret("STRIPE_API_KEY"),
+            sandbox_webhook_secret: secret("RELINK_SANDBOX_WEBHOOK_SECRET"),
             xdg_state_home: path("XDG_STATE_HOME"),
             home: path("HOME"),
         }

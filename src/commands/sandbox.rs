@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::cli::{Common, PayMethod, SandboxCommand};
+use crate::cli::{Common, PayMethod, SandboxCommand, ServeArgs};
 use crate::config::default_sandbox_dir;
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::files;
+use crate::sandbox::double::Webhooks;
 use crate::sandbox::{Method, Sandbox};
 use crate::ui::NextStep;
 
@@ -20,7 +23,7 @@ pub async fn run(
 ) -> Result<ExitStatus, Error> {
     let dir = find_dir(common, context)?;
     match command {
-        SandboxCommand::Serve { port } => serve(dir, *port, context).await,
+        SandboxCommand::Serve(args) => serve(dir, args, context).await,
         SandboxCommand::Reset => {
             Sandbox::reset(&dir).await?;
             context
@@ -78,12 +81,16 @@ fn method_for(method: PayMethod) -> Method {
 }
 
 /// Serves until somebody asks to stop; the state is on disk before the command returns.
-async fn serve(dir: PathBuf, port: u16, context: &Context<'_>) -> Result<ExitStatus, Error> {
-    let sandbox = Sandbox::serve(&dir, port).await?;
+async fn serve(dir: PathBuf, args: &ServeArgs, context: &Context<'_>) -> Result<ExitStatus, Error> {
+    let webhooks = webhooks(args, context)?;
+    let sandbox = Sandbox::serve(&dir, args.port, webhooks).await?;
     context.ui.note(&format!(
         "serving the sandbox {} until Ctrl-C",
         dir.display()
     ));
+    if let Some(url) = &args.webhook_url {
+        context.ui.note(&format!("sending signed events to {url}"));
+    }
     context.ui.value(&serde_json::json!({
         "stripe_api_base": sandbox.base_url(),
         "database_url": sandbox.database_url(),
@@ -96,4 +103,46 @@ async fn serve(dir: PathBuf, port: u16, context: &Context<'_>) -> Result<ExitSta
         Err(Error::Interrupted(_)) | Ok(()) => Ok(ExitStatus::Done),
         Err(other) => Err(other),
     }
+}
+
+/// Where events go, when they are to go anywhere.
+fn webhooks(args: &ServeArgs, context: &Context<'_>) -> Result<Option<Webhooks>, Error> {
+    let Some(url) = &args.webhook_url else {
+        return Ok(None);
+    };
+    let mut webhooks = Webhooks::to(url, webhook_secrets(args, context)?);
+    webhooks.duplicates = args.webhook_duplicates.unwrap_or(0);
+    webhooks.shuffle = args.webhook_shuffle;
+    Ok(Some(webhooks))
+}
+
+/// The secrets, from one place: relink does not guess which of two is meant.
+fn webhook_secrets(args: &ServeArgs, context: &Context<'_>) -> Result<Vec<SecretString>, Error> {
+    const HINT: &str = "set RELINK_SANDBOX_WEBHOOK_SECRET, or give --webhook-secret-file a file that nobody else can \
+        read and that holds the secret alone";
+    let from_file = match &args.webhook_secret_file {
+        Some(path) => Some(files::read_private(path).map_err(|error| match error {
+            Error::Configuration { message, .. } => Error::configuration(message, HINT),
+            other => other,
+        })?),
+        None => None,
+    };
+    let given = &context.environment.sandbox_webhook_secret;
+    let text = match (from_file, given) {
+        (Some(_), Some(_)) => {
+            return Err(Error::configuration(
+                "RELINK_SANDBOX_WEBHOOK_SECRET and --webhook-secret-file are both given",
+                "leave one of them out",
+            ));
+        }
+        (Some(text), None) => text,
+        (None, Some(secret)) => secret.expose_secret().to_owned(),
+        (None, None) => {
+            return Err(Error::configuration("no secret to sign events with", HINT));
+        }
+    };
+    let secrets = text.split_whitespace();
+    Ok(secrets
+        .map(|secret| SecretString::from(secret.to_owned()))
+        .collect())
 }

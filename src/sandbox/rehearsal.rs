@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::client::{self, ClientError};
 use super::database::{self, DatabaseError};
-use super::double::{self, Double, DoubleError, Limits, Options, StateAt};
+use super::double::{self, Double, DoubleError, Limits, Options, StateAt, Webhooks};
 use super::sample;
 
 #[derive(Debug, thiserror::Error)]
@@ -92,17 +92,25 @@ impl Sandbox {
         Ok(database::url(dir))
     }
 
-    /// Opens the sandbox on a fixed port, for other programs.
+    /// Opens the sandbox on a fixed port, for other programs and for a browser, and sends events where they are wanted.
     ///
     /// # Errors
-    /// As `open`; the port is taken.
-    pub async fn serve(dir: &Path, port: u16) -> Result<Sandbox, SandboxError> {
+    /// As `open`; the port is taken; events cannot be sent there.
+    pub async fn serve(
+        dir: &Path,
+        port: u16,
+        webhooks: Option<Webhooks>,
+    ) -> Result<Sandbox, SandboxError> {
         if !database::exists(dir)? {
             database::create(dir).await?;
         }
         let sandbox = Sandbox::start(dir, port).await?;
         sandbox.seed_if_empty().await?;
         if let Some(double) = &sandbox.double {
+            double.hand_out_own_urls();
+            if let Some(webhooks) = webhooks {
+                double.send_webhooks(webhooks)?;
+            }
             double.announce()?;
         }
         Ok(sandbox)

@@ -10,15 +10,22 @@ use serde_json::Value;
 use crate::support::world::*;
 
 /// A `relink sandbox serve` of its own; ended with the test, it and nothing else.
-struct Served {
+pub struct Served {
     child: Child,
-    base: String,
+    pub base: String,
     database: String,
 }
 
 impl Served {
-    fn start(dir: &Path) -> Self {
-        let mut child = sandbox_command(dir, &["sandbox", "serve", "--port", "0"])
+    pub fn start(dir: &Path) -> Self {
+        Served::with(dir, &[], &[])
+    }
+
+    pub fn with(dir: &Path, args: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut all = vec!["sandbox", "serve", "--port", "0"];
+        all.extend(args);
+        let mut child = sandbox_command(dir, &all)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -42,7 +49,7 @@ impl Served {
     }
 
     /// No goodbye: SIGKILL.
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -65,11 +72,11 @@ fn sandbox_command(dir: &Path, args: &[&str]) -> Command {
     command
 }
 
-fn in_sandbox(dir: &Path, args: &[&str]) -> Output {
+pub fn in_sandbox(dir: &Path, args: &[&str]) -> Output {
     Running::start(sandbox_command(dir, args)).wait()
 }
 
-fn folder() -> tempfile::TempDir {
+pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
@@ -217,11 +224,11 @@ exit 0
 │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
 └───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
 2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
-┌───────┬──────────────┬───────────┬──────────┬─────────────────────────────────────────────────────────────────────────────────┐
-│ order ┆ player       ┆ amount    ┆ outcome  ┆ new link, or why not                                                            │
-╞═══════╪══════════════╪═══════════╪══════════╪═════════════════════════════════════════════════════════════════════════════════╡
-│   206 ┆ Ivy Sorensen ┆ 55.00 USD ┆ replaced ┆ https://buy.stripe.com/test_QxQ6ug8YSieRXkwwJV (plink_1SbxIr9L7vmiPQsEKPj6IYu9) │
-└───────┴──────────────┴───────────┴──────────┴─────────────────────────────────────────────────────────────────────────────────┘
+┌───────┬──────────────┬───────────┬──────────┬─────────────────────────────────────────────────────────────────────────────────────┐
+│ order ┆ player       ┆ amount    ┆ outcome  ┆ new link, or why not                                                                │
+╞═══════╪══════════════╪═══════════╪══════════╪═════════════════════════════════════════════════════════════════════════════════════╡
+│   206 ┆ Ivy Sorensen ┆ 55.00 USD ┆ replaced ┆ http://127.0.0.1:PORT/buy/test_QxQ6ug8YSieRXkwwJV (plink_1SbxIr9L7vmiPQsEKPj6IYu9) │
+└───────┴──────────────┴───────────┴──────────┴─────────────────────────────────────────────────────────────────────────────────────┘
 1 approved: 1 done, 0 failed, 0 unknown, 0 need a person
 minted 1 link, 55.00 USD
 Stripe requests: 18 reads, 1 write

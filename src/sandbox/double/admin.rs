@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use hyper::header::ORIGIN;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::change::{Cause, Change, Undo, revert, tick};
@@ -12,8 +13,8 @@ use super::faults::Rule;
 use super::http::{Answer, Incoming, decode};
 use super::parking::Release;
 use super::payer::Method;
-use super::world::{Counters, Entry, Kind, Mode, World};
-use super::{Core, Inner, payer, seeds};
+use super::world::{Entry, Kind, Mode, World};
+use super::{Core, Inner, Webhooks, addresses, payer, seeds};
 
 type Outcome = Result<Value, String>;
 
@@ -46,6 +47,8 @@ async fn dispatch(inner: &Inner, request: &Incoming) -> Outcome {
         ("GET", "ping") => Ok(json!({"account": super::ACCOUNT, "now": inner.core().world.now})),
         ("GET", "parked") => Ok(parked(inner, request).await),
         ("POST", path) if path.starts_with("parked/") => release(inner, path),
+        ("GET", "webhooks") => Ok(deliveries(inner, request).await),
+        ("POST", "webhooks") => send_webhooks(inner, &body),
         (method, path) => act(&mut inner.core(), method, path, &body),
     }
 }
@@ -151,7 +154,8 @@ fn as_payer(
         .as_str()
         .or(body["id"].as_str())
         .ok_or("say `url` or `id`")?;
-    let mode = mode_of(&core.world, target);
+    let target = &addresses::inward(target);
+    let mode = payer::mode_of(&core.world, target).unwrap_or(Mode::Test);
     let mut change = Change::new(&mut core.world, mode, Cause::default());
     let result = act(&mut change, target);
     let (entries, undo) = change.finish();
@@ -165,22 +169,6 @@ fn as_payer(
             Err(problem)
         }
     }
-}
-
-fn mode_of(world: &World, target: &str) -> Mode {
-    let live = world.realm(Mode::Live);
-    let is_live = [Kind::PaymentLink, Kind::Session, Kind::PaymentIntent]
-        .into_iter()
-        .any(|kind| {
-            live.get(kind, target).is_some()
-                || live.shelf(kind).is_some_and(|shelf| {
-                    shelf.newest_first().any(|record| {
-                        record.value["url"] == target
-                            || record.value["after_expiration"]["recovery"]["url"] == target
-                    })
-                })
-        });
-    Mode::of(is_live)
 }
 
 fn advance(core: &mut Core, body: &Value) -> Outcome {
@@ -210,8 +198,8 @@ fn add_faults(core: &mut Core, body: &Value) -> Outcome {
 /// A new double: no objects, no keys, no faults, the clock at its start.
 fn reset(core: &mut Core) -> Outcome {
     core.log.append(&[Entry::Reset]).map_err(unwritten)?;
-    core.world = World::new();
-    core.world.counters = Counters::default();
+    core.world.empty();
+    core.outbox.clear();
     core.in_flight.clear();
     core.faults.clear();
     core.requests.clear();
@@ -222,16 +210,47 @@ fn reset(core: &mut Core) -> Outcome {
 }
 
 async fn parked(inner: &Inner, request: &Incoming) -> Value {
-    let query = decode(request.query.as_bytes());
-    let number = |name: &str| {
-        query
-            .iter()
-            .find(|(key, _)| key == name)
-            .and_then(|(_, value)| value.parse::<u64>().ok())
-    };
-    let wait = Duration::from_millis(number("wait_ms").unwrap_or(0).min(60_000));
-    let count = usize::try_from(number("count").unwrap_or(1)).unwrap_or(1);
+    let wait = Duration::from_millis(number(request, "wait_ms").unwrap_or(0).min(60_000));
+    let count = usize::try_from(number(request, "count").unwrap_or(1)).unwrap_or(1);
     Value::Array(inner.parking.wait(count, wait).await)
+}
+
+/// A number in the query.
+fn number(request: &Incoming, name: &str) -> Option<u64> {
+    let query = decode(request.query.as_bytes());
+    let found = query.iter().find(|(key, _)| key == name);
+    found.and_then(|(_, value)| value.parse().ok())
+}
+
+/// Every attempt so far and what is still owed; waits until nothing is, if asked to.
+async fn deliveries(inner: &Inner, request: &Incoming) -> Value {
+    let wait = Duration::from_millis(number(request, "wait_ms").unwrap_or(0).min(60_000));
+    inner.webhooks_settled(wait).await;
+    let core = inner.core();
+    json!({"owed": core.owed_events(), "deliveries": core.outbox.deliveries()})
+}
+
+/// `url`, `secrets`; `events`, `duplicates`, `shuffle`, `retry_ms` and `timeout_ms` where they are to differ.
+fn send_webhooks(inner: &Inner, body: &Value) -> Outcome {
+    let texts = |name: &str| -> Vec<String> {
+        let texts = body[name].as_array().into_iter().flatten();
+        texts.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let secrets = texts("secrets").into_iter().map(SecretString::from);
+    let mut to = Webhooks::to(body["url"].as_str().unwrap_or_default(), secrets.collect());
+    if body["events"].is_array() {
+        to.events = texts("events");
+    }
+    let duplicates = body["duplicates"].as_u64().unwrap_or(0);
+    to.duplicates = u32::try_from(duplicates).unwrap_or(u32::MAX);
+    to.shuffle = body["shuffle"].as_u64();
+    if let Some(millis) = body["retry_ms"].as_u64() {
+        to.first_retry = Duration::from_millis(millis);
+    }
+    if let Some(millis) = body["timeout_ms"].as_u64() {
+        to.timeout = Duration::from_millis(millis);
+    }
+    inner.send_webhooks(to).map(|()| json!({}))
 }
 
 /// `parked/ID/release` and `parked/ID/drop`.

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::ids::IdKind;
-use super::objects::sessions;
+use super::objects::{events, sessions};
 use super::world::{Counters, Entry, Kind, Mode, Realm, Record, World};
 
 /// Who caused a change, as events tell it: an API request, or (both null) a payer, an admin call or the clock.
@@ -149,11 +149,18 @@ impl<'a> Change<'a> {
             "created": now,
             "data": data,
             "livemode": self.mode == Mode::Live,
-            "pending_webhooks": 0,
+            "pending_webhooks": i32::from(self.is_awaited(kind)),
             "request": {"id": self.cause.request, "idempotency_key": self.cause.idempotency_key},
             "type": kind,
         });
         self.insert(Kind::Event, event, Value::Null, now);
+    }
+}
+
+impl Change<'_> {
+    fn is_awaited(&self, kind: &str) -> bool {
+        let mut patterns = self.world.subscribed.iter();
+        patterns.any(|pattern| events::covers(pattern, kind))
     }
 }
 

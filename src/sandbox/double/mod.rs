@@ -1,8 +1,9 @@
 //! The Stripe double: a stateful, strict stand-in for the sixteen API paths that matter here, on loopback, with its
-//! own clock, scripted faults and an admin interface under `/_sandbox/`. It imports nothing from the code that talks
-//! to Stripe; what it answers is checked against Stripe's published shapes. It never leaves the machine and takes
-//! any key of the right form.
+//! own clock, scripted faults, a small hosted page, signed webhooks and an admin interface under `/_sandbox/`. It
+//! imports nothing from the code that talks to Stripe; what it answers is checked against Stripe's published shapes.
+//! It never leaves the machine and takes any key of the right form.
 
+mod addresses;
 mod admin;
 mod answer;
 mod api;
@@ -12,6 +13,7 @@ mod error;
 mod execute;
 mod expand;
 mod faults;
+mod hosted;
 mod http;
 mod idempotency;
 mod ids;
@@ -26,21 +28,28 @@ mod prepare;
 mod requests;
 mod seeds;
 mod spec;
+mod webhooks;
 mod world;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hyper::HeaderMap;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 pub use limits::Limits;
 pub use log::running_address;
 pub use objects::account::ACCOUNT;
+pub use webhooks::{Delivery, Webhooks};
 pub use world::CLOCK_START;
+
+/// How long a delivery that is on its way may hold up the double's end.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// How a double is started.
 #[derive(Debug)]
@@ -72,14 +81,16 @@ pub enum DoubleError {
     },
     #[error("cannot listen on 127.0.0.1:{port}")]
     Listen { port: u16, source: std::io::Error },
+    #[error("{reason}")]
+    Webhooks { reason: String },
 }
 
 /// A running double.
 #[derive(Debug)]
 pub struct Double {
     inner: Arc<Inner>,
-    base_url: String,
     accepting: JoinHandle<()>,
+    sending: JoinHandle<()>,
 }
 
 impl Double {
@@ -105,18 +116,51 @@ impl Double {
             core: Mutex::new(Core::new(world, log, options.limits)),
             parking: parking::Parking::default(),
             stop: watch::Sender::new(false),
+            base_url: format!("http://127.0.0.1:{port}"),
+            sends: AtomicBool::new(false),
+            due: Notify::new(),
         });
         let accepting = tokio::spawn(http::accept(listener, Arc::clone(&inner)));
+        let sending = tokio::spawn(webhooks::sender::run(Arc::clone(&inner)));
         Ok(Double {
             inner,
-            base_url: format!("http://127.0.0.1:{port}"),
             accepting,
+            sending,
         })
     }
 
     /// `http://127.0.0.1:PORT`
     pub fn base_url(&self) -> &str {
-        &self.base_url
+        &self.inner.base_url
+    }
+
+    /// From now on links and sessions carry this double's own URLs, which a browser can open; until then Stripe's.
+    pub fn hand_out_own_urls(&self) {
+        self.inner.core().origin = Some(self.inner.base_url.clone());
+    }
+
+    /// Sends events from now on, and those that are still owed from before.
+    ///
+    /// # Errors
+    /// `Webhooks` when the URL is not on loopback, or there is no secret.
+    pub fn send_webhooks(&self, to: Webhooks) -> Result<(), DoubleError> {
+        let started = self.inner.send_webhooks(to);
+        started.map_err(|reason| DoubleError::Webhooks { reason })
+    }
+
+    /// Every attempt so far, oldest first.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.inner.core().outbox.deliveries()
+    }
+
+    /// Ids of the events that have not arrived yet, oldest first.
+    pub fn owed_events(&self) -> Vec<String> {
+        self.inner.core().owed_events()
+    }
+
+    /// Waits until every event has arrived, for at most this long; whether it has.
+    pub async fn webhooks_settled(&self, patience: Duration) -> bool {
+        self.inner.webhooks_settled(patience).await
     }
 
     /// Answers one request in this process, as it would be answered over a connection; `None` where the
@@ -141,15 +185,22 @@ impl Double {
     /// # Errors
     /// `State` when the directory cannot be written.
     pub fn announce(&self) -> Result<(), DoubleError> {
-        self.inner.core().log.announce(&self.base_url)
+        self.inner.core().log.announce(&self.inner.base_url)
     }
 
-    /// Stops serving. State is on disk and the directory free before it returns; parked requests are dropped.
+    /// Stops serving. State is on disk and the directory free before it returns; parked requests are dropped, and a
+    /// delivery that is not answered within two seconds is given up and stays owed.
     ///
     /// # Errors
     /// `State` when the last writes could not be flushed.
-    pub async fn stop(self) -> Result<(), DoubleError> {
+    pub async fn stop(mut self) -> Result<(), DoubleError> {
         self.inner.stop.send_replace(true);
+        if tokio::time::timeout(GRACE, &mut self.sending)
+            .await
+            .is_err()
+        {
+            self.sending.abort();
+        }
         let closed = self.inner.core().log.close();
         self.inner.parking.release_all(parking::Release::Drop);
         let _ = self.accepting.await;
@@ -163,6 +214,12 @@ struct Inner {
     core: Mutex<Core>,
     parking: parking::Parking,
     stop: watch::Sender<bool>,
+    /// `http://127.0.0.1:PORT`
+    base_url: String,
+    /// Whether events are sent at all, so that a double that sends none is not woken up by every request.
+    sends: AtomicBool,
+    /// Something may have become due.
+    due: Notify,
 }
 
 /// Everything that changes; held only for as long as one step takes, never across a wait.
@@ -178,6 +235,9 @@ struct Core {
     /// While set, any write through the API is refused and noted.
     frozen: bool,
     violations: Vec<Value>,
+    outbox: webhooks::Outbox,
+    /// Handed out instead of Stripe's addresses, once asked for.
+    origin: Option<String>,
 }
 
 impl Core {
@@ -192,7 +252,15 @@ impl Core {
             requests: requests::Requests::default(),
             frozen: false,
             violations: Vec::new(),
+            outbox: webhooks::Outbox::default(),
+            origin: None,
         }
+    }
+
+    fn owed_events(&self) -> Vec<String> {
+        let modes = [world::Mode::Test, world::Mode::Live].into_iter();
+        let owed = modes.flat_map(|mode| self.world.realm(mode).owed());
+        owed.map(|(_, id)| id.clone()).collect()
     }
 }
 
@@ -207,10 +275,48 @@ impl Inner {
     }
 
     async fn serve(&self, request: http::Incoming) -> http::Reply {
-        if request.path.starts_with("/_sandbox/") {
-            return Ok(admin::serve(self, &request).await);
+        let reply = if request.path.starts_with("/_sandbox/") {
+            Ok(admin::serve(self, &request).await)
+        } else if let Some(address) = addresses::of_path(&request.path) {
+            hosted::serve(self, &request, &address)
+        } else {
+            api::serve(self, &request).await
+        };
+        if self.sends.load(Ordering::Acquire) {
+            self.due.notify_one();
         }
-        api::serve(self, &request).await
+        reply.map(|answer| self.with_own_urls(answer))
+    }
+
+    /// The one place where Stripe's addresses become this double's, replays of older answers included.
+    fn with_own_urls(&self, mut answer: http::Answer) -> http::Answer {
+        let origin = self.core().origin.clone();
+        if let Some(origin) = origin
+            && let Ok(mut value) = serde_json::from_str(&answer.body)
+        {
+            addresses::rewrite(&origin, &mut value);
+            answer.body = value.to_string();
+        }
+        answer
+    }
+
+    fn send_webhooks(&self, to: Webhooks) -> Result<(), String> {
+        to.check()?;
+        let mut core = self.core();
+        core.world.subscribed = to.events.clone();
+        core.outbox.webhooks = Some(Arc::new(to));
+        self.sends.store(true, Ordering::Release);
+        self.due.notify_one();
+        Ok(())
+    }
+
+    async fn webhooks_settled(&self, patience: Duration) -> bool {
+        let settled = async {
+            while !self.core().owed_events().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(patience, settled).await.is_ok()
     }
 }
 

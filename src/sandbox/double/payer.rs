@@ -8,7 +8,7 @@ use super::change::Change;
 use super::objects::payments::Outcome;
 use super::objects::sessions::{self, Draft};
 use super::objects::{items, payments, recovery};
-use super::world::{Kind, Record};
+use super::world::{Kind, Mode, Record, World};
 
 /// How somebody pays.
 #[derive(Clone, Copy, Debug)]
@@ -175,14 +175,36 @@ fn link(change: &Change, target: &str) -> Option<Record> {
     }
 }
 
-fn session(change: &Change, target: &str) -> Option<Record> {
-    let id = target
-        .strip_prefix("https://checkout.stripe.com/c/pay/")
-        .unwrap_or(target);
+pub(super) fn session(change: &Change, target: &str) -> Option<Record> {
+    let id = bare_id(target);
     match change.get(Kind::Session, id) {
         Some(record) => Some(record.clone()),
         None => by_url(change, Kind::Session, target),
     }
+}
+
+/// The id in a session's URL; anything else is taken for an id itself.
+fn bare_id(target: &str) -> &str {
+    let page = "https://checkout.stripe.com/c/pay/";
+    target.strip_prefix(page).unwrap_or(target)
+}
+
+/// The mode in which a target lives, by id, URL or recovery URL.
+pub(super) fn mode_of(world: &World, target: &str) -> Option<Mode> {
+    let id = bare_id(target);
+    [Mode::Live, Mode::Test].into_iter().find(|mode| {
+        let realm = world.realm(*mode);
+        let kinds = [Kind::PaymentLink, Kind::Session, Kind::PaymentIntent];
+        kinds.into_iter().any(|kind| {
+            realm.get(kind, id).is_some()
+                || realm.shelf(kind).is_some_and(|shelf| {
+                    shelf.newest_first().any(|record| {
+                        record.value["url"] == target
+                            || record.value["after_expiration"]["recovery"]["url"] == target
+                    })
+                })
+        })
+    })
 }
 
 fn by_url(change: &Change, kind: Kind, url: &str) -> Option<Record> {

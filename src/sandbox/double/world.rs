@@ -132,6 +132,8 @@ pub(super) struct Realm {
     sessions_of: HashMap<String, BTreeSet<(i64, u64, String)>>,
     /// Open sessions by the second in which they expire.
     open_until: BTreeSet<(i64, String)>,
+    /// Events that have not reached the webhook endpoint, in the order of their making.
+    owed: BTreeSet<(u64, String)>,
     pub keys: HashMap<String, Saved>,
 }
 
@@ -162,6 +164,9 @@ impl Realm {
             self.index_session(id, old.as_ref(), false);
             self.index_session(id, new.as_ref(), true);
         }
+        if kind == Kind::Event {
+            self.index_owed(id, new.as_ref().or(old.as_ref()), new.is_some());
+        }
         old
     }
 
@@ -189,6 +194,20 @@ impl Realm {
         }
     }
 
+    fn index_owed(&mut self, id: &str, record: Option<&Record>, present: bool) {
+        let Some(record) = record else { return };
+        let entry = (record.seq, id.to_owned());
+        let _ = if present && record.value["pending_webhooks"] != 0 {
+            self.owed.insert(entry)
+        } else {
+            self.owed.remove(&entry)
+        };
+    }
+
+    pub fn owed(&self) -> impl Iterator<Item = &(u64, String)> {
+        self.owed.iter()
+    }
+
     /// The first open session whose time is over at `now`, with the second it expired in.
     pub fn overdue(&self, now: i64) -> Option<(i64, String)> {
         self.open_until
@@ -203,6 +222,8 @@ pub(super) struct World {
     /// Unix seconds on the double's own clock.
     pub now: i64,
     pub counters: Counters,
+    /// Types of events that an endpoint waits for. Of this process, not of the state.
+    pub subscribed: Vec<String>,
     test: Realm,
     live: Realm,
 }
@@ -219,6 +240,7 @@ impl World {
         World {
             now: CLOCK_START,
             counters: Counters::default(),
+            subscribed: Vec::new(),
             test: Realm::default(),
             live: Realm::default(),
         }
@@ -236,6 +258,13 @@ impl World {
             Mode::Test => &mut self.test,
             Mode::Live => &mut self.live,
         }
+    }
+
+    /// No objects, no keys, the clock and the counters at their start; who waits for events goes on waiting.
+    pub fn empty(&mut self) {
+        let subscribed = std::mem::take(&mut self.subscribed);
+        *self = World::new();
+        self.subscribed = subscribed;
     }
 
     pub fn next_request_id(&mut self) -> String {
@@ -298,7 +327,7 @@ impl World {
                 self.now = now;
                 self.counters = counters;
             }
-            Entry::Reset => *self = World::new(),
+            Entry::Reset => self.empty(),
         }
     }
 

@@ -5,6 +5,7 @@ pub mod facts;
 pub mod invariants;
 pub mod kill_points;
 pub mod postgres;
+pub mod receiver;
 pub mod spec;
 pub mod tally;
 pub mod world;

@@ -20,7 +20,7 @@ pub(in super::super) fn list(world: &World, mode: Mode, params: &Value) -> Resul
                 let own = record.value["type"].as_str().unwrap_or_default();
                 types.iter().any(|pattern| covers(pattern, own))
             })
-            && (params["delivery_success"] != false)
+            && has_arrived(&params["delivery_success"], record)
     };
     Page::read(params)?.of(
         world,
@@ -39,6 +39,12 @@ pub(in super::super) fn shown(world: &World, mode: Mode, id: &str) -> Result<Val
     Ok(record.value.clone())
 }
 
+/// Without a filter, every event; else those that reached their endpoint, or those that have not.
+fn has_arrived(filter: &Value, record: &Record) -> bool {
+    let arrived = record.value["pending_webhooks"] == 0;
+    filter.as_bool().is_none_or(|wanted| wanted == arrived)
+}
+
 fn wanted(params: &Value) -> Result<Option<Vec<&str>>, ApiError> {
     let several = params["types"]
         .as_array()
@@ -53,7 +59,8 @@ fn wanted(params: &Value) -> Result<Option<Vec<&str>>, ApiError> {
     }
 }
 
-fn covers(pattern: &str, own: &str) -> bool {
+/// Whether a pattern, with at most one `*`, names this type.
+pub(in super::super) fn covers(pattern: &str, own: &str) -> bool {
     match pattern.split_once('*') {
         Some((head, tail)) => {
             own.len() >= head.len() + tail.len() && own.starts_with(head) && own.ends_with(tail)

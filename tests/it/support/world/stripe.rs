@@ -164,6 +164,20 @@ impl World {
         self.stripe.tell("clock", json!({"advance": seconds})).await;
     }
 
+    /// Sends the events of checkout sessions to this URL from now on, signed with this secret. Once a receiver has
+    /// answered them all with 2xx, none is owed (`deliveries`).
+    pub async fn send_webhooks(&self, url: &str, secret: &str) {
+        let endpoint = json!({"url": url, "secrets": [secret], "retry_ms": 50});
+        self.stripe.tell("webhooks", endpoint).await;
+    }
+
+    /// Every attempt so far, once nothing is owed any more: `event`, `type`, `copy`, `attempt`, `status`, `error`.
+    pub async fn deliveries(&self) -> Vec<Value> {
+        let mut told = self.stripe.ask("webhooks?wait_ms=20000").await;
+        assert_eq!(told["owed"], json!([]), "not delivered in 20 seconds: {told}");
+        list(told["deliveries"].take())
+    }
+
     /// Adds a scripted fault, or an array of them.
     pub async fn fault(&self, rule: Value) {
         self.stripe.tell("faults", rule).await;
