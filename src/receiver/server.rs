@@ -1,0 +1,181 @@
+//! HTTP in front of the desk: one path for deliveries, one for health, one for metrics. Headers, bodies and numbers
+//! are bounded, and whoever is slow is not waited for.
+//!
+//! A stop finishes what was accepted: nothing that Stripe was told is lost, and nothing it was not told is kept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::metrics::render;
+use super::{Answer, Desk};
+use crate::timings::Timings;
+use crate::webhook::MAX_BODY;
+
+const CONNECTIONS: usize = 512;
+/// Deliveries that wait for the database at once.
+const DELIVERIES: usize = 64;
+const SIGNATURE: &str = "stripe-signature";
+const TEXT: &str = "text/plain; charset=utf-8";
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+#[derive(Clone)]
+struct Front {
+    desk: Arc<Desk>,
+    places: Arc<Semaphore>,
+    timings: Timings,
+}
+
+/// Answers until `stop` says so, then finishes what was accepted and returns.
+pub async fn serve(
+    listener: TcpListener,
+    desk: Arc<Desk>,
+    timings: Timings,
+    mut stop: watch::Receiver<bool>,
+) {
+    let front = Front {
+        desk,
+        places: Arc::new(Semaphore::new(DELIVERIES)),
+        timings,
+    };
+    let router = router(front);
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = accept(&listener, &room) => match accepted {
+                Some((stream, place)) => {
+                    connections.spawn(converse(stream, place, router.clone(), timings, stop.clone()));
+                }
+                // Out of descriptors, most likely: who is connected goes on.
+                None => tokio::time::sleep(Duration::from_millis(50)).await,
+            },
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            _ = stop.changed() => break,
+        }
+    }
+    drop(listener);
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(timings.farewell, finished).await.is_err() {
+        tracing::warn!("some connections did not end in time and were closed");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(room).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, place)),
+        Err(error) => {
+            tracing::warn!(%error, "a connection was not accepted");
+            None
+        }
+    }
+}
+
+async fn converse(
+    stream: TcpStream,
+    _place: OwnedSemaphorePermit,
+    router: Router,
+    timings: Timings,
+    mut stop: watch::Receiver<bool>,
+) {
+    // Answers are small; waiting for an acknowledgement would cost 40 ms each.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timings.header)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended");
+                }
+                return;
+            }
+            _ = stop.changed() => connection.as_mut().graceful_shutdown(),
+        }
+    }
+}
+
+fn router(front: Front) -> Router {
+    Router::new()
+        .route("/stripe/webhook", post(deliver))
+        .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
+        .with_state(front)
+}
+
+async fn deliver(State(front): State<Front>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let waiting = front.places.acquire();
+    let Ok(Ok(_place)) = tokio::time::timeout(front.timings.body, waiting).await else {
+        return plain(Answer::Later);
+    };
+    let Some(body) = read(body, front.timings.body).await else {
+        return plain(Answer::Refused);
+    };
+    plain(front.desk.take(signature(&head.headers), &body).await)
+}
+
+/// `None` for a body that is too long, too slow, or cut off.
+async fn read(body: Body, within: Duration) -> Option<axum::body::Bytes> {
+    let reading = to_bytes(body, MAX_BODY);
+    tokio::time::timeout(within, reading).await.ok()?.ok()
+}
+
+/// The header's value, if there is exactly one.
+fn signature(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut values = headers.get_all(SIGNATURE).iter();
+    match (values.next(), values.next()) {
+        (Some(only), None) => Some(only.as_bytes()),
+        _ => None,
+    }
+}
+
+fn plain(answer: Answer) -> Response {
+    let (status, text) = match answer {
+        Answer::Taken => (StatusCode::OK, "taken in\n"),
+        Answer::Refused => (StatusCode::BAD_REQUEST, "refused\n"),
+        Answer::Later => (StatusCode::SERVICE_UNAVAILABLE, "send it again\n"),
+    };
+    (status, [(header::CONTENT_TYPE, TEXT)], text).into_response()
+}
+
+/// The database can be reached, and the tables that an event needs are there.
+async fn health(State(front): State<Front>) -> Response {
+    let receiver = front.desk.receiver();
+    let asked = receiver.store().receiver_counts(receiver.policy().mode);
+    let (status, text) = match tokio::time::timeout(front.timings.body, asked).await {
+        Ok(Ok(_)) => (StatusCode::OK, "ok\n"),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "not healthy");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer as it should\n")
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+    };
+    (status, [(header::CONTENT_TYPE, TEXT)], text).into_response()
+}
+
+async fn metrics(State(front): State<Front>) -> Response {
+    let receiver = front.desk.receiver();
+    let counts = receiver.store().receiver_counts(receiver.policy().mode).await;
+    let text = render(&front.desk.tally, counts.ok().as_ref());
+    ([(header::CONTENT_TYPE, METRICS)], text).into_response()
+}
