@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
-use relink::domain::{CheckoutReference, LinkId, Listing, Timestamp};
+use relink::domain::{CheckoutReference, LinkId, Timestamp};
 use relink::stripe::{SharedIndex, observe_order, observe_watched};
 use serde_json::json;
 

@@ -11,7 +11,9 @@ use relink::exit::ExitStatus;
 use relink::interrupt::Interrupt;
 use relink::plan::{Goal, Policy, decide};
 use relink::store::{Access, NewRun, Scope, Selection, Store};
-use relink::stripe::{Client, ObserveRequest, Rps, Settings, Timings, observe_indexed};
+use relink::stripe::{
+    Client, ObserveRequest, Rps, Settings, SharedIndex, Timings, observe_indexed,
+};
 use secrecy::SecretString;
 
 use crate::on_each_backend;
@@ -71,7 +73,7 @@ async fn regen(world: &World, send_within: Duration) -> ExitStatus {
         store: &store,
         journal: &journal,
         stripe: &client,
-        index: tokio::sync::RwLock::new(index),
+        index: SharedIndex::new(index),
         currency: Currency::USD,
         witness: snapshot.witness,
         texts: LinkTexts {
