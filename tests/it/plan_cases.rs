@@ -83,3 +83,23 @@ fn an_order_that_has_no_object_and_was_never_withdrawn_is_not_withdrawn() {
     of_the_row.journal.withdrawn = Some(CheckoutReference::classify("cs_before"));
     assert_ne!(decided(&of_the_row).verdict, Verdict::Withdrawn);
 }
+
+#[test]
+fn a_link_whose_sessions_were_not_all_listed_leaves_its_order_unread() {
+    let mut half_read = family("plink_off", ORDER, false, vec![]);
+    half_read.sessions = Listing::Unfinished("page 2: timeout".to_owned());
+    let dead = StripeObject::Session(session("cs_old", ORDER, SessionState::Expired));
+    let beside = facts(
+        order(ORDER, Some("cs_old")),
+        Some(dead),
+        vec![StripeObject::Link(half_read.clone())],
+    );
+    let held = facts(
+        order(ORDER, Some("plink_off")),
+        Some(StripeObject::Link(half_read)),
+        vec![],
+    );
+    for facts in [beside, held] {
+        assert_eq!(decided(&facts).verdict, Verdict::Unobserved);
+    }
+}
