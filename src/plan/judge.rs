@@ -57,10 +57,13 @@ fn first_match(
     let order = &facts.order;
     let settled = order.status.is_settled();
     if let Some(category) = category_out_of_scope(order, policy) {
-        return match &facts.journal.open {
-            // It was in scope when it was begun: what is half done is not left so.
-            Some(open) => (Verdict::InDoubt, Reason::OpenOperation(open.clone())),
-            None => (Verdict::OutOfScope, Reason::Category(category)),
+        // It was in scope when an open operation was begun: what is half done is not left so.
+        return match (&facts.journal.open, unread(facts)) {
+            (None, _) => (Verdict::OutOfScope, Reason::Category(category)),
+            (Some(_), Some(reason)) if facts.stored != Stored::Skipped => {
+                (Verdict::Unobserved, reason)
+            }
+            (Some(open), _) => (Verdict::InDoubt, Reason::OpenOperation(open.clone())),
         };
     }
     if let Some(reason) = unread(facts) {

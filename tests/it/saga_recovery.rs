@@ -355,3 +355,38 @@ fn an_object_that_the_row_came_to_hold_meanwhile_is_not_retired_as_a_second_one(
     let asked = run(operation, vec![YOUNG, now_held]);
     assert_eq!(asked, [Next::Look, Next::End(Ending::LostRace)]);
 }
+
+#[test]
+fn of_two_links_that_carry_the_key_the_active_one_is_adopted() {
+    let (row, old) = stored(expired());
+    let seen = look(
+        row.clone(),
+        Some(old),
+        vec![ours("plink_before", false), ours("plink_new", true)],
+    );
+    let asked = run(left_minting(&row), vec![YOUNG, seen]);
+    assert_eq!(asked, [Next::Look, publish_new()]);
+}
+
+#[test]
+fn an_intended_mint_is_the_one_of_its_attempt_and_of_no_other() {
+    let (row, _) = stored(expired());
+    let mut operation = left_minting(&row);
+    let body = |mint: Option<&Mint>| mint.map(|mint| mint.write.body.clone());
+    assert_eq!(body(operation.intended(1)), Some("x=1".to_owned()));
+    assert_eq!(body(operation.intended(2)), None);
+    operation.attempt = 2;
+    assert_eq!(body(operation.intended(2)), None);
+}
+
+#[test]
+fn in_doubt_and_before_publishing_only_a_current_reading_counts() {
+    let (row, _) = stored(expired());
+    let mut operation = begin(&row);
+    assert!(!operation.needs_current_index());
+    operation.state = State::Doubting;
+    assert!(operation.needs_current_index());
+    operation.state = State::Examining;
+    operation.minted = Some(new_link());
+    assert!(operation.needs_current_index());
+}

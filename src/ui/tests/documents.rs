@@ -126,6 +126,7 @@ fn a_plan_is_one_document() {
       "advice": "correct the row of order 16, then relink inspect --order-id 16"
     }
   ],
+  "gone_orders": [],
   "forced_objects": [],
   "left_alone": [],
   "totals": [

@@ -1,0 +1,99 @@
+//! What a look shows and what it does not: the protocol's eyes, case by case. Whatever is mistaken here closes the
+//! wrong object, or publishes over one that can be paid.
+
+use relink::domain::*;
+use relink::saga::*;
+
+use crate::saga_steps::{
+    ORDER, begin, deactivate, expire, expired, look, new_family, new_link, run, stored,
+};
+use crate::support::facts::*;
+
+fn link(id: &str, active: bool) -> StripeObject {
+    StripeObject::Link(family(id, ORDER, active, vec![]))
+}
+
+/// What is asked for once the new link was minted and the look shows these objects besides the old one.
+fn after_the_mint(others: Vec<StripeObject>) -> Next {
+    let (row, old) = stored(expired());
+    let mut asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(old.clone()), vec![]),
+            Observed::Minted(new_link()),
+            look(row.clone(), Some(old), others),
+        ],
+    );
+    asked.remove(3)
+}
+
+#[test]
+fn a_link_whose_sessions_were_not_all_listed_is_never_called_closed() {
+    let mut half_read = family("plink_named", ORDER, false, vec![]);
+    half_read.sessions = Listing::Unfinished("page 2: timeout".to_owned());
+    let (row, _) = stored(expired());
+    let mut operation = begin(&row);
+    operation.order = None;
+    operation.task = Task::RetireObjects(vec![CheckoutReference::classify("plink_named")]);
+    let seen = Observed::Looked(Box::new(Look {
+        decision: None,
+        objects: vec![StripeObject::Link(half_read)],
+    }));
+    let asked = run(operation, vec![Observed::Claimed, seen]);
+    let Next::End(Ending::Unknown { why, .. }) = &asked[1] else {
+        panic!("{asked:?}");
+    };
+    assert_eq!(why, "page 2: timeout");
+}
+
+#[test]
+fn the_new_link_is_told_from_the_other_links_of_the_order() {
+    let next = after_the_mint(vec![link("plink_before", false), new_family(true)]);
+    assert_eq!(next, Next::Publish(new_link()));
+}
+
+#[test]
+fn a_payer_at_the_new_link_hides_no_other_object_that_can_be_paid() {
+    let visit = StripeObject::Session(Session {
+        link: Some(new_link().id),
+        ..session("cs_visit", ORDER, SessionState::Open)
+    });
+    let alone = after_the_mint(vec![new_family(true), visit.clone()]);
+    assert_eq!(alone, Next::Publish(new_link()));
+    let beside = after_the_mint(vec![new_family(true), visit, link("plink_app", true)]);
+    assert_eq!(beside, deactivate("plink_app", 1));
+}
+
+#[test]
+fn what_turned_up_while_the_old_object_was_closed_is_closed_before_the_mint() {
+    let open = StripeObject::Session(session("cs_old", ORDER, SessionState::Open));
+    let (row, open) = stored(open);
+    let mut operation = begin(&row);
+    operation.state = State::Retiring {
+        targets: vec![CheckoutReference::classify("cs_old")],
+        queue: vec![],
+        then: Then::Mint,
+    };
+    let seen = |held: StripeObject, others| look(row.clone(), Some(held), others);
+    let asked = run(
+        operation,
+        vec![
+            seen(open, vec![]),
+            Observed::Done,
+            seen(expired(), vec![link("plink_late", true)]),
+            Observed::Done,
+            seen(expired(), vec![link("plink_late", false)]),
+        ],
+    );
+    assert_eq!(
+        asked,
+        [
+            expire("cs_old", 1),
+            Next::Look,
+            deactivate("plink_late", 2),
+            Next::Look,
+            Next::Mint { attempt: 1 }
+        ]
+    );
+}
