@@ -149,6 +149,28 @@ async fn a_word_whose_commit_was_lost_is_said_once(world: World) {
     assert_eq!(receiver.resolve(&accept).await.unwrap(), Resolved::Before);
 }
 
+/// What is decided must not be decided over what the application is just leaving behind.
+#[tokio::test]
+async fn a_row_that_the_application_is_changing_is_waited_for() {
+    let world = World::postgres_enums().await;
+    let receiver = receiver(&world).await;
+    let less = Told {
+        amount: 4500,
+        ..paid()
+    };
+    let mut application = world
+        .hold("BEGIN; UPDATE orders SET status = 'canceled' WHERE id = 1")
+        .await;
+    let (receipt, ()) = tokio::join!(deliver(&receiver, &less, "evt_1"), async {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        sqlx::raw_sql("COMMIT")
+            .execute(&mut application)
+            .await
+            .unwrap();
+    });
+    assert_eq!(receipt.ruling.name(), "canceled_paid");
+}
+
 /// Four receivers, one event, its twin and a second payment, all at once.
 #[tokio::test]
 async fn receivers_at_once_settle_once() {
