@@ -3,9 +3,9 @@
 //!
 //! No terminal and no `--yes` is a refusal, never a silent yes.
 
-use crate::domain::AccountId;
+use crate::domain::{AccountId, CheckoutReference, LinkId, Mode, Timestamp};
 use crate::error::Error;
-use crate::plan::{Action, Plan, Violation, audit};
+use crate::plan::{Action, Goal, Plan, Policy, Violation, audit};
 
 /// A value that somebody agreed to. Only `approve` makes one.
 #[derive(Debug)]
@@ -29,6 +29,31 @@ impl<T> Approved<T> {
     #[must_use]
     pub fn into_value(self) -> T {
         self.value
+    }
+}
+
+/// The standing approval of `webhook serve --commit`: the links of orders that are paid are closed. Nothing else can
+/// be approved by it.
+#[must_use]
+pub fn approve_closing(
+    links: Vec<LinkId>,
+    account: AccountId,
+    mode: Mode,
+    now: Timestamp,
+) -> Approved<Plan> {
+    let plan = Plan {
+        policy: Policy::new(Goal::Retire),
+        mode,
+        account: Some(account.clone()),
+        taken_at: now,
+        decisions: Vec::new(),
+        gone: Vec::new(),
+        forced: links.into_iter().map(CheckoutReference::Link).collect(),
+        left_alone: Vec::new(),
+    };
+    Approved {
+        value: plan,
+        account,
     }
 }
 

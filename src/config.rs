@@ -83,6 +83,8 @@ impl Config {
 #[derive(Default)]
 pub struct Environment {
     pub stripe_api_key: Option<SecretString>,
+    /// What Stripe signs its events with.
+    pub stripe_webhook_secret: Option<SecretString>,
     /// What `sandbox serve` signs its events with.
     pub sandbox_webhook_secret: Option<SecretString>,
     pub xdg_state_home: Option<PathBuf>,
@@ -104,6 +106,7 @@ impl Environment {
         };
         Environment {
             stripe_api_key: secret("STRIPE_API_KEY"),
+            stripe_webhook_secret: secret("STRIPE_WEBHOOK_SECRET"),
             sandbox_webhook_secret: secret("RELINK_SANDBOX_WEBHOOK_SECRET"),
             xdg_state_home: path("XDG_STATE_HOME"),
             home: path("HOME"),
@@ -362,5 +365,13 @@ pub fn releases(given: &Releases) -> Vec<Release> {
 /// # Errors
 /// Usage: not an `acct_…` id.
 pub fn expected_account(commit: &Commit) -> Result<Option<AccountId>, Error> {
-    parse_account("--expect-account", commit.expect_account.as_deref())
+    named_account(commit.expect_account.as_deref())
+}
+
+/// What `--expect-account` names.
+///
+/// # Errors
+/// Usage: it is no account id.
+pub fn named_account(given: Option<&str>) -> Result<Option<AccountId>, Error> {
+    parse_account("--expect-account", given)
 }

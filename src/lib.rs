@@ -19,6 +19,7 @@ pub mod logging;
 pub mod operator;
 pub mod plan;
 pub mod program;
+pub mod receiver;
 pub mod redact;
 pub mod report;
 pub mod saga;

@@ -54,6 +54,43 @@ fn read_key_file(path: &Path) -> Result<SecretString, Error> {
     ))
 }
 
+/// The secrets that sign events, from the environment variable `name` or from the file, never from both: relink does
+/// not guess which of two is meant. Several stand one a line.
+///
+/// # Errors
+/// Configuration: none; both; a file that cannot be read or that others can read.
+pub fn signing_secrets(
+    name: &str,
+    environment: Option<&SecretString>,
+    file: Option<&Path>,
+) -> Result<Vec<SecretString>, Error> {
+    let hint = format!(
+        "set {name}, or give --webhook-secret-file a file that nobody else can read and that holds the secret alone"
+    );
+    let from_file = match file {
+        Some(path) => Some(files::read_private(path).map_err(|error| match error {
+            Error::Configuration { message, .. } => Error::configuration(message, hint.clone()),
+            other => other,
+        })?),
+        None => None,
+    };
+    let text = match (&from_file, environment) {
+        (Some(_), Some(_)) => {
+            return Err(Error::configuration(
+                format!("{name} and --webhook-secret-file are both given"),
+                "leave one of them out",
+            ));
+        }
+        (Some(text), None) => text.as_str(),
+        (None, Some(secret)) => secret.expose_secret(),
+        (None, None) => return Err(Error::configuration("no secret that signs events", hint)),
+    };
+    Ok(text
+        .split_whitespace()
+        .map(|secret| SecretString::from(secret.to_owned()))
+        .collect())
+}
+
 fn mode_of(key: &str) -> Result<Mode, Error> {
     if key.is_empty() {
         return Err(Error::configuration("the Stripe key is empty", KEY_HINT));

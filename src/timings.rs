@@ -23,6 +23,16 @@ pub struct Timings {
     /// come: shorter than the lease by more than `connect`, so that the last request has left before another may
     /// take the order over. One that strays longer on its way is met by its key and by the looks.
     pub send_within: Duration,
+    /// The receiver: how long a client may take for its headers.
+    pub header: Duration,
+    /// And for a body, and how long a delivery waits for its turn.
+    pub body: Duration,
+    /// And how long connections have to end once it was asked to stop.
+    pub farewell: Duration,
+    /// How often it looks for links of paid orders that are still to be closed.
+    pub closing_poll: Duration,
+    /// The wait after a link was not closed; each further one doubles it.
+    pub closing_backoff: Duration,
 }
 
 impl Default for Timings {
@@ -37,6 +47,11 @@ impl Default for Timings {
             lease: Duration::from_secs(60),
             heartbeat: Duration::from_secs(15),
             send_within: Duration::from_secs(45),
+            header: Duration::from_secs(10),
+            body: Duration::from_secs(10),
+            farewell: Duration::from_secs(25),
+            closing_poll: Duration::from_secs(5),
+            closing_backoff: Duration::from_secs(5),
         }
     }
 }
@@ -49,6 +64,8 @@ impl Timings {
             backoff: Duration::from_millis(5),
             longest_backoff: Duration::from_millis(40),
             longest_retry_after: Duration::from_secs(1),
+            closing_poll: Duration::from_millis(200),
+            closing_backoff: Duration::from_millis(200),
             ..Timings::default()
         }
     }

@@ -101,7 +101,7 @@ async fn require_named_account(opened: &Opened, commit: &Commit) -> Result<(), E
     refuse_unnamed_account(mode, is_named, opened.account.as_ref())
 }
 
-fn refuse_unnamed_account(
+pub(super) fn refuse_unnamed_account(
     mode: Mode,
     is_named: bool,
     account: Option<&AccountId>,

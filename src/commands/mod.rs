@@ -13,6 +13,7 @@ mod regen;
 mod retire;
 mod sandbox;
 mod survey;
+mod webhook;
 
 use crate::cli::{Cli, Command};
 use crate::config::Environment;
@@ -52,6 +53,7 @@ pub async fn run(cli: &Cli, context: &Context<'_>) -> Result<ExitStatus, Error> 
         Command::Regen(args) => regen::run(args, &cli.common, context).await,
         Command::Retire(args) => retire::run(args, &cli.common, context).await,
         Command::Mint(args) => mint::run(args, &cli.common, context).await,
+        Command::Webhook(command) => webhook::run(command, &cli.common, context).await,
         Command::Journal(command) => journal::run(command, &cli.common, context).await,
         Command::Doctor(args) => doctor::run(args, &cli.common, context),
         Command::Sandbox(command) => sandbox::run(command, &cli.common, context).await,

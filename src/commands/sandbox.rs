@@ -2,16 +2,15 @@
 
 use std::path::PathBuf;
 
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use crate::cli::{Common, PayMethod, SandboxCommand, ServeArgs};
 use crate::config::default_sandbox_dir;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files;
 use crate::sandbox::double::Webhooks;
 use crate::sandbox::{Method, Sandbox};
+use crate::secrets::signing_secrets;
 use crate::ui::NextStep;
 
 use super::Context;
@@ -110,39 +109,15 @@ fn webhooks(args: &ServeArgs, context: &Context<'_>) -> Result<Option<Webhooks>,
     let Some(url) = &args.webhook_url else {
         return Ok(None);
     };
-    let mut webhooks = Webhooks::to(url, webhook_secrets(args, context)?);
+    let mut webhooks = Webhooks::to(
+        url,
+        signing_secrets(
+            "RELINK_SANDBOX_WEBHOOK_SECRET",
+            context.environment.sandbox_webhook_secret.as_ref(),
+            args.webhook_secret_file.as_deref(),
+        )?,
+    );
     webhooks.duplicates = args.webhook_duplicates.unwrap_or(0);
     webhooks.shuffle = args.webhook_shuffle;
     Ok(Some(webhooks))
-}
-
-/// The secrets, from one place: relink does not guess which of two is meant.
-fn webhook_secrets(args: &ServeArgs, context: &Context<'_>) -> Result<Vec<SecretString>, Error> {
-    const HINT: &str = "set RELINK_SANDBOX_WEBHOOK_SECRET, or give --webhook-secret-file a file that nobody else can \
-        read and that holds the secret alone";
-    let from_file = match &args.webhook_secret_file {
-        Some(path) => Some(files::read_private(path).map_err(|error| match error {
-            Error::Configuration { message, .. } => Error::configuration(message, HINT),
-            other => other,
-        })?),
-        None => None,
-    };
-    let given = &context.environment.sandbox_webhook_secret;
-    let text = match (from_file, given) {
-        (Some(_), Some(_)) => {
-            return Err(Error::configuration(
-                "RELINK_SANDBOX_WEBHOOK_SECRET and --webhook-secret-file are both given",
-                "leave one of them out",
-            ));
-        }
-        (Some(text), None) => text,
-        (None, Some(secret)) => secret.expose_secret().to_owned(),
-        (None, None) => {
-            return Err(Error::configuration("no secret to sign events with", HINT));
-        }
-    };
-    let secrets = text.split_whitespace();
-    Ok(secrets
-        .map(|secret| SecretString::from(secret.to_owned()))
-        .collect())
 }

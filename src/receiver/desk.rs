@@ -79,7 +79,10 @@ impl Desk {
             kind = event.kind(),
             order = receipt.order.map(|order| order.0),
             ruling = receipt.ruling.name(),
-            incident = receipt.incident.as_ref().map(crate::webhook::IncidentId::as_str),
+            incident = receipt
+                .incident
+                .as_ref()
+                .map(crate::webhook::IncidentId::as_str),
             seen_before = receipt.seen_before,
             "event taken in"
         );

@@ -54,11 +54,7 @@ pub fn render(tally: &Tally, counts: Option<&ReceiverCounts>) -> String {
         "gauge",
         "Whether the database answers",
     );
-    line(
-        &mut text,
-        "relink_database_up",
-        u64::from(counts.is_some()),
-    );
+    line(&mut text, "relink_database_up", u64::from(counts.is_some()));
     let Some(counts) = counts else {
         return text;
     };

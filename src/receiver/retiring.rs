@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::Desk;
 use crate::approval::approve_closing;
 use crate::domain::{AccountId, CheckoutReference, Currency, Mode, RunId, Timestamp, Witness};
-use crate::events::Silent;
+use crate::events::Silence;
 use crate::execute::{LinkTexts, Site, execute};
 use crate::interrupt::Interrupt;
 use crate::operator;
@@ -23,9 +23,9 @@ use crate::stripe::{Client, Index, SharedIndex};
 const BATCH: u32 = 32;
 
 /// What is needed to close a link.
-pub struct Retiring {
-    pub store: Store,
-    pub stripe: Client,
+pub struct Retiring<'a> {
+    pub store: &'a Store,
+    pub stripe: &'a Client,
     pub account: AccountId,
     pub mode: Mode,
     pub currency: Currency,
@@ -34,7 +34,7 @@ pub struct Retiring {
     pub command: String,
 }
 
-impl Retiring {
+impl Retiring<'_> {
     /// Until `stop` says so; what was begun is finished first.
     pub async fn keep_closing(&self, desk: &Desk, mut stop: watch::Receiver<bool>) {
         let poll = self.stripe.timings().closing_poll;
@@ -84,9 +84,9 @@ impl Retiring {
         };
         let journal = self.store.begin_run(run, *self.stripe.timings()).await?;
         let site = Site {
-            store: &self.store,
+            store: self.store,
             journal: &journal,
-            stripe: &self.stripe,
+            stripe: self.stripe,
             // Only what is named is read.
             index: SharedIndex::new(Index::empty(now)),
             currency: self.currency,
@@ -98,7 +98,7 @@ impl Retiring {
             concurrency: self.concurrency,
             max_failures: due.len(),
         };
-        let report = execute(approved, &site, &Interrupt::default(), &Silent).await;
+        let report = execute(approved, &site, &Interrupt::default(), &Silence).await;
         drop(site);
         if let Err(error) = journal.finish(report.exit_status()).await {
             tracing::warn!(%error, "the end of the run could not be journaled");

@@ -68,7 +68,10 @@ pub async fn serve(
     }
     drop(listener);
     let finished = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(timings.farewell, finished).await.is_err() {
+    if tokio::time::timeout(timings.farewell, finished)
+        .await
+        .is_err()
+    {
         tracing::warn!("some connections did not end in time and were closed");
     }
 }
@@ -166,16 +169,25 @@ async fn health(State(front): State<Front>) -> Response {
         Ok(Ok(_)) => (StatusCode::OK, "ok\n"),
         Ok(Err(error)) => {
             tracing::error!(%error, "not healthy");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer as it should\n")
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database does not answer as it should\n",
+            )
         }
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database does not answer\n",
+        ),
     };
     (status, [(header::CONTENT_TYPE, TEXT)], text).into_response()
 }
 
 async fn metrics(State(front): State<Front>) -> Response {
     let receiver = front.desk.receiver();
-    let counts = receiver.store().receiver_counts(receiver.policy().mode).await;
+    let counts = receiver
+        .store()
+        .receiver_counts(receiver.policy().mode)
+        .await;
     let text = render(&front.desk.tally, counts.ok().as_ref());
     ([(header::CONTENT_TYPE, METRICS)], text).into_response()
 }

@@ -31,7 +31,9 @@ pub struct Index {
 }
 
 impl Index {
-    pub(super) fn empty(as_of: Timestamp) -> Self {
+    /// One that knows of nothing, for whoever needs no more than what is named.
+    #[must_use]
+    pub fn empty(as_of: Timestamp) -> Self {
         Index {
             as_of,
             unfinished: None,

@@ -174,7 +174,11 @@ impl World {
     /// Every attempt so far, once nothing is owed any more: `event`, `type`, `copy`, `attempt`, `status`, `error`.
     pub async fn deliveries(&self) -> Vec<Value> {
         let mut told = self.stripe.ask("webhooks?wait_ms=20000").await;
-        assert_eq!(told["owed"], json!([]), "not delivered in 20 seconds: {told}");
+        assert_eq!(
+            told["owed"],
+            json!([]),
+            "not delivered in 20 seconds: {told}"
+        );
         list(told["deliveries"].take())
     }
 
