@@ -24,10 +24,13 @@ pub enum ExitStatus {
     Usage,
     Refused,
     Busy,
+    /// What `inspect --check` found; money comes first.
+    MoneyNeedsPerson,
+    WorkPending,
 }
 
 impl ExitStatus {
-    pub const ALL: [ExitStatus; 12] = [
+    pub const ALL: [ExitStatus; 14] = [
         ExitStatus::Done,
         ExitStatus::Unclassified,
         ExitStatus::Usage,
@@ -37,6 +40,8 @@ impl ExitStatus {
         ExitStatus::Refused,
         ExitStatus::Busy,
         ExitStatus::Unavailable,
+        ExitStatus::WorkPending,
+        ExitStatus::MoneyNeedsPerson,
         ExitStatus::Breaker,
         ExitStatus::Interrupted,
         ExitStatus::Terminated,
@@ -54,6 +59,8 @@ impl ExitStatus {
             ExitStatus::Refused => 6,
             ExitStatus::Busy => 8,
             ExitStatus::Unavailable => 9,
+            ExitStatus::WorkPending => 10,
+            ExitStatus::MoneyNeedsPerson => 11,
             ExitStatus::Breaker => 12,
             ExitStatus::Interrupted => 130,
             ExitStatus::Terminated => 143,
@@ -77,6 +84,10 @@ impl ExitStatus {
             ExitStatus::Busy => "another run holds all that was left to do",
             ExitStatus::Breaker => "stopped by the failure breaker: too many orders failed",
             ExitStatus::Unavailable => "Stripe or the database is unavailable; safe to re-run",
+            ExitStatus::WorkPending => "`inspect --check`: work is pending",
+            ExitStatus::MoneyNeedsPerson => {
+                "`inspect --check`: money needs a person (overpaid, paid_unrecorded, leaked, duplicate, or an incident)"
+            }
             ExitStatus::Interrupted => "interrupted between orders (SIGINT)",
             ExitStatus::Terminated => "interrupted between orders (SIGTERM)",
         }

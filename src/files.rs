@@ -7,6 +7,33 @@ use std::path::Path;
 
 use crate::error::Error;
 
+/// The text of a file that somebody names, or of standard input for `-`; at most 256 MiB.
+///
+/// # Errors
+/// Usage: it cannot be read, is too long, or is no text.
+pub fn read_input(path: &Path) -> Result<String, Error> {
+    const LONGEST: u64 = 256 * 1024 * 1024;
+    let shown = path.display();
+    let unusable = |why: &dyn std::fmt::Display| {
+        Error::usage(
+            format!("`{shown}` cannot be read: {why}"),
+            "give a readable file of text, or `-` for standard input",
+        )
+    };
+    let source: Box<dyn Read> = if path.as_os_str() == "-" {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(fs::File::open(path).map_err(|e| unusable(&e))?)
+    };
+    let mut text = String::new();
+    let read = source.take(LONGEST + 1).read_to_string(&mut text);
+    let length = read.map_err(|e| unusable(&e))?;
+    if length as u64 > LONGEST {
+        return Err(unusable(&"it has more than 256 MiB"));
+    }
+    Ok(text)
+}
+
 /// Far more than any key; a device or a huge file given by mistake must not fill the memory.
 const LARGEST_SECRET: u64 = 64 * 1024;
 

@@ -5,8 +5,8 @@ use crate::config;
 use crate::domain::OrderFacts;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::plan::{Goal, Plan, advise};
-use crate::store::Access;
+use crate::plan::{Decision, Goal, Plan, Verdict, advise};
+use crate::store::{Access, OpenIncident};
 use crate::ui::{Explanation, NextStep};
 
 use super::Context;
@@ -31,8 +31,54 @@ pub async fn run(
             .ui
             .plan(&survey.plan, &next_step(&survey.plan, context))?,
     }
+    let mut incidents = opened.store.open_incidents(opened.config.key.mode).await?;
+    if !args.check {
+        // Those of other orders are somebody else's question.
+        incidents.retain(|incident| incident.order.is_some_and(|id| policy.named.contains(&id)));
+    }
+    for incident in &incidents {
+        context.ui.warn(&told(incident, context));
+    }
     opened.close().await?;
-    Ok(ExitStatus::Done)
+    Ok(if args.check {
+        found(&survey.plan, !incidents.is_empty())
+    } else {
+        ExitStatus::Done
+    })
+}
+
+/// What monitoring is told: money first.
+fn found(plan: &Plan, has_incidents: bool) -> ExitStatus {
+    let money = |decision: &Decision| {
+        matches!(
+            decision.verdict,
+            Verdict::Overpaid | Verdict::PaidUnrecorded | Verdict::Leaked | Verdict::Duplicate
+        )
+    };
+    if has_incidents || plan.decisions.iter().any(money) {
+        ExitStatus::MoneyNeedsPerson
+    } else if plan.has_work() || plan.for_a_person().next().is_some() {
+        ExitStatus::WorkPending
+    } else {
+        ExitStatus::Done
+    }
+}
+
+fn told(incident: &OpenIncident, context: &Context<'_>) -> String {
+    let (id, kind) = (incident.id.as_str(), incident.kind.name());
+    let about = match incident.order {
+        Some(order) => format!("order {order}"),
+        None => "no order of ours".to_owned(),
+    };
+    let order = incident
+        .order
+        .map_or_else(|| "N".to_owned(), |id| id.to_string());
+    let command = format!("relink resolve --order-id {order} --incident {id} --reason TEXT");
+    format!(
+        "incident {id}: {kind}, {about}, {}; when it is dealt with: {}",
+        incident.session,
+        context.with_connection(&command)
+    )
 }
 
 /// One named order is explained in full; more are shown as a table.

@@ -10,6 +10,8 @@ mod journal;
 mod mint;
 mod opening;
 mod regen;
+mod replay;
+mod resolve;
 mod retire;
 mod sandbox;
 mod survey;
@@ -53,6 +55,7 @@ pub async fn run(cli: &Cli, context: &Context<'_>) -> Result<ExitStatus, Error> 
         Command::Regen(args) => regen::run(args, &cli.common, context).await,
         Command::Retire(args) => retire::run(args, &cli.common, context).await,
         Command::Mint(args) => mint::run(args, &cli.common, context).await,
+        Command::Resolve(args) => resolve::run(args, &cli.common, context).await,
         Command::Webhook(command) => webhook::run(command, &cli.common, context).await,
         Command::Journal(command) => journal::run(command, &cli.common, context).await,
         Command::Doctor(args) => doctor::run(args, &cli.common, context),

@@ -31,6 +31,7 @@ pub async fn run(
 ) -> Result<ExitStatus, Error> {
     match command {
         WebhookCommand::Serve(args) => receive(args, common, context).await,
+        WebhookCommand::Replay(args) => super::replay::run(args, common, context).await,
     }
 }
 
@@ -52,7 +53,7 @@ async fn receive(
     let account = account(&opened, is_named).await?;
     let receiver = opened
         .store
-        .open_receiver(policy(args, &opened, &account))
+        .open_receiver(policy(args.settle_all_categories, &opened, &account))
         .await?;
     let listener = listen(args.listen).await?;
     let desk = Arc::new(Desk::new(verifier, receiver));
@@ -102,7 +103,7 @@ fn verifier(args: &ReceiveArgs, context: &Context<'_>) -> Result<Verifier, Error
 }
 
 /// Everything that is received is journaled for one account.
-async fn account(opened: &Opened, is_named: bool) -> Result<AccountId, Error> {
+pub(super) async fn account(opened: &Opened, is_named: bool) -> Result<AccountId, Error> {
     let mode = opened.config.key.mode;
     let pinned = opened.store.pinned_account(mode).await?;
     refuse_unnamed_account(mode, is_named || pinned.is_some(), opened.account.as_ref())?;
@@ -114,11 +115,11 @@ async fn account(opened: &Opened, is_named: bool) -> Result<AccountId, Error> {
     })
 }
 
-fn policy(args: &ReceiveArgs, opened: &Opened, account: &AccountId) -> Policy {
+pub(super) fn policy(all_categories: bool, opened: &Opened, account: &AccountId) -> Policy {
     Policy {
         mode: opened.config.key.mode,
         account: Some(account.clone()),
-        categories: if args.settle_all_categories {
+        categories: if all_categories {
             Categories::All
         } else {
             Categories::Only(PlanPolicy::new(Goal::Retire).scope)

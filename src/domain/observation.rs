@@ -18,6 +18,14 @@ pub enum Owner {
 }
 
 impl Owner {
+    #[must_use]
+    pub fn order(&self) -> Option<OrderId> {
+        match self {
+            Owner::Order(id) => Some(*id),
+            Owner::Nobody | Owner::Unreadable(_) => None,
+        }
+    }
+
     /// From `metadata.order_id`. Digits name an order; the application's webhook reads nothing else.
     #[must_use]
     pub fn read(value: Option<&Value>) -> Self {

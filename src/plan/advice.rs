@@ -22,7 +22,7 @@ pub fn advise(decision: &Decision) -> Option<String> {
         Verdict::Leaked => format!("relink retire --order-id {id}"),
         Verdict::Withdrawn => format!("relink mint --order-id {id}"),
         Verdict::PaidUnrecorded => {
-            format!("record the payment in the application, then relink inspect --order-id {id}")
+            format!("relink webhook replay --order-id {id}")
         }
         Verdict::Overpaid => format!("refund in Stripe, then relink inspect --order-id {id}"),
         Verdict::Unobserved => format!("relink inspect --order-id {id}"),

@@ -6,9 +6,11 @@
 
 mod desk;
 mod metrics;
+mod replay;
 mod retiring;
 mod server;
 
 pub use desk::{Answer, Desk};
+pub use replay::{Foreseen, Replayed, foresee, take_in};
 pub use retiring::Retiring;
 pub use server::serve;

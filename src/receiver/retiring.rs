@@ -3,6 +3,7 @@
 //!
 //! A failure never undoes a payment and is never dropped: the link stays due in the database.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -50,13 +51,15 @@ impl Retiring<'_> {
         }
     }
 
-    /// Closes what is due now.
+    /// Tries to close what is due now, each link once.
     ///
     /// # Errors
     /// The database: everything stays due.
     pub async fn close_due(&self) -> Result<(), StoreError> {
+        let mut tried = BTreeSet::new();
         loop {
-            let due = self.store.retirements_due(self.mode, BATCH).await?;
+            let mut due = self.store.retirements_due(self.mode, BATCH).await?;
+            due.retain(|retirement| tried.insert(retirement.link.clone()));
             if due.is_empty() {
                 return Ok(());
             }

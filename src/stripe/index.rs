@@ -184,7 +184,7 @@ impl Client {
     }
 
     /// Stripe's clock, asked for where no answer has told it yet.
-    pub(super) async fn stripe_time(&self) -> Result<Timestamp, StripeError> {
+    pub async fn stripe_time(&self) -> Result<Timestamp, StripeError> {
         if self.now().is_none() {
             self.probe().await?;
         }

@@ -9,6 +9,7 @@ mod budget;
 mod client;
 mod convert;
 mod error;
+mod events;
 mod http;
 mod index;
 mod judge;

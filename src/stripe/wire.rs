@@ -1,8 +1,8 @@
 //! Stripe's objects as they come over the wire, as far as relink reads them. Unknown fields and unknown
 //! enum values pass, null stands where Stripe allows it and where it does not; a missing id does not pass.
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// An object that a listing can return.
@@ -174,6 +174,17 @@ pub(super) struct Event {
     pub request: Option<EventRequest>,
 }
 object!(Event, "event");
+
+/// An event with everything in it, to be read by somebody else.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct WholeEvent {
+    pub id: String,
+    pub object: Option<String>,
+    pub livemode: Option<bool>,
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+object!(WholeEvent, "event");
 
 #[derive(Debug, Deserialize)]
 pub(super) struct EventData {

@@ -11,6 +11,7 @@ mod look;
 mod plan;
 mod progress;
 mod prompt;
+mod replay;
 mod report;
 mod sanitize;
 mod talk;
@@ -27,11 +28,13 @@ pub use journal::Runs;
 pub use look::ColorChoice;
 pub use progress::Progress;
 pub use prompt::{Answer, NoTerminal, Question};
+pub use replay::Tense;
 pub use talk::{Banner, Stderr};
 
 use crate::domain::OrderId;
 use crate::exit::Failure;
 use crate::plan::Plan;
+use crate::receiver::Foreseen;
 use crate::report::Report;
 use crate::store::{History, RunEntry};
 use look::{Look, WIDE, wants_color};
@@ -217,6 +220,17 @@ impl Ui {
         }
     }
 
+    /// What missed events lead to, or led to.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn replay(&self, foreseen: &Foreseen, tense: Tense, next: &NextStep) -> io::Result<()> {
+        match self.format {
+            Format::Table => print(&replay::text(foreseen, tense, next, self.stdout)),
+            Format::Json => print_json(&json::ReplayDocument::new(foreseen, tense, next)),
+        }
+    }
+
     /// What a commit did.
     ///
     /// # Errors
@@ -292,6 +306,17 @@ impl Ui {
             return Err(NoTerminal);
         }
         Ok(prompt::ask(question, self.stderr))
+    }
+
+    /// A question in one line, below what was shown already.
+    ///
+    /// # Errors
+    /// Nobody can be asked.
+    pub fn ask(&self, question: &str) -> Result<Answer, NoTerminal> {
+        if !self.can_prompt() {
+            return Err(NoTerminal);
+        }
+        Ok(prompt::confirm(question))
     }
 
     /// Shows the cursor again after a question was cut short by a signal.

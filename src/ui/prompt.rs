@@ -60,8 +60,12 @@ impl Question {
 
 pub(super) fn ask(question: &Question, look: Look) -> Answer {
     talk::write_stderr(&details(question, look));
+    confirm(&prompt(question))
+}
+
+pub(super) fn confirm(question: &str) -> Answer {
     let asked = Confirm::new()
-        .with_prompt(prompt(question))
+        .with_prompt(question)
         .default(false)
         .wait_for_newline(true)
         .interact();

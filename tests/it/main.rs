@@ -81,6 +81,7 @@ mod ui_terminal;
 mod webhook_event;
 mod webhook_incidents;
 mod webhook_races;
+mod webhook_replay;
 mod webhook_serve;
 mod webhook_settling;
 mod webhook_signature;

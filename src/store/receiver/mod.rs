@@ -13,7 +13,7 @@ mod report;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
-use super::journal::{RECEIVES_SINCE, Settling, Tables, Work, Writing};
+use super::journal::{RECEIVES_SINCE, Settling, Tables, Work, Writing, unless_closed_to_us};
 use super::schema::{ORDER_PAID_AT, ORDERS};
 use super::{Store, StoreError};
 use crate::domain::OrderId;
@@ -98,7 +98,7 @@ impl Receiver {
     /// # Errors
     /// What any query can meet.
     pub async fn foresee(&self, event: &Event) -> Result<Option<Decision>, StoreError> {
-        let has_received = self.store.has_received().await?;
+        let has_received = unless_closed_to_us(self.store.has_received().await)?;
         let mut snapshot = self.store.snapshot().await?;
         if has_received
             && let Some(known) = self.known(&mut snapshot, event).await?

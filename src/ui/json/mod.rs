@@ -6,6 +6,7 @@
 mod journal;
 mod order;
 mod plan;
+mod replay;
 mod report;
 
 use std::io;
@@ -15,6 +16,7 @@ use serde::Serialize;
 pub use journal::{OrderHistoryDocument, RunDocument, RunsDocument};
 pub use order::OrderDocument;
 pub use plan::PlanDocument;
+pub use replay::ReplayDocument;
 pub use report::ReportDocument;
 
 use super::NextStep;

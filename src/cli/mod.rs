@@ -3,13 +3,16 @@
 //! Secrets have no flag: the key comes from `STRIPE_API_KEY` or a file, and no value taken from the
 //! environment is ever shown in a help text.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{
     NonEmptyStringValueParser, OsStringValueParser, PossibleValuesParser, TypedValueParser,
 };
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+mod webhook;
+
+pub use webhook::{ReceiveArgs, ReplayArgs, ResolveArgs, WebhookCommand};
 
 use crate::domain::Timestamp;
 use crate::plan::Verdict;
@@ -55,6 +58,11 @@ pub enum Command {
         after_help = "Examples:\n  relink mint --tournament-id 2\n  relink mint --order-id 207 --commit"
     )]
     Mint(MintArgs),
+    /// Acknowledge an incident, or accept the amount that was paid, so that its alarm can end
+    #[command(
+        after_help = "Examples:\n  relink resolve --order-id 207 --incident 1f0c9a3b5d7e --reason 'refunded, ticket 991'\n  relink resolve --order-id 207 --incident 1f0c9a3b5d7e --accept-amount --reason 'agreed on the phone' --commit"
+    )]
+    Resolve(ResolveArgs),
     /// Receive Stripe's events: mark orders paid, and close their links
     #[command(subcommand)]
     Webhook(WebhookCommand),
@@ -152,6 +160,9 @@ pub struct InspectArgs {
     pub select: Select,
     #[command(flatten)]
     pub narrow: Narrow,
+    /// For monitoring: exit 10 when work is pending, 11 when money needs a person (open incidents too)
+    #[arg(long)]
+    pub check: bool,
 }
 
 #[derive(Debug, Args)]
@@ -215,42 +226,6 @@ pub struct RetireSelect {
     /// Every order of the database
     #[arg(long, group = "selection")]
     pub all: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum WebhookCommand {
-    /// Receive Stripe's events until SIGTERM: POST /stripe/webhook, GET /healthz, GET /metrics
-    ///
-    /// An order whose session was paid is marked paid in one transaction, and the link it was paid by is closed at
-    /// Stripe. Stripe is answered with 2xx only after the database has committed. What cannot be matched with an
-    /// order, or was paid with another amount, is recorded for a person and settles nothing.
-    #[command(
-        after_help = "Example:\n  relink webhook serve --commit --listen 127.0.0.1:8484 --webhook-secret-file /run/secrets/stripe-webhook"
-    )]
-    Serve(ReceiveArgs),
-}
-
-#[derive(Debug, Args)]
-pub struct ReceiveArgs {
-    /// Address to listen on; put a reverse proxy with TLS in front of it
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8484")]
-    pub listen: SocketAddr,
-    /// A file with the endpoint's secret, readable by nobody else; several while one is rolled, one a line
-    /// (STRIPE_WEBHOOK_SECRET holds the secret itself)
-    #[arg(long, value_name = "FILE")]
-    pub webhook_secret_file: Option<PathBuf>,
-    /// Seconds that a signature's time may be off, either way
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=3600))]
-    pub tolerance: u32,
-    /// Settle paid orders of every product category, and not only of those in scope
-    #[arg(long)]
-    pub settle_all_categories: bool,
-    /// Write: without it the receiver does not start
-    #[arg(long)]
-    pub commit: bool,
-    /// The account that must be meant; needed for the first live commit, and where the key may not read the account
-    #[arg(long, value_name = "acct_…")]
-    pub expect_account: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,0 +1,237 @@
+//! `relink webhook replay`: events that were missed, from Stripe, from a file, or read off the sessions of one order.
+//! The same handler decides as for a delivery.
+//!
+//! Without `--commit` it shows what would follow and writes nothing.
+
+use crate::cli::{Common, Moment, Output, ReplayArgs};
+use crate::config;
+use crate::domain::{AccountId, OrderId, StripeObject, Timestamp};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files;
+use crate::receiver::{Foreseen, Retiring, foresee, take_in};
+use crate::stripe::observe_order;
+use crate::ui::{self, NextStep, NoTerminal, Tense};
+use crate::webhook::{Event, decode};
+
+use super::Context;
+use super::opening::Opened;
+use super::webhook::{account, policy};
+
+/// Seconds. Stripe keeps its events for 30 days (docs.stripe.com/api/events).
+const KEPT: i64 = 30 * 86_400;
+
+pub async fn run(
+    args: &ReplayArgs,
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let expected = config::expected_account(&args.commit)?;
+    let is_named = expected.is_some();
+    let access = super::commit::access(&args.commit);
+    let opened = Opened::open(common, context, access, expected).await?;
+    let status = replay(args, &opened, is_named, common, context).await?;
+    opened.close().await?;
+    Ok(status)
+}
+
+async fn replay(
+    args: &ReplayArgs,
+    opened: &Opened,
+    is_named: bool,
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let account = account(opened, is_named || !args.commit.commit).await?;
+    let policy = policy(args.settle_all_categories, opened, &account);
+    let receiver = opened.store.receiver(policy.clone());
+    let reading = async {
+        let events = gather(args, opened, context).await?;
+        let foreseen = foresee(&receiver, &events).await?;
+        Ok((events, foreseen))
+    };
+    let (events, foreseen) = context.interrupt.unless_asked(reading).await?;
+    if !args.commit.commit || foreseen.news.is_empty() {
+        let next = next_step(args, &foreseen, context);
+        context.ui.replay(&foreseen, Tense::Would, &next)?;
+        return Ok(ExitStatus::Done);
+    }
+    if common.output == Output::Table {
+        let next = NextStep::default();
+        context.ui.replay(&foreseen, Tense::Would, &next)?;
+    }
+    agree(args, &foreseen, common, context)?;
+    let receiver = opened.store.open_receiver(policy).await?;
+    let done = take_in(&receiver, &events).await?;
+    close_links(opened, account, context).await?;
+    context
+        .ui
+        .replay(&done, Tense::Did, &left_over(opened, &done, context).await?)?;
+    Ok(status(&done))
+}
+
+/// Everything is read and understood before anything is taken in.
+async fn gather(
+    args: &ReplayArgs,
+    opened: &Opened,
+    context: &Context<'_>,
+) -> Result<Vec<Event>, Error> {
+    if let Some(path) = &args.from_file {
+        return from_lines(&files::read_input(path)?);
+    }
+    if !args.order_id.is_empty() {
+        return of_orders(args, opened).await;
+    }
+    let now = opened.stripe.stripe_time().await?;
+    let wanted = match args.since {
+        Some(Moment::At(moment)) => moment,
+        Some(Moment::Ago(seconds)) => Timestamp(now.0.saturating_sub(seconds)),
+        None => Timestamp(now.0 - 3 * 86_400),
+    };
+    let oldest = Timestamp(now.0 - KEPT);
+    if wanted < oldest {
+        context.ui.warn(
+            "Stripe keeps events for 30 days, and these are read; for an older payment name its order: \
+             relink webhook replay --order-id N",
+        );
+    }
+    let events = opened.stripe.payment_events(wanted.max(oldest)).await?;
+    let understood = events.iter().map(|bytes| {
+        decode(bytes).map_err(|error| {
+            Error::Bug(format!(
+                "an event that Stripe listed cannot be read: {error}"
+            ))
+        })
+    });
+    understood.collect()
+}
+
+/// One event a line, as `stripe events list` or a log of deliveries has them.
+fn from_lines(text: &str) -> Result<Vec<Event>, Error> {
+    let lines = text.lines().enumerate();
+    let written = lines.filter(|(_, line)| !line.trim().is_empty());
+    let read = written.map(|(at, line)| {
+        decode(line.as_bytes()).map_err(|error| {
+            Error::usage(
+                format!("line {} is no event: {error}", at + 1),
+                "give one event a line, as JSON; nothing was taken in",
+            )
+        })
+    });
+    let mut events = read.collect::<Result<Vec<Event>, Error>>()?;
+    events.sort_by_key(|event| event.created);
+    Ok(events)
+}
+
+/// What the orders' own sessions tell, for payments whose events are gone.
+async fn of_orders(args: &ReplayArgs, opened: &Opened) -> Result<Vec<Event>, Error> {
+    let (stripe, mode) = (&opened.stripe, opened.config.key.mode);
+    let index = stripe.live_index(None).await?;
+    let mut events = Vec::new();
+    for id in args.order_id.iter().copied().map(OrderId) {
+        let found = opened.store.order(id, opened.config.currency).await?;
+        let order = found.ok_or_else(|| {
+            Error::usage(
+                format!("no row of `orders` has the id {id}"),
+                "check the id, and that DATABASE_URL names the right database",
+            )
+        })?;
+        let facts = observe_order(stripe, order, &index).await?;
+        let now = stripe.stripe_time().await?;
+        for session in crate::plan::objects(&facts).flat_map(StripeObject::sessions) {
+            events.extend(Event::of_session(session, mode, now));
+        }
+    }
+    Ok(events)
+}
+
+fn agree(
+    args: &ReplayArgs,
+    foreseen: &Foreseen,
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<(), Error> {
+    if args.commit.yes {
+        return Ok(());
+    }
+    let nobody = |why: &str| {
+        Err(Error::refused(
+            format!(
+                "nothing was written: {} events wait for a yes, and {why}",
+                foreseen.news.len()
+            ),
+            "look at what would follow, then add --yes to the same command",
+        ))
+    };
+    if common.output == Output::Json {
+        return nobody("the question cannot be asked together with -o json");
+    }
+    let question = format!("take in {} events?", foreseen.news.len());
+    match context.ui.ask(&question) {
+        Ok(ui::Answer::Approved) => Ok(()),
+        Ok(ui::Answer::Declined) => Err(Error::refused("declined, nothing was written", "")),
+        Ok(ui::Answer::Interrupted) => Err(Error::Interrupted(ExitStatus::Interrupted)),
+        Err(NoTerminal) => nobody("there is no terminal to ask at"),
+    }
+}
+
+/// Once each; what cannot be closed now is closed by the receiver, or by `retire --all`.
+async fn close_links(
+    opened: &Opened,
+    account: AccountId,
+    context: &Context<'_>,
+) -> Result<(), Error> {
+    let retiring = Retiring {
+        store: &opened.store,
+        stripe: &opened.stripe,
+        account,
+        mode: opened.config.key.mode,
+        currency: opened.config.currency,
+        concurrency: opened.config.concurrency,
+        command: context.command_line.clone(),
+    };
+    Ok(retiring.close_due().await?)
+}
+
+async fn left_over(
+    opened: &Opened,
+    done: &Foreseen,
+    context: &Context<'_>,
+) -> Result<NextStep, Error> {
+    let open = opened
+        .store
+        .open_retirements(opened.config.key.mode)
+        .await?;
+    if !open.is_empty() {
+        return Ok(NextStep {
+            command: Some(context.with_connection("relink retire --all --commit")),
+            note: Some(format!(
+                "{} links of paid orders are not closed yet",
+                open.len()
+            )),
+        });
+    }
+    let incident = done.news.iter().find(|event| event.incident.is_some());
+    let order = incident.and_then(|event| event.order);
+    Ok(NextStep {
+        command: order
+            .map(|id| context.with_connection(&format!("relink inspect --order-id {id}"))),
+        note: None,
+    })
+}
+
+fn next_step(args: &ReplayArgs, foreseen: &Foreseen, context: &Context<'_>) -> NextStep {
+    let has_work = !foreseen.news.is_empty() && !args.commit.commit;
+    NextStep {
+        command: has_work.then(|| format!("{} --commit", context.command_line)),
+        note: None,
+    }
+}
+
+fn status(done: &Foreseen) -> ExitStatus {
+    if done.news.iter().any(|event| event.incident.is_some()) {
+        ExitStatus::Partial
+    } else {
+        ExitStatus::Done
+    }
+}

@@ -1,0 +1,130 @@
+//! `relink resolve`: a person's word about one incident. Either it is dealt with, or the amount that was paid is
+//! accepted and settles the order.
+//!
+//! It gives no money back and asks Stripe for nothing but its account.
+
+use crate::cli::{Common, ResolveArgs};
+use crate::domain::OrderId;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::operator;
+use crate::redact::redact;
+use crate::store::{Access, OpenIncident, Resolution, Resolved, Resolving};
+use crate::ui::NextStep;
+use crate::webhook::IncidentId;
+
+use super::Context;
+use super::opening::Opened;
+use super::webhook::{account, policy};
+
+pub async fn run(
+    args: &ResolveArgs,
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let incident = IncidentId::parse(&args.incident).ok_or_else(|| {
+        Error::usage(
+            format!("`{}` is no incident", redact(&args.incident)),
+            "an incident is twelve hexadecimal digits: relink inspect --all --check names those that are open",
+        )
+    })?;
+    let access = if args.commit {
+        Access::ReadWrite
+    } else {
+        Access::ReadOnly
+    };
+    let opened = Opened::open(common, context, access, None).await?;
+    let status = resolve(args, incident, &opened, context).await?;
+    opened.close().await?;
+    Ok(status)
+}
+
+async fn resolve(
+    args: &ResolveArgs,
+    incident: IncidentId,
+    opened: &Opened,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let open = opened.store.open_incidents(opened.config.key.mode).await?;
+    let Some(found) = open.iter().find(|open| open.id == incident) else {
+        return Err(unknown(&incident));
+    };
+    if !args.commit {
+        let next = NextStep {
+            command: Some(format!("{} --commit", context.command_line)),
+            note: None,
+        };
+        context.ui.fact(&would(found, args), &next, &found.detail)?;
+        return Ok(ExitStatus::Done);
+    }
+    let account = account(opened, true).await?;
+    let receiver = opened
+        .store
+        .open_receiver(policy(false, opened, &account))
+        .await?;
+    let resolved = receiver
+        .resolve(&Resolving {
+            incident: incident.clone(),
+            order: OrderId(args.order_id),
+            resolution: if args.accept_amount {
+                Resolution::AcceptAmount
+            } else {
+                Resolution::Acknowledge
+            },
+            by: format!("{}@{}", operator::user(), operator::host()),
+            reason: redact(&args.reason),
+        })
+        .await?;
+    match resolved {
+        Resolved::Done(links) => {
+            let note = (!links.is_empty()).then(|| {
+                format!(
+                    "{} links are to be closed now: the receiver does it, or relink retire",
+                    links.len()
+                )
+            });
+            let next = NextStep {
+                command: None,
+                note,
+            };
+            context.ui.fact(
+                &format!("incident {} is resolved", incident.as_str()),
+                &next,
+                &found.detail,
+            )?;
+            Ok(ExitStatus::Done)
+        }
+        Resolved::Before => {
+            context
+                .ui
+                .note("somebody has resolved it before; nothing was written");
+            Ok(ExitStatus::Done)
+        }
+        Resolved::NoSuchIncident => Err(unknown(&incident)),
+        Resolved::NotAcceptable => Err(Error::refused(
+            "only another amount can be accepted, while its order is pending and its payment is known",
+            "leave --accept-amount out to acknowledge the incident",
+        )),
+    }
+}
+
+fn would(found: &OpenIncident, args: &ResolveArgs) -> String {
+    let deed = if args.accept_amount {
+        "would settle the order with the amount that was paid, and end"
+    } else {
+        "would end"
+    };
+    format!(
+        "{deed} the incident {} ({}, {})",
+        found.id.as_str(),
+        found.kind.name(),
+        found.session
+    )
+}
+
+fn unknown(incident: &IncidentId) -> Error {
+    Error::usage(
+        format!("no open incident {} of this order", incident.as_str()),
+        "relink inspect --all --check names those that are open",
+    )
+}

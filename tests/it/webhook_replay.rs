@@ -1,0 +1,159 @@
+//! What was missed is made good: from Stripe's events, from a file, or off an order's own sessions; and whatever needs
+//! a person stays an alarm until that person has said so.
+
+use serde_json::Value;
+
+use crate::on_each_backend;
+use crate::support::receiver::Receiver;
+use crate::support::world::*;
+
+const REGEN: [&str; 4] = ["regen", "--all", "--commit", "--yes"];
+const REPLAY: [&str; 4] = ["webhook", "replay", "--since", "72h"];
+const CHECK: [&str; 3] = ["inspect", "--all", "--check"];
+
+/// An order with a link of ours, paid while nobody received events.
+async fn paid_unheard(world: &World) -> OrderId {
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    let output = world.relink(&REGEN).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    let link = world.row(order.0).await.reference.unwrap();
+    world.visit(&link).await;
+    world.pay(&link).await;
+    order
+}
+
+async fn committed(world: &World, command: &[&str]) -> Output {
+    let command = [command, &["--commit", "--yes"]].concat();
+    world.relink(&command).await
+}
+
+async fn status(world: &World, order: OrderId) -> String {
+    world.row(order.0).await.status
+}
+
+/// The id of the one incident that `inspect --check` names.
+async fn incident(world: &World) -> String {
+    let checked = world.relink(&CHECK).await;
+    assert_eq!(
+        checked.code,
+        Some(11),
+        "{}{}",
+        checked.stdout,
+        checked.stderr
+    );
+    let after = checked.stderr.split("incident ").nth(1);
+    let named = after.unwrap_or_else(|| panic!("{}", checked.stderr));
+    named.split(':').next().unwrap().to_owned()
+}
+
+on_each_backend! {
+    async fn a_payment_that_nobody_heard_of_is_shown_then_settled_and_its_link_closed(world) {
+        let order = paid_unheard(&world).await;
+        let id = order.to_string();
+        let inspected = world.relink(&["inspect", "--order-id", &id]).await;
+        let next = format!("relink webhook replay --order-id {id}");
+        assert!(inspected.stdout.contains(&next), "{}", inspected.stdout);
+
+        let before = world.listing().await;
+        let dry = world.relink_reading(&REPLAY);
+        assert_eq!(dry.code, Some(0), "{}{}", dry.stdout, dry.stderr);
+        assert!(dry.stdout.contains("would settle 1 order"), "{}", dry.stdout);
+        assert_eq!(world.listing().await, before);
+        let unasked = world.relink(&[&REPLAY[..], &["--commit"]].concat()).await;
+        assert_eq!(unasked.code, Some(6), "{}", unasked.stderr);
+        assert_eq!(world.listing().await, before);
+
+        let done = committed(&world, &REPLAY).await;
+        assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+        assert_eq!(status(&world, order).await, "paid");
+        assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+        let again = committed(&world, &REPLAY).await;
+        assert!(again.stdout.contains("1 received before"), "{}", again.stdout);
+        assert_eq!(world.relink(&CHECK).await.code, Some(0));
+    }
+}
+
+on_each_backend! {
+    async fn a_payment_older_than_stripes_events_is_settled_off_the_orders_own_sessions(world) {
+        let order = paid_unheard(&world).await;
+        world.pass(40 * 86_400).await;
+        let since = committed(&world, &["webhook", "replay", "--since", "60d"]).await;
+        assert_eq!(since.code, Some(0), "{}{}", since.stdout, since.stderr);
+        assert!(since.stderr.contains("Stripe keeps events for 30 days"), "{}", since.stderr);
+        assert_eq!(status(&world, order).await, "pending");
+
+        let named = committed(&world, &["webhook", "replay", "--order-id", &order.to_string()]).await;
+        assert_eq!(named.code, Some(0), "{}{}", named.stdout, named.stderr);
+        assert_eq!(status(&world, order).await, "paid");
+        let again = committed(&world, &["webhook", "replay", "--order-id", &order.to_string()]).await;
+        assert!(again.stdout.contains("would settle 0 orders"), "{}", again.stdout);
+    }
+}
+
+on_each_backend! {
+    async fn another_amount_is_an_alarm_until_a_person_accepts_it(world) {
+        let order = paid_unheard(&world).await;
+        world.rows.set(order.0, "amount_cents", "6000").await;
+        let done = committed(&world, &REPLAY).await;
+        assert_eq!(done.code, Some(3), "{}{}", done.stdout, done.stderr);
+        assert_eq!(status(&world, order).await, "pending");
+
+        let incident = incident(&world).await;
+        let id = order.to_string();
+        let resolve = ["resolve", "--order-id", &id, "--incident", &incident, "--reason", "agreed", "--accept-amount"];
+        let dry = world.relink(&resolve).await;
+        assert_eq!(dry.code, Some(0), "{}{}", dry.stdout, dry.stderr);
+        assert_eq!(status(&world, order).await, "pending");
+        let other = world.relink(&["resolve", "--order-id", "999999", "--incident", &incident, "--reason", "x", "--commit"]).await;
+        assert_eq!(other.code, Some(2), "{}", other.stderr);
+        let accepted = world.relink(&[&resolve[..], &["--commit"]].concat()).await;
+        assert_eq!(accepted.code, Some(0), "{}{}", accepted.stdout, accepted.stderr);
+        assert_eq!(status(&world, order).await, "paid");
+        let noted = world.journaled("incidents", "SELECT reason FROM {}").await;
+        assert_eq!(noted, ["agreed"]);
+        let checked = world.relink(&CHECK).await;
+        assert!(!checked.stderr.contains("incident"), "{}", checked.stderr);
+    }
+}
+
+#[tokio::test]
+async fn events_come_from_a_file_whole_or_not_at_all() {
+    let world = World::on(Backend::Sqlite).await;
+    let witness = Receiver::start().await;
+    world
+        .send_webhooks(&witness.url(), "whsec_for_the_witness")
+        .await;
+    let order = paid_unheard(&world).await;
+    let event = witness.wait_for(1).await.remove(0).body;
+    let event: Value = serde_json::from_str(&event).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("events.jsonl");
+    let path = file.to_str().unwrap();
+    let replay = ["webhook", "replay", "--from-file", path];
+
+    std::fs::write(&file, format!("{event}\n\nno event\n")).unwrap();
+    let bad = committed(&world, &replay).await;
+    assert_eq!(bad.code, Some(2), "{}", bad.stderr);
+    assert!(bad.stderr.contains("line 3 is no event"), "{}", bad.stderr);
+    assert_eq!(status(&world, order).await, "pending");
+
+    std::fs::write(&file, format!("{event}\n{event}\n")).unwrap();
+    let good = committed(&world, &replay).await;
+    assert_eq!(good.code, Some(0), "{}{}", good.stdout, good.stderr);
+    assert_eq!(status(&world, order).await, "paid");
+    let missing = world
+        .relink(&["webhook", "replay", "--from-file", "/nowhere/events"])
+        .await;
+    assert_eq!(missing.code, Some(2), "{}", missing.stderr);
+}
+
+#[tokio::test]
+async fn a_check_tells_monitoring_what_waits() {
+    let world = World::on(Backend::Sqlite).await;
+    let healthy = world.order(pending(5500).behind(active_link())).await;
+    assert_eq!(world.relink(&CHECK).await.code, Some(0));
+    world.order(pending(5500).behind(expired_session())).await;
+    assert_eq!(world.relink(&CHECK).await.code, Some(10));
+    world.rows.set(healthy.0, "status", "'canceled'").await;
+    assert_eq!(world.relink(&CHECK).await.code, Some(11));
+}
