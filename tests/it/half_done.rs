@@ -16,9 +16,10 @@ async fn kill_at(world: &World, path: &str, when: &str) {
     let parked = world.wait_for_parked().await;
     running.signal("KILL");
     running.finish().await;
-    match when {
-        "after" => drop(world.release(parked).await),
-        _ => world.drop_parked(parked).await,
+    if when == "after" {
+        world.release(parked).await;
+    } else {
+        world.drop_parked(parked).await;
     }
     world.clear_faults().await;
 }
