@@ -21,8 +21,8 @@ use crate::plan::Verdict;
 ///
 /// Nothing is written without --commit: every command first shows what it would do. Exit codes: 0 done,
 /// 2 usage, 3 partial or a person is needed, 4 configuration, 5 permission, 6 refused by a guard, 8 another
-/// run is at all of it, 9 Stripe or database unavailable, 12 stopped by the failure breaker, 130/143
-/// interrupted; treat an unknown code as failure.
+/// run is at all of it, 9 Stripe or database unavailable, 10 and 11 what `inspect --check` found, 12 stopped by
+/// the failure breaker, 130/143 interrupted; treat an unknown code as failure.
 #[derive(Debug, Parser)]
 #[command(name = "relink", version, max_term_width = 100)]
 #[command(disable_help_subcommand = true, arg_required_else_help = true)]
