@@ -119,7 +119,7 @@ fn without_a_secret_that_is_private_nothing_is_served() {
     for (more, told) in [
         (
             &["http://127.0.0.1:9/"][..],
-            "no secret to sign events with",
+            "no secret that signs events",
         ),
         (
             &["http://127.0.0.1:9/", "--webhook-secret-file", open],

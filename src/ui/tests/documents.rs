@@ -438,7 +438,7 @@ fn an_order_is_one_document() {
     "needs_person": true,
     "release_flag": null
   },
-  "advice": "record the payment in the application, then relink inspect --order-id 1",
+  "advice": "relink webhook replay --order-id 1",
   "next": {
     "command": "relink regen --tournament-id 2 --sandbox --commit",
     "note": null
