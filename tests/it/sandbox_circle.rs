@@ -117,10 +117,7 @@ fn without_a_secret_that_is_private_nothing_is_served() {
     let open = open.to_str().unwrap();
     let url = ["sandbox", "serve", "--port", "0", "--webhook-url"];
     for (more, told) in [
-        (
-            &["http://127.0.0.1:9/"][..],
-            "no secret that signs events",
-        ),
+        (&["http://127.0.0.1:9/"][..], "no secret that signs events"),
         (
             &["http://127.0.0.1:9/", "--webhook-secret-file", open],
             "open to everybody",
