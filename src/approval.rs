@@ -3,7 +3,7 @@
 //!
 //! No terminal and no `--yes` is a refusal, never a silent yes.
 
-use crate::domain::{AccountId, CheckoutReference, LinkId, Mode, Timestamp};
+use crate::domain::{AccountId, LinkId, Mode, Timestamp};
 use crate::error::Error;
 use crate::plan::{Action, Goal, Plan, Policy, Violation, audit};
 
@@ -48,7 +48,8 @@ pub fn approve_closing(
         taken_at: now,
         decisions: Vec::new(),
         gone: Vec::new(),
-        forced: links.into_iter().map(CheckoutReference::Link).collect(),
+        paid_links: links,
+        forced: Vec::new(),
         left_alone: Vec::new(),
     };
     Approved {
@@ -132,7 +133,10 @@ fn waiting(plan: &Plan) -> String {
         .work()
         .filter(|d| matches!(d.action, Action::Replace(_)))
         .count();
-    let retired = plan.work().count() - replaced + plan.gone.len() + plan.forced.len();
+    let retired = plan.work().count() - replaced
+        + plan.gone.len()
+        + plan.paid_links.len()
+        + plan.forced.len();
     let counted = |n: usize, one: &str, many: &str| match n {
         0 => None,
         1 => Some(format!("1 {one}")),

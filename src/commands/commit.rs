@@ -18,6 +18,7 @@ use crate::ui::{self, NextStep, NoTerminal, Question};
 
 use super::Context;
 use super::opening::Opened;
+use super::owed;
 use super::survey::Survey;
 
 /// Shown to whoever opens a link after it was paid or replaced.
@@ -88,6 +89,7 @@ pub async fn conclude(
     if let Err(error) = journal.finish(report.exit_status()).await {
         tracing::warn!(%error, "the end of the run could not be journaled");
     }
+    owed::cross_off(opened, &report).await;
     context.ui.report(&report)?;
     Ok(report.exit_status())
 }

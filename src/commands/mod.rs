@@ -9,6 +9,7 @@ mod inspect;
 mod journal;
 mod mint;
 mod opening;
+mod owed;
 mod regen;
 mod replay;
 mod resolve;

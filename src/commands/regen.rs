@@ -8,7 +8,7 @@ use crate::plan::Goal;
 
 use super::opening::Opened;
 use super::survey::survey;
-use super::{Context, commit};
+use super::{Context, commit, owed};
 
 pub async fn run(
     args: &RegenArgs,
@@ -32,6 +32,7 @@ pub async fn run(
         let mut gone = opened.store.gone_orders(mode).await?;
         gone.retain(|order| !selection.exclude.contains(order));
         survey.plan.gone = gone;
+        owed::add(&opened, &mut survey.plan).await?;
     }
     let status = commit::conclude(&opened, survey, &args.commit, common, context).await?;
     opened.close().await?;

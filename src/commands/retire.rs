@@ -16,7 +16,7 @@ use crate::store::{Scope, Selection};
 
 use super::opening::Opened;
 use super::survey::survey;
-use super::{Context, commit};
+use super::{Context, commit, owed};
 
 pub async fn run(
     args: &RetireArgs,
@@ -37,6 +37,9 @@ pub async fn run(
     let mut survey = survey(&opened, &resolved.selection, &policy, &verdicts, context).await?;
     refuse_unless_retired(&survey.plan, &resolved.owned)?;
     survey.plan.forced = resolved.forced;
+    if args.select.all {
+        owed::add(&opened, &mut survey.plan).await?;
+    }
     survey.plan.left_alone = odd.iter().map(|text| redact(text)).collect();
     let status = commit::conclude(&opened, survey, &args.commit, common, context).await?;
     opened.close().await?;

@@ -16,7 +16,9 @@ use futures_util::stream;
 
 use crate::approval::Approved;
 use crate::breaker::{Beat, Breaker};
-use crate::domain::{AccountId, CheckoutReference, Currency, Mode, Order, OrderId, Witness};
+use crate::domain::{
+    AccountId, CheckoutReference, Currency, LinkId, Mode, Order, OrderId, Witness,
+};
 use crate::error;
 use crate::events::{Event, Listener};
 use crate::exit::ExitStatus;
@@ -121,6 +123,7 @@ fn jobs(plan: &Plan) -> Vec<Job<'_>> {
         .chain(fresh)
         .map(|decision| job_for(decision, plan.goal()))
         .chain(plan.gone.iter().map(|order| job_for_gone(*order)))
+        .chain(plan.paid_links.iter().map(job_for_link))
         .chain(plan.forced.iter().map(job_for_object))
         .collect()
 }
@@ -158,7 +161,7 @@ fn withdraws(order: &Order, objects: &[CheckoutReference]) -> bool {
 }
 
 /// Only what is open can be worked on: there is no row that anything new could be for.
-fn job_for_gone(order: OrderId) -> Job<'static> {
+fn job_for_gone<'a>(order: OrderId) -> Job<'a> {
     let expected = Expected {
         reference: None,
         amount: None,
@@ -170,7 +173,11 @@ fn job_for_gone(order: OrderId) -> Job<'static> {
     }
 }
 
-fn job_for_object(reference: &CheckoutReference) -> Job<'_> {
+fn job_for_link<'a>(link: &LinkId) -> Job<'a> {
+    job_for_object(&CheckoutReference::Link(link.clone()))
+}
+
+fn job_for_object<'a>(reference: &CheckoutReference) -> Job<'a> {
     let task = Task::RetireObjects(vec![reference.clone()]);
     let expected = Expected {
         reference: None,

@@ -11,8 +11,8 @@ use super::act::act;
 use super::judge::{Moment, judge};
 use super::{Goal, Policy, Reason, Release, Verdict};
 use crate::domain::{
-    AccountId, CheckoutReference, Mode, Money, Order, OrderFacts, OrderId, Reading, SessionState,
-    Snapshot, Stored, StripeObject, Timestamp,
+    AccountId, CheckoutReference, LinkId, Mode, Money, Order, OrderFacts, OrderId, Reading,
+    SessionState, Snapshot, Stored, StripeObject, Timestamp,
 };
 
 /// Why nothing is done although something is not as it should be.
@@ -145,6 +145,8 @@ pub struct Plan {
     pub decisions: Vec<Decision>,
     /// Orders whose rows are gone: what an earlier run left open for them is concluded, and nothing else done.
     pub gone: Vec<OrderId>,
+    /// Links of paid orders that the receiver asked to be closed, and that nobody has closed yet.
+    pub paid_links: Vec<LinkId>,
     /// Objects to be retired although they belong to no order in scope: the operator insisted.
     pub forced: Vec<CheckoutReference>,
     /// What the operator named that is neither a session nor a link: reported, never touched.
@@ -169,6 +171,7 @@ pub fn decide(snapshot: &Snapshot, policy: &Policy) -> Plan {
         taken_at: snapshot.taken_at,
         decisions,
         gone: Vec::new(),
+        paid_links: Vec::new(),
         forced: Vec::new(),
         left_alone: Vec::new(),
     }
@@ -197,7 +200,10 @@ impl Plan {
     /// Whether a commit would write anything at all.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.forced.is_empty() || !self.gone.is_empty() || self.work().next().is_some()
+        !self.forced.is_empty()
+            || !self.gone.is_empty()
+            || !self.paid_links.is_empty()
+            || self.work().next().is_some()
     }
 
     /// Decisions that an operator must look at.

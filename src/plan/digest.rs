@@ -41,6 +41,9 @@ impl Plan {
         for order in &self.gone {
             add(&format!("gone {order}"));
         }
+        for link in &self.paid_links {
+            add(&format!("paid {link}"));
+        }
         for object in &self.forced {
             add(object.as_str());
         }

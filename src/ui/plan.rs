@@ -35,6 +35,12 @@ pub fn text(plan: &Plan, next: &NextStep, look: Look) -> String {
             "order {order}: its row is gone; would conclude what an earlier run left open\n"
         ));
     }
+    for link in &plan.paid_links {
+        out.push_str(&format!(
+            "{}: would close it, its order is paid\n",
+            clean(link.as_str())
+        ));
+    }
     for object in &plan.forced {
         let object = full(object);
         out.push_str(&format!(

@@ -160,7 +160,7 @@ impl Fates {
     #[must_use]
     pub fn of(plan: &Plan) -> Fates {
         let mut fates = Fates {
-            objects: plan.forced.len(),
+            objects: plan.paid_links.len() + plan.forced.len(),
             resume: plan.gone.len(),
             ..Fates::default()
         };

@@ -80,6 +80,7 @@ mod support;
 mod ui_terminal;
 mod webhook_event;
 mod webhook_incidents;
+mod webhook_killed;
 mod webhook_races;
 mod webhook_replay;
 mod webhook_serve;

@@ -111,6 +111,7 @@ fn empty_plan() -> Plan {
         taken_at: Timestamp(0),
         decisions: Vec::new(),
         gone: Vec::new(),
+        paid_links: Vec::new(),
         forced: Vec::new(),
         left_alone: Vec::new(),
     }

@@ -337,3 +337,29 @@ async fn it_does_not_start_without_commit_or_a_secret() {
     assert_eq!(busy.code, Some(4), "{}", busy.stderr);
     assert!(busy.stderr.contains("cannot listen on"), "{}", busy.stderr);
 }
+
+on_each_backend! {
+    async fn what_the_receiver_could_not_close_is_closed_by_any_later_run_over_all_orders(world) {
+        for command in ["regen", "retire"] {
+            let (order, link) = regenerated(&world).await;
+            let serving = Serving::start(&world).await;
+            world.send_webhooks(&serving.url(), SECRET).await;
+            let rule = json!({"method": "POST", "path": EXPIRE, "when": "before", "kind": "park", "times": 1});
+            world.fault(rule).await;
+            world.visit(&link).await;
+            world.pay(&link).await;
+            let parked = world.wait_for_parked().await;
+            serving.kill().await;
+            world.drop_parked(parked).await;
+            world.clear_faults().await;
+            assert_eq!(open_retirements(&world).await, [link.clone()]);
+
+            let dry = world.relink(&[command, "--all"]).await;
+            assert_eq!(dry.code, Some(0), "{}{}", dry.stdout, dry.stderr);
+            let output = world.relink(&[command, "--all", "--commit", "--yes"]).await;
+            assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+            assert_eq!(world.live_objects_of(order).await, Vec::<String>::new(), "{command}");
+            assert_eq!(open_retirements(&world).await, Vec::<String>::new(), "{command}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use super::super::NextStep;
 use super::super::words::Fates;
 use super::{Next, OrderHead, Why, flags};
-use crate::domain::{AccountId, CheckoutReference, Mode, Money, OrderId, Timestamp};
+use crate::domain::{AccountId, CheckoutReference, LinkId, Mode, Money, OrderId, Timestamp};
 use crate::plan::{Action, Decision, Goal, Hold, Plan, Policy, StoredState, Verdict, advise};
 
 #[derive(Serialize)]
@@ -20,6 +20,8 @@ pub struct PlanDocument<'a> {
     orders: Vec<DecisionBody<'a>>,
     /// Orders whose rows are gone while an operation of theirs is open: it would be concluded.
     gone_orders: &'a [OrderId],
+    /// Links of paid orders that are still to be closed.
+    paid_links: &'a [LinkId],
     /// Objects that would be retired although they belong to no order in scope.
     forced_objects: &'a [CheckoutReference],
     /// What was named that is neither a session nor a link.
@@ -40,6 +42,7 @@ impl<'a> PlanDocument<'a> {
             taken_at,
             decisions,
             gone,
+            paid_links,
             forced,
             left_alone,
         } = plan;
@@ -52,6 +55,7 @@ impl<'a> PlanDocument<'a> {
             policy: PolicyBody::new(policy),
             orders: decisions.iter().map(DecisionBody::new).collect(),
             gone_orders: gone,
+            paid_links,
             forced_objects: forced,
             left_alone,
             totals: plan.totals(),

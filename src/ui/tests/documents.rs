@@ -127,6 +127,7 @@ fn a_plan_is_one_document() {
     }
   ],
   "gone_orders": [],
+  "paid_links": [],
   "forced_objects": [],
   "left_alone": [],
   "totals": [
