@@ -10,8 +10,10 @@ use clap::builder::{
 };
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+mod sandbox;
 mod webhook;
 
+pub use sandbox::{PayMethod, SandboxCommand, ServeArgs};
 pub use webhook::{ReceiveArgs, ReplayArgs, ResolveArgs, WebhookCommand};
 
 use crate::domain::Timestamp;
@@ -187,6 +189,9 @@ pub struct MintArgs {
     /// object of this database could be read in this account)
     #[arg(long, help_heading = "Releasing a hold")]
     pub missing_is_dead: bool,
+    /// Mint although the row names an object of another order, and leave that one alone (only with --order-id)
+    #[arg(long, help_heading = "Releasing a hold")]
+    pub over_foreign: bool,
     #[command(flatten)]
     pub commit: Commit,
 }
@@ -277,57 +282,6 @@ pub struct DoctorArgs {
     /// The role that relink runs as, to be granted its rights (default: the user of the database URL)
     #[arg(long, value_name = "NAME")]
     pub role: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum SandboxCommand {
-    /// Serve the double on loopback, for Stripe's own tools and libraries
-    Serve(ServeArgs),
-    /// Put the sample incident back as it was
-    Reset,
-    /// Open a link's URL as a parent would: makes a checkout session
-    Visit {
-        /// A link's URL or id, or a recovery URL
-        url: String,
-    },
-    /// Pay as a parent would
-    Pay {
-        /// A link's or session's URL or id
-        url: String,
-        /// How the parent pays
-        #[arg(long, value_enum, default_value_t = PayMethod::Card)]
-        method: PayMethod,
-    },
-}
-
-#[derive(Debug, Args)]
-pub struct ServeArgs {
-    /// Port on 127.0.0.1; 0 lets the system choose
-    #[arg(long, default_value_t = 12111)]
-    pub port: u16,
-    /// Send signed events of checkout sessions there, to a receiver on this machine; again until it answers with 2xx
-    #[arg(long, value_name = "URL")]
-    pub webhook_url: Option<String>,
-    /// A file with the secret that signs them, readable by nobody else; several while one is rolled, one a line
-    /// (RELINK_SANDBOX_WEBHOOK_SECRET holds the secret itself)
-    #[arg(long, value_name = "FILE", requires = "webhook_url")]
-    pub webhook_secret_file: Option<PathBuf>,
-    /// Let each event arrive N times more
-    #[arg(long, value_name = "N", requires = "webhook_url", value_parser = clap::value_parser!(u32).range(0..=100))]
-    pub webhook_duplicates: Option<u32>,
-    /// Send events in another order than they were made in; the same SEED gives the same order
-    #[arg(long, value_name = "SEED", requires = "webhook_url")]
-    pub webhook_shuffle: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum PayMethod {
-    /// Paid at once
-    Card,
-    /// A bank debit that stays on its way
-    Async,
-    /// A bank debit that fails
-    AsyncFail,
 }
 
 #[derive(Debug, Args)]

@@ -16,12 +16,15 @@ pub async fn run(
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
     let selection = config::selection(&args.select, &args.narrow);
-    let releases: &[Release] = if args.missing_is_dead {
-        &[Release::MissingIsDead]
-    } else {
-        &[]
-    };
-    let policy = config::policy(Goal::Mint, releases, &args.select.order_id)?;
+    let given = [
+        (args.missing_is_dead, Release::MissingIsDead),
+        (args.over_foreign, Release::OverForeign),
+    ];
+    let releases: Vec<Release> = given
+        .into_iter()
+        .filter_map(|(present, release)| present.then_some(release))
+        .collect();
+    let policy = config::policy(Goal::Mint, &releases, &args.select.order_id)?;
     let verdicts = config::verdicts(&args.narrow);
     let expected = config::expected_account(&args.commit)?;
     let access = commit::access(&args.commit);

@@ -87,7 +87,16 @@ fn first_match(
     }
     match stored_object(facts).map(StripeObject::owner) {
         Some(Owner::Order(other)) if *other != order.id => {
-            return (Verdict::Foreign, Reason::NamesOrder(*other));
+            if !policy.releases(Release::OverForeign, order.id) {
+                return (Verdict::Foreign, Reason::NamesOrder(*other));
+            }
+            // It is somebody else's, payments and all: this order is judged as if its row named nothing.
+            released.push(Release::OverForeign);
+            let without = OrderFacts {
+                stored: Stored::Nothing,
+                ..facts.clone()
+            };
+            return first_match(&without, moment, policy, released);
         }
         Some(Owner::Unreadable(text)) => {
             return (Verdict::Foreign, Reason::NamesUnreadableOrder(text.clone()));

@@ -50,6 +50,7 @@ pub enum Release {
     AdoptUnowned,
     AllowAmountChange,
     AllowCurrencyChange,
+    OverForeign,
 }
 
 impl Release {
@@ -61,13 +62,17 @@ impl Release {
             Release::AdoptUnowned => "--adopt-unowned",
             Release::AllowAmountChange => "--allow-amount-change",
             Release::AllowCurrencyChange => "--allow-currency-change",
+            Release::OverForeign => "--over-foreign",
         }
     }
 
     /// Only an order that the operator named by id is released by these.
     #[must_use]
     pub fn needs_named_order(self) -> bool {
-        matches!(self, Release::MissingIsDead | Release::AdoptUnowned)
+        matches!(
+            self,
+            Release::MissingIsDead | Release::AdoptUnowned | Release::OverForeign
+        )
     }
 }
 

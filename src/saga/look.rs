@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use super::operation::{Ending, Minted, Operation, Write};
 use crate::domain::{
-    CheckoutReference, Family, Listing, Order, OrderFacts, OrderStatus, Session, SessionState,
-    StripeObject,
+    CheckoutReference, Family, Listing, Order, OrderFacts, OrderStatus, Owner, Session,
+    SessionState, StripeObject,
 };
 use crate::plan::{Decision, Moment, Policy, Reason, Verdict, decide_order};
 
@@ -21,11 +21,14 @@ pub struct Look {
 }
 
 impl Look {
+    /// What names another order is not looked at: neither its state nor its money is this order's.
     #[must_use]
     pub fn at_order(facts: &OrderFacts, moment: Moment, policy: &Policy) -> Self {
+        let is_anothers = |object: &&StripeObject| matches!(object.owner(), Owner::Order(other) if *other != facts.order.id);
+        let objects = crate::plan::objects(facts).filter(|object| !is_anothers(object));
         Look {
             decision: Some(decide_order(facts, moment, policy)),
-            objects: crate::plan::objects(facts).cloned().collect(),
+            objects: objects.cloned().collect(),
         }
     }
 

@@ -116,6 +116,7 @@ fn release_hint(release: Release, decision: &Decision) -> String {
         Release::MissingIsDead => "take it as dead, and mint".to_owned(),
         Release::AcceptRecoveryUrl => "go on although that URL can be paid".to_owned(),
         Release::AdoptUnowned => "take it as this order's, and replace it".to_owned(),
+        Release::OverForeign => "mint, and leave that object alone".to_owned(),
         Release::AllowAmountChange | Release::AllowCurrencyChange => {
             change(&decision.reason).unwrap_or_else(|| "replace it".to_owned())
         }

@@ -43,6 +43,7 @@ mod journal_shown;
 mod journal_steps;
 mod journal_world;
 mod kill_points;
+mod minting_over;
 mod model;
 mod odd_cases;
 mod pinned_account;
