@@ -352,7 +352,7 @@ on_each_backend! {
             serving.kill().await;
             world.drop_parked(parked).await;
             world.clear_faults().await;
-            assert_eq!(open_retirements(&world).await, [link.clone()]);
+            assert_eq!(open_retirements(&world).await, [link.as_str()]);
 
             let dry = world.relink(&[command, "--all"]).await;
             assert_eq!(dry.code, Some(0), "{}{}", dry.stdout, dry.stderr);
