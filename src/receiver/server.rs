@@ -104,6 +104,7 @@ async fn converse(
         .header_read_timeout(timings.header)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut connection = std::pin::pin!(connection);
+    let mut is_told = false;
     loop {
         tokio::select! {
             ended = connection.as_mut() => {
@@ -112,7 +113,11 @@ async fn converse(
                 }
                 return;
             }
-            _ = stop.changed() => connection.as_mut().graceful_shutdown(),
+            // Once: a channel that was closed since would say so again and again.
+            _ = stop.changed(), if !is_told => {
+                is_told = true;
+                connection.as_mut().graceful_shutdown();
+            }
         }
     }
 }

@@ -268,7 +268,11 @@ impl Reach for Ground {
                 Mistake::IntentIsForgotten if is_after(point, "journal an intent") => {
                     self.forget("steps").await;
                 }
-                Mistake::OutcomeIsForgotten if is_after(point, "journal an outcome") => {
+                // An end concludes what has no outcome: that is forgotten as well.
+                Mistake::OutcomeIsForgotten
+                    if is_after(point, "journal an outcome")
+                        || is_after(point, "close an operation of the journal") =>
+                {
                     self.forget("outcomes").await;
                 }
                 _ => {}
