@@ -5,18 +5,18 @@
 
 use crate::cli::{Common, Moment, Output, ReplayArgs};
 use crate::config;
-use crate::domain::{AccountId, OrderId, StripeObject, Timestamp};
+use crate::domain::{OrderId, StripeObject, Timestamp};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files;
-use crate::receiver::{Foreseen, Retiring, foresee, take_in};
+use crate::receiver::{Foreseen, foresee, take_in};
 use crate::stripe::observe_order;
 use crate::ui::{self, NextStep, NoTerminal, Tense};
 use crate::webhook::{Event, decode};
 
 use super::Context;
 use super::opening::Opened;
-use super::webhook::{account, policy};
+use super::webhook::{account, policy, retiring};
 
 /// Seconds. Stripe keeps its events for 30 days (docs.stripe.com/api/events).
 const KEPT: i64 = 30 * 86_400;
@@ -63,7 +63,8 @@ async fn replay(
     agree(args, &foreseen, common, context)?;
     let receiver = opened.store.open_receiver(policy).await?;
     let done = take_in(&receiver, &events).await?;
-    close_links(opened, account, context).await?;
+    // Once each; what cannot be closed now is closed by the receiver, or by `retire --all`.
+    retiring(opened, account, context).close_due().await?;
     context
         .ui
         .replay(&done, Tense::Did, &left_over(opened, &done, context).await?)?;
@@ -173,24 +174,6 @@ fn agree(
         Ok(ui::Answer::Interrupted) => Err(Error::Interrupted(ExitStatus::Interrupted)),
         Err(NoTerminal) => nobody("there is no terminal to ask at"),
     }
-}
-
-/// Once each; what cannot be closed now is closed by the receiver, or by `retire --all`.
-async fn close_links(
-    opened: &Opened,
-    account: AccountId,
-    context: &Context<'_>,
-) -> Result<(), Error> {
-    let retiring = Retiring {
-        store: &opened.store,
-        stripe: &opened.stripe,
-        account,
-        mode: opened.config.key.mode,
-        currency: opened.config.currency,
-        concurrency: opened.config.concurrency,
-        command: context.command_line.clone(),
-    };
-    Ok(retiring.close_due().await?)
 }
 
 async fn left_over(

@@ -57,15 +57,7 @@ async fn receive(
         .await?;
     let listener = listen(args.listen).await?;
     let desk = Arc::new(Desk::new(verifier, receiver));
-    let retiring = Retiring {
-        store: &opened.store,
-        stripe: &opened.stripe,
-        account,
-        mode: opened.config.key.mode,
-        currency: opened.config.currency,
-        concurrency: opened.config.concurrency,
-        command: context.command_line.clone(),
-    };
+    let retiring = retiring(&opened, account, context);
     context.ui.note(&format!(
         "receiving events on http://{}/stripe/webhook until SIGTERM",
         listener.local_addr().unwrap_or(args.listen)
@@ -83,6 +75,23 @@ async fn receive(
     tokio::join!(answering, closing, asking);
     opened.close().await?;
     Ok(ExitStatus::Done)
+}
+
+/// Closes the links of paid orders in the name of this command.
+pub(super) fn retiring<'a>(
+    opened: &'a Opened,
+    account: AccountId,
+    context: &Context<'_>,
+) -> Retiring<'a> {
+    Retiring {
+        store: &opened.store,
+        stripe: &opened.stripe,
+        account,
+        mode: opened.config.key.mode,
+        currency: opened.config.currency,
+        concurrency: opened.config.concurrency,
+        command: context.command_line.clone(),
+    }
 }
 
 fn verifier(args: &ReceiveArgs, context: &Context<'_>) -> Result<Verifier, Error> {

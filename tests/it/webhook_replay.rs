@@ -157,3 +157,38 @@ async fn a_check_tells_monitoring_what_waits() {
     world.rows.set(healthy.0, "status", "'canceled'").await;
     assert_eq!(world.relink(&CHECK).await.code, Some(11));
 }
+
+#[tokio::test]
+async fn a_payment_for_an_order_that_is_nowhere_is_an_alarm_by_itself_until_it_is_acknowledged() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = paid_unheard(&world).await;
+    let delete = format!("DELETE FROM orders WHERE id = {order}");
+    world.rows.execute(&delete).await;
+    assert_eq!(
+        world.relink(&CHECK).await.code,
+        Some(0),
+        "nobody was told yet"
+    );
+    let done = committed(&world, &REPLAY).await;
+    assert_eq!(done.code, Some(3), "{}{}", done.stdout, done.stderr);
+    let (incident, id) = (incident(&world).await, order.to_string());
+    let resolve = [
+        "resolve",
+        "--order-id",
+        &id,
+        "--incident",
+        &incident,
+        "--reason",
+        "refunded",
+        "--commit",
+    ];
+    let resolved = world.relink(&resolve).await;
+    assert_eq!(
+        resolved.code,
+        Some(0),
+        "{}{}",
+        resolved.stdout,
+        resolved.stderr
+    );
+    assert_eq!(world.relink(&CHECK).await.code, Some(0));
+}

@@ -409,3 +409,24 @@ pub async fn admin(double: &Double, method: &str, path: &str, body: &str) -> Val
 fn short(target: &str) -> String {
     target.split('?').next().unwrap_or(target).to_owned()
 }
+
+/// One seed's own: each is none at all in a quarter of them.
+pub fn rates(dice: &mut Dice) -> Rates {
+    let mut rate = |most: usize| {
+        if dice.per_mille(250) {
+            0
+        } else {
+            dice.below(most)
+        }
+    };
+    Rates {
+        lost: rate(60),
+        lingers: rate(40),
+        fault: rate(80),
+        unanswered: rate(60),
+        crash: rate(40),
+        commit_unknown: rate(60),
+        world: rate(160),
+        time: rate(25),
+    }
+}

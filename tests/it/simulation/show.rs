@@ -1,0 +1,479 @@
+//! One seed as it is played: processes come and go over a world that fails in every way, then everything is quiet, one
+//! run repairs, and everything must be as promised.
+//!
+//! It decides nothing about what is right: `truth` does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use relink::plan::{Goal, Verdict};
+use relink::report::Conclusion;
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use super::life::Life;
+use super::mistakes::{Ground, Mistake};
+use super::process::{self, Cast, Ended};
+use super::stage::{Actor, Dice, Reach, Stage, Word, admin, deliver, rates};
+use super::truth::{self, check_quiet, check_step};
+use crate::support::world::*;
+
+/// One process on the stage.
+struct Player {
+    run: String,
+    task: JoinHandle<Ended>,
+    /// Others believe that it is gone.
+    is_buried: bool,
+}
+
+pub struct Show {
+    pub stage: Arc<Stage>,
+    ground: Arc<Ground>,
+    orders: Vec<OrderId>,
+    life: Life,
+    players: BTreeMap<usize, Player>,
+    seed: u64,
+    made: usize,
+}
+
+impl Show {
+    pub async fn open(seed: u64, mistake: Mistake) -> Self {
+        let mut dice = Dice::new(seed);
+        let mut rates = rates(&mut dice);
+        mistake.sharpen(&mut rates);
+        let world = World::on(Backend::Sqlite).await;
+        let mut orders = Vec::new();
+        for _ in 0..=dice.below(3) {
+            let old = || open_session().minutes_old(600);
+            let order = match dice.below(8) {
+                0 | 1 => pending(5500).behind(expired_session()),
+                2 => pending(5500).behind(old()),
+                3 => pending(5500).behind(active_link().of(4500)),
+                4 => pending(5500).behind(active_link().of(4500).with(old())),
+                5 => pending(5500).behind(inactive_link().with(old())),
+                6 => pending(5500).behind(active_link()).and_also(active_link()),
+                _ => pending(5500).behind(active_link().with(old())),
+            };
+            orders.push(world.order(order).await);
+        }
+        let stage = Stage::new(dice, rates);
+        let mut life = Life::default();
+        for truth in truth::all(&world).await.values() {
+            life.see(truth);
+        }
+        Show {
+            stage,
+            ground: Arc::new(Ground::new(world, mistake)),
+            orders,
+            life,
+            players: BTreeMap::new(),
+            seed,
+            made: 0,
+        }
+    }
+
+    fn cast(&mut self, goal: Goal) -> Cast {
+        self.made += 1;
+        let run = format!("{:08x}-0000-7000-8000-{:012}", self.seed, self.made);
+        Cast {
+            database: self.ground.world.database_url().to_owned(),
+            goal,
+            run: run.clone(),
+            actor: Arc::new(Actor {
+                process: self.made,
+                run,
+                begun: std::sync::Mutex::default(),
+                stage: Arc::clone(&self.stage),
+                world: Arc::clone(&self.ground) as Arc<dyn Reach>,
+            }),
+        }
+    }
+
+    fn start(&mut self) {
+        let cast = self.cast(Goal::Regen);
+        let (stage, run) = (Arc::clone(&self.stage), cast.run.clone());
+        self.stage.enters();
+        self.stage.note(format!("{} starts", self.made));
+        let task = tokio::task::spawn_local(async move {
+            let running = std::panic::AssertUnwindSafe(process::run(cast));
+            let ended = running.catch_unwind().await.unwrap_or_else(|panic| {
+                stage.fail(said(panic.as_ref()));
+                Ended::Failed("it panicked".to_owned())
+            });
+            count_endings(&stage, "ended", &ended);
+            stage.leaves();
+            ended
+        });
+        let player = Player {
+            run,
+            task,
+            is_buried: false,
+        };
+        self.players.insert(self.made, player);
+    }
+
+    /// Others find its process gone.
+    async fn bury(&mut self, process: usize) {
+        let Some(player) = self.players.get_mut(&process) else {
+            return;
+        };
+        player.is_buried = true;
+        if self.ground.world.has_journal().await {
+            let runs = self.ground.world.journal_table("runs");
+            let sql = format!(
+                "UPDATE {runs} SET process_started = -1 WHERE run_id = '{}'",
+                player.run
+            );
+            self.ground.world.rows.execute(&sql).await;
+        }
+    }
+
+    async fn crash(&mut self, process: usize) {
+        self.stage.strike(process);
+        self.bury(process).await;
+        if let Some(player) = self.players.remove(&process) {
+            player.task.abort();
+            let _ = player.task.await;
+        }
+        self.stage.count("crash");
+    }
+
+    async fn pass_time(&mut self) {
+        let hours = 1 + self.stage.dice().below(30);
+        self.stage.note(format!("{hours} hours pass"));
+        self.stage.count("time jump");
+        let seconds = i64::try_from(hours).unwrap() * 3600;
+        self.ground.world.pass(seconds).await;
+        if hours >= 24 {
+            self.stage.count("keys forgotten");
+            admin(self.ground.double(), "POST", "forget-keys", "").await;
+        }
+        if self.ground.world.has_journal().await {
+            self.ground.world.age_journal(seconds).await;
+        }
+    }
+
+    /// What befalls a process at its gate.
+    fn word_at(&self, at: &str) -> Word {
+        let rates = self.stage.rates;
+        let mut dice = self.stage.dice();
+        let is_request = at.starts_with("GET") || at.starts_with("POST");
+        let is_answer = at.starts_with("answer");
+        if is_request && dice.per_mille(rates.lost) {
+            Word::Lost
+        } else if at.starts_with("POST") && dice.per_mille(rates.lingers) {
+            Word::Lingers
+        } else if is_request && dice.per_mille(rates.fault) {
+            let when = *dice.pick(&["before", "after"]).unwrap();
+            let status = *dice.pick(&[409, 429, 500, 500, 503]).unwrap();
+            let kind = *dice
+                .pick(&["status", "status", "status", "garbage", "truncated"])
+                .unwrap();
+            Word::Fault(json!({"kind": kind, "when": when, "status": status, "times": 1}))
+        } else if is_answer && dice.per_mille(rates.unanswered) {
+            Word::Unanswered
+        } else {
+            Word::Go
+        }
+    }
+
+    /// Until every process waits; what a process found wrong is said here.
+    async fn rest(&self) -> Vec<(usize, String)> {
+        let waiting = self.stage.at_rest().await;
+        if let Some(why) = self.stage.failed() {
+            panic!("{why}");
+        }
+        waiting
+    }
+
+    /// One step: somebody goes on, or something happens.
+    pub async fn step(&mut self) {
+        let waiting = self.rest().await;
+        self.players.retain(|process, player| {
+            waiting.iter().any(|(id, _)| id == process) || !player.task.is_finished()
+        });
+        let rates = self.stage.rates;
+        let (happens, passes, lingers) = {
+            let mut dice = self.stage.dice();
+            (
+                dice.per_mille(rates.world),
+                dice.per_mille(rates.time),
+                dice.per_mille(60),
+            )
+        };
+        if happens {
+            self.life
+                .happen(&self.stage, &self.ground.world, &self.orders)
+                .await;
+        }
+        if passes {
+            self.pass_time().await;
+        }
+        if lingers {
+            self.deliver_lingering().await;
+        }
+        if waiting.len() < 2 && self.made < 9 || waiting.is_empty() {
+            self.start();
+            return;
+        }
+        let (process, at) = self.stage.dice().pick(&waiting).unwrap().clone();
+        let (crashes, buried) = {
+            let mut dice = self.stage.dice();
+            (dice.per_mille(rates.crash), dice.per_mille(rates.crash / 3))
+        };
+        if crashes {
+            self.crash(process).await;
+            return;
+        }
+        if buried && !self.players[&process].is_buried {
+            // It sleeps where nobody sees it, and wakes up when others have gone on with its work.
+            self.stage.count("taken for dead, and wakes up later");
+            self.stage.note(format!("{process} is taken for dead"));
+            self.bury(process).await;
+            return;
+        }
+        let word = self.word_at(&at);
+        // Nothing but a publication changes a row on our side, and nothing but a POST an object.
+        let publishes = at.starts_with("begin publish");
+        let closes = at.starts_with("POST") && at != "POST /v1/payment_links";
+        let before = if publishes || closes {
+            truth::all(&self.ground.world).await
+        } else {
+            BTreeMap::new()
+        };
+        let run = self.players[&process].run.clone();
+        self.stage.say(process, word);
+        self.rest().await;
+        if closes {
+            self.check_closings(&run, &before).await;
+        }
+        if publishes {
+            for (order, truth) in truth::all(&self.ground.world).await {
+                check_step(
+                    &before[&order],
+                    &truth,
+                    &self.life.published,
+                    &self.life.failed,
+                );
+                self.life.see(&truth);
+            }
+        }
+    }
+
+    /// What an unpaid, pending row holds is closed only by an operation that was claimed when the row held it.
+    async fn check_closings(&self, run: &str, before: &BTreeMap<i64, truth::Truth>) {
+        let after = truth::all(&self.ground.world).await;
+        for (order, was) in before {
+            let held = was.held();
+            if !was.may_be_paid(&self.life.failed)
+                || !was.is_live(held)
+                || after[order].is_live(held)
+            {
+                continue;
+            }
+            self.stage.count("closed what the row held");
+            let table = |name| self.ground.world.journal_table(name);
+            let expected = format!(
+                "SELECT COALESCE(o.expected_reference, '') || ' ' || COALESCE(o.minted_id, '') FROM {} s \
+                 JOIN {} o ON o.operation_id = s.operation_id WHERE s.run_id = '{run}' AND s.order_id = {order}",
+                table("steps"),
+                table("operations")
+            );
+            let known = self.ground.world.rows.texts(&expected).await;
+            let named = known
+                .iter()
+                .flat_map(|line| line.split(' '))
+                .any(|id| id == held);
+            assert!(
+                named,
+                "order {order}: closed {held}, which the row came to hold meanwhile"
+            );
+        }
+    }
+
+    pub async fn deliver_lingering(&mut self) {
+        for request in self.stage.take_lingering() {
+            self.stage.note(format!(
+                "a lost request arrives: {} {}",
+                request.method, request.target
+            ));
+            self.stage.count("lost request arrived late");
+            let _ = deliver(self.ground.double(), request).await;
+        }
+    }
+
+    /// Everybody is gone, what lingers arrives now, never, or after the repair; debits are settled.
+    pub async fn end_chaos(&mut self) {
+        let fate = self.stage.dice().below(3);
+        match fate {
+            0 => self.deliver_lingering().await,
+            1 => drop(self.stage.take_lingering()),
+            // When everything has been repaired already.
+            _ => {}
+        }
+        self.rest().await;
+        for process in self.players.keys().copied().collect::<Vec<_>>() {
+            self.crash(process).await;
+        }
+        admin(self.ground.double(), "DELETE", "faults", "").await;
+        for truth in truth::all(&self.ground.world).await.values() {
+            for session in truth.on_its_way(&self.life.failed) {
+                let succeeds = self.stage.dice().per_mille(500);
+                self.life
+                    .settle_as(&self.ground.world, &session, succeeds)
+                    .await;
+            }
+        }
+        self.stage.note("quiet".to_owned());
+        self.stage.be_quiet();
+    }
+
+    /// One run repairs, one closes what is leaked, and then everything must be as promised.
+    pub async fn repair(&mut self) {
+        for goal in [Goal::Regen, Goal::Retire] {
+            let cast = self.cast(goal);
+            let ended = process::run(cast).await;
+            count_endings(&self.stage, "repaired", &ended);
+            let told = match &ended {
+                Ended::Reported(report) => report
+                    .outcomes
+                    .iter()
+                    .map(|o| format!("{:?}", o.conclusion))
+                    .collect(),
+                Ended::NothingToDo => vec!["nothing to do".to_owned()],
+                Ended::Failed(why) => vec![why.clone()],
+            };
+            self.stage.note(format!("{goal:?}: {told:?}"));
+            assert!(process::status(&ended).is_some(), "{goal:?}: {ended:?}");
+        }
+        let cast = self.cast(Goal::Regen);
+        let plan = process::plan(&cast).await.unwrap();
+        let truths = truth::all(&self.ground.world).await;
+        for decision in &plan.decisions {
+            let truth = &truths[&decision.order.id.0];
+            let verdict = decision.verdict.to_string();
+            self.stage.count(&format!("in the end {verdict}"));
+            check_quiet(truth, &verdict, &self.life.published, &self.life.failed);
+            self.judge_second_charges(truth, decision.verdict);
+        }
+        assert_eq!(
+            plan.work().count(),
+            0,
+            "{:?}",
+            plan.work().collect::<Vec<_>>()
+        );
+        if self.ground.world.has_journal().await {
+            let world = &self.ground.world;
+            let ids = |table: &'static str| {
+                world.journaled(table, "SELECT step_id FROM {} ORDER BY step_id")
+            };
+            assert_eq!(
+                ids("steps").await,
+                ids("outcomes").await,
+                "each step has one outcome"
+            );
+            let open = "SELECT subject FROM {} WHERE closed_at IS NULL";
+            assert_eq!(
+                world.journaled("operations", open).await,
+                Vec::<String>::new()
+            );
+            let taken = "SELECT subject FROM {} WHERE begun_by <> held_by";
+            for _ in world.journaled("operations", taken).await {
+                self.stage.count("taken over");
+            }
+            self.count_mints().await;
+        }
+    }
+
+    /// How the links of the journal came to be known.
+    async fn count_mints(&self) {
+        let world = &self.ground.world;
+        let (steps, outcomes) = (
+            world.journal_table("steps"),
+            world.journal_table("outcomes"),
+        );
+        let answered = format!(
+            "EXISTS (SELECT 1 FROM {steps} s JOIN {outcomes} u ON u.step_id = s.step_id \
+             WHERE s.operation_id = o.operation_id AND u.result_id = o.minted_id)"
+        );
+        let kinds = [
+            (
+                "link known by its answer",
+                format!("o.minted_id IS NOT NULL AND {answered}"),
+            ),
+            (
+                "link adopted",
+                format!("o.minted_id IS NOT NULL AND NOT {answered}"),
+            ),
+            (
+                "another attempt after a spent key or a dead replay",
+                "o.attempt > 1".to_owned(),
+            ),
+        ];
+        for (told, condition) in kinds {
+            let query = format!("SELECT o.operation_id FROM {{}} o WHERE {condition}");
+            for _ in world.journaled("operations", &query).await {
+                self.stage.count(told);
+            }
+        }
+        let again = "SELECT idempotency_key FROM {} WHERE action = 'mint' \
+                     GROUP BY idempotency_key HAVING COUNT(*) > 1";
+        for _ in world.journaled("steps", again).await {
+            self.stage.count("the same key sent again by a later run");
+        }
+        for ending in world
+            .journaled("operations", "SELECT COALESCE(ending, '') FROM {}")
+            .await
+        {
+            self.stage.count(&format!("operation closed: {ending}"));
+        }
+    }
+
+    /// An order is paid twice only through pages that were open already, or through what the application made.
+    fn judge_second_charges(&self, truth: &truth::Truth, verdict: Verdict) {
+        let paid = truth.paid();
+        let made: Vec<_> = self
+            .life
+            .payments
+            .iter()
+            .filter(|(order, session, _)| *order == truth.row.id && paid.contains(session))
+            .collect();
+        for pair in made.windows(2) {
+            let ((_, _, first), (_, _, second)) = (pair[0], pair[1]);
+            let cause = if first == second {
+                "second charge: two pages of one link"
+            } else if truth.is_ours(second) {
+                // Ours was published before the first payment, or check_step would have said so.
+                "second charge: an older page, open before it was retired"
+            } else {
+                "second charge: something the application made"
+            };
+            self.stage.count(cause);
+            assert_eq!(verdict, Verdict::Overpaid);
+        }
+    }
+}
+
+fn count_endings(stage: &Stage, when: &str, ended: &Ended) {
+    match ended {
+        Ended::Reported(report) => {
+            for outcome in &report.outcomes {
+                let ending = match &outcome.conclusion {
+                    Conclusion::Ended(ending) => ending.name(),
+                    Conclusion::Held(_) => "held elsewhere",
+                    Conclusion::NotBegun => "not begun",
+                };
+                stage.count(&format!("{when}: {ending}"));
+            }
+        }
+        Ended::NothingToDo => stage.count(&format!("{when}: nothing to do")),
+        Ended::Failed(_) => stage.count(&format!("{when}: failed before it began")),
+    }
+}
+
+pub fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_default()
+}
