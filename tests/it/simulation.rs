@@ -15,7 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-
 use crate::support::tally::tell;
 use mistakes::{FOUND, Mistake, RARE};
 use show::{Show, said};
