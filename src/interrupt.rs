@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM. The first one lets the request at hand finish and stops before the next order; a
+//! SIGINT and SIGTERM. The first one lets the request at hand finish and be journaled, and no other begin; a
 //! second one ends the process at once, which a re-run can repair.
 
 use std::sync::Arc;

@@ -150,6 +150,8 @@ impl Outcome {
                 unconfirmed: Some(_),
                 ..
             } => Some(ExitStatus::Unavailable),
+            // The signal that ended it says it all.
+            Ending::Interrupted { .. } => None,
             Ending::Replaced { .. } | Ending::Retired | Ending::Fenced => None,
             Ending::Unavailable { .. } | Ending::Unknown { .. } => Some(ExitStatus::Unavailable),
             Ending::Moved { verdict, .. } | Ending::PaidMeanwhile { verdict, .. }

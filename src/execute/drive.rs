@@ -148,6 +148,7 @@ impl Run<'_> {
             ending,
             Ending::Unknown { .. }
                 | Ending::Unavailable { .. }
+                | Ending::Interrupted { .. }
                 | Ending::Fenced
                 | Ending::Replaced {
                     unconfirmed: Some(_),
@@ -199,6 +200,12 @@ impl Run<'_> {
                     observed = stop;
                     continue;
                 }
+            }
+            if self.interrupt.asked().is_some() && asks_stripe(&next) {
+                // What was decided just now is not journaled: nothing was written by it.
+                held.operation.has_written = before.has_written;
+                observed = Observed::Interrupted;
+                continue;
             }
             observed = match next {
                 Next::Look => self.look(&held.operation).await,
@@ -306,6 +313,14 @@ impl Run<'_> {
         if let Err(error) = self.site.journal.release(lease).await {
             tracing::warn!(%error, "a lease could not be given up; it runs out by itself");
         }
+    }
+}
+
+/// Whether it takes a request to Stripe. Whoever asked the run to stop waits for the one at hand and no other.
+fn asks_stripe(next: &Next) -> bool {
+    match next {
+        Next::Look | Next::Send { .. } | Next::Mint { .. } | Next::Seek => true,
+        Next::Publish(_) | Next::End(_) => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Carries out an approved plan: one saga per order, several orders in flight. It decides nothing itself.
 //!
-//! Continues across orders, stops within one. Takes only an approved plan, so nothing is written here that
+//! Continues across orders, stops within one. A signal ends it after the requests at hand. Takes only an approved plan, so nothing is written here that
 //! was not agreed to. No HTTP request is made inside a database transaction, and no request that writes
 //! leaves before the journal holds its intent.
 
@@ -97,16 +97,33 @@ pub async fn execute(
     drop(running);
     listener.hear(Event::Finished);
     outcomes.sort_by_key(|outcome| outcome.subject.rank());
-    let begun = |o: &Outcome| o.conclusion != Conclusion::NotBegun;
-    let all_begun = outcomes.iter().all(begun);
+    let signal = interrupt
+        .asked()
+        .filter(|_| outcomes.iter().any(was_cut_short));
     Report {
-        stopped: all_stops(interrupt.asked().filter(|_| !all_begun), run.stopped()),
+        stopped: all_stops(signal, run.stopped()),
         run: Some(site.journal.run().clone()),
         plan: approved.into_value(),
         outcomes,
         reads: site.stripe.reads(),
         writes: site.stripe.writes(),
     }
+}
+
+/// Whether a signal, if there was one, kept it from its end.
+fn was_cut_short(outcome: &Outcome) -> bool {
+    matches!(
+        outcome.conclusion,
+        Conclusion::NotBegun
+            | Conclusion::Ended(
+                Ending::Interrupted { .. }
+                    | Ending::Unknown { .. }
+                    | Ending::Replaced {
+                        unconfirmed: Some(_),
+                        ..
+                    }
+            )
+    )
 }
 
 /// A signal that left orders undone counts beside whatever else stopped the run.
@@ -151,7 +168,11 @@ fn operation_for(order: &Order, action: &Action, goal: Goal) -> Operation {
         reference: order.reference.clone(),
         amount: order.amount,
     };
-    Operation::new(Some(order.id), task, expected)
+    let mut operation = Operation::new(Some(order.id), task, expected);
+    if let Action::Replace(objects) | Action::Retire(objects) = action {
+        operation.watched.extend(objects.iter().cloned());
+    }
+    operation
 }
 
 /// Whether the pending order's own object goes, so that it is left without one on purpose.
@@ -226,8 +247,10 @@ impl Run<'_> {
                 | Ending::Unknown { .. }
                 | Ending::StillLive(_),
             ) => Beat::Failed,
+            Conclusion::NotBegun
+            | Conclusion::Held(_)
+            | Conclusion::Ended(Ending::Interrupted { .. }) => return,
             Conclusion::Ended(_) => Beat::Good,
-            Conclusion::NotBegun | Conclusion::Held(_) => return,
         };
         let tripped = self
             .breaker

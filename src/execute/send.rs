@@ -13,7 +13,8 @@ use crate::saga::{Minted, Observed, Operation, Write};
 use crate::store::{Intent, Outcome, OutcomeKind, StepAction};
 use crate::stripe::{Reply, StripeError, WriteError};
 
-const NOT_SENT: &str = "it was not sent: the lease or the key may have run out";
+const NOT_SENT: &str =
+    "it was not sent: the run was asked to stop, or the lease or the key may have run out";
 
 impl Run<'_> {
     pub(super) async fn retire(
@@ -113,7 +114,11 @@ impl Run<'_> {
                 && journal.renew(&held.lease).await.unwrap_or(false)
                 && tried.key_is_known()
         };
-        let may_send = || journal.may_send(&held.lease) && tried.key_is_known();
+        let may_send = || {
+            self.interrupt.asked().is_none()
+                && journal.may_send(&held.lease)
+                && tried.key_is_known()
+        };
         let stripe = self.site.stripe;
         stripe.send_if(write, may_send, may_repeat).await
     }

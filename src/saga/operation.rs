@@ -171,6 +171,10 @@ pub enum Ending {
     },
     /// Another run took the order over; nothing more was touched here.
     Fenced,
+    /// Somebody asked the run to stop: no further request was made. The next run goes on.
+    Interrupted {
+        what: String,
+    },
 }
 
 /// What becomes of the journal's operation.
@@ -201,6 +205,7 @@ impl Ending {
             Ending::Unavailable { .. } => "unavailable",
             Ending::Unknown { .. } => "unknown",
             Ending::Fenced => "fenced",
+            Ending::Interrupted { .. } => "interrupted",
         }
     }
 }
@@ -226,7 +231,7 @@ pub struct Operation {
     pub has_spent_key: bool,
     /// A request that writes was journaled: the operation can no longer be dropped as if it had not begun.
     pub has_written: bool,
-    /// Every object that this operation meant to close or made. Each look must show all of them: a link
+    /// Every object that was approved to go, that this operation meant to close, or that it made. Each look must show all of them: a link
     /// that was just switched off leaves the list of active ones, its open sessions do not.
     pub watched: BTreeSet<CheckoutReference>,
 }
@@ -296,10 +301,13 @@ impl Operation {
                 unconfirmed: Some(_),
                 ..
             } => Disposition::LeftOpen,
-            Ending::Unavailable { .. } | Ending::Unknown { .. } if self.has_written => {
-                Disposition::LeftOpen
+            Ending::Unavailable { .. } | Ending::Unknown { .. } | Ending::Interrupted { .. } => {
+                if self.has_written {
+                    Disposition::LeftOpen
+                } else {
+                    Disposition::Closed
+                }
             }
-            Ending::Unavailable { .. } | Ending::Unknown { .. } => Disposition::Closed,
             Ending::Fenced => Disposition::NotOurs,
         }
     }

@@ -139,6 +139,9 @@ enum EndingRecord {
         why: String,
     },
     Fenced,
+    Interrupted {
+        what: String,
+    },
 }
 
 impl Record {
@@ -340,6 +343,7 @@ impl EndingRecord {
                 why: why.clone(),
             },
             Ending::Fenced => EndingRecord::Fenced,
+            Ending::Interrupted { what } => EndingRecord::Interrupted { what: what.clone() },
         }
     }
 
@@ -371,6 +375,7 @@ impl EndingRecord {
             EndingRecord::Unavailable { what, why } => Ending::Unavailable { what, why },
             EndingRecord::Unknown { what, why } => Ending::Unknown { what, why },
             EndingRecord::Fenced => Ending::Fenced,
+            EndingRecord::Interrupted { what } => Ending::Interrupted { what },
         })
     }
 }

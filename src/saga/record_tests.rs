@@ -76,6 +76,7 @@ fn endings() -> Vec<Ending> {
             what: what.clone(),
             why: why.clone(),
         },
+        Ending::Interrupted { what: what.clone() },
         Ending::Unknown { what, why },
         Ending::Fenced,
     ]

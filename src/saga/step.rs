@@ -9,8 +9,8 @@ use super::mint::{
 };
 use super::operation::{Ending, Minted, Operation, State, Task, Then, Write};
 use super::retire::{advance, give_up_own_link, prove};
-use crate::domain::CheckoutReference;
-use crate::plan::{Action, Verdict};
+use crate::domain::{CheckoutReference, StripeObject};
+use crate::plan::{Action, Decision, Verdict};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observed {
@@ -42,6 +42,8 @@ pub enum Observed {
     Sought(Option<Minted>),
     /// The lease is another run's now.
     Fenced,
+    /// Somebody asked the run to stop, before what was next was begun.
+    Interrupted,
     Published,
     RowMoved,
 }
@@ -70,6 +72,14 @@ pub fn step(operation: Operation, observed: Observed) -> (Operation, Next) {
     match (operation.state.clone(), observed) {
         (_, Observed::Fenced) => end(operation, Ending::Fenced),
         (State::Ended(ending), _) => (operation, Next::End(ending)),
+        (State::Confirming, Observed::Interrupted) => {
+            let ending = replaced(&operation, Some("the run was asked to stop".to_owned()));
+            end(operation, ending)
+        }
+        (state, Observed::Interrupted) => {
+            let what = doing(&state).to_owned();
+            end(operation, Ending::Interrupted { what })
+        }
         (State::Claimed, Observed::Claimed) => (operation, Next::Look),
         (_, Observed::TakenOver { mint_age }) => take_over(operation, mint_age),
         (State::Claimed, Observed::Looked(look)) => claim(operation, &look),
@@ -190,7 +200,11 @@ fn claim(operation: Operation, look: &Look) -> (Operation, Next) {
         return end(operation, Ending::Unknown { what, why });
     }
     if row_moved(&operation, look) {
-        return end(operation, moved);
+        let nameless = approved_without_a_name(&operation, look, decision);
+        if nameless.is_empty() {
+            return end(operation, moved);
+        }
+        return prove(operation, look, nameless, Then::End(moved));
     }
     match (&operation.task, &decision.action) {
         (Task::Replace, Action::Replace(targets)) => {
@@ -206,6 +220,24 @@ fn claim(operation: Operation, look: &Look) -> (Operation, Next) {
         }
         _ => end(operation, moved),
     }
+}
+
+/// What was approved to go, is not the row's any more, and names no order: nothing would ever lead to it again.
+fn approved_without_a_name(
+    operation: &Operation,
+    look: &Look,
+    decision: &Decision,
+) -> Vec<CheckoutReference> {
+    if decision.verdict == Verdict::OutOfScope {
+        return Vec::new();
+    }
+    look.objects
+        .iter()
+        .filter(|object| object.owner().order().is_none())
+        .map(StripeObject::reference)
+        .filter(|reference| operation.watched.contains(reference))
+        .filter(|reference| look.held() != Some(reference))
+        .collect()
 }
 
 pub(super) fn end(operation: Operation, ending: Ending) -> (Operation, Next) {

@@ -85,6 +85,7 @@ fn hue(outcome: &Outcome) -> Hue {
             | Ending::LostRace
             | Ending::Unavailable { .. }
             | Ending::Fenced
+            | Ending::Interrupted { .. }
             | Ending::Unknown { .. } => Hue::Attention,
             Ending::PaidMeanwhile { .. } | Ending::StillLive(_) | Ending::Refused { .. } => {
                 Hue::Money
@@ -129,6 +130,12 @@ pub fn detail(outcome: &Outcome) -> String {
         Ending::StillLive(live) => format!("can still be paid: {}", list(live, full)),
         Ending::Refused { what, why } | Ending::Unavailable { what, why } => {
             format!("{}: {}", clean(what), clean(why))
+        }
+        Ending::Interrupted { what } => {
+            format!(
+                "{}: the run was asked to stop; the next run goes on",
+                clean(what)
+            )
         }
         Ending::Fenced => "another run took it over; it goes on there".to_owned(),
         Ending::Unknown { what, why } => {

@@ -158,58 +158,62 @@ on_each_backend! {
 }
 
 #[tokio::test]
-async fn a_signal_lets_the_order_at_hand_finish_and_begins_no_other() {
+async fn a_signal_lets_the_request_at_hand_finish_and_no_other_begin() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let world = World::on(Backend::Sqlite).await;
         let first = world.order(pending(5500).behind(expired_session())).await;
         let second = world.order(pending(5500).behind(expired_session())).await;
         world.fault(json!({"method": "POST", "path": "/v1/payment_links", "when": "after", "kind": "park", "times": 1})).await;
-        let running = world.spawn(&["regen", "--all", "--commit", "--yes", "--concurrency", "1"]);
+        let commit = ["regen", "--all", "--commit", "--yes", "--concurrency", "1"];
+        let running = world.spawn(&commit);
         let parked = world.wait_for_parked().await;
+        let asked = world.requests().await.len();
         running.signal(signal);
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         world.release(parked).await;
         let output = running.finish().await;
-        assert_eq!(
-            output.code,
-            Some(code),
-            "{}{}",
-            output.stdout,
-            output.stderr
-        );
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert_eq!(output.code, Some(code), "{said}");
+        assert_eq!(world.requests().await.len(), asked, "{said}");
         assert!(
-            output.stderr.contains("\norders: 50 % (1 of 2)"),
-            "{}",
-            output.stderr
+            output.stdout.contains("the run was asked to stop"),
+            "{said}"
         );
         assert!(
             !output.stderr.contains("\norders: 100 %"),
-            "an order that was not begun counts as progress: {}",
-            output.stderr
+            "an order that was not begun counts as progress: {said}"
         );
-        assert!(
-            world
-                .row(first.0)
-                .await
-                .reference
-                .unwrap()
-                .starts_with("plink_"),
-            "{}",
-            output.stdout
-        );
-        assert!(
-            world
-                .row(second.0)
-                .await
-                .reference
-                .unwrap()
-                .starts_with("cs_"),
-            "{}",
-            output.stdout
-        );
-        assert_eq!(world.live_objects_of(first).await.len(), 1);
-        assert_eq!(world.live_objects_of(second).await.len(), 0);
+        for order in [first, second] {
+            let held = world.row(order.0).await.reference.unwrap();
+            assert!(held.starts_with("cs_"), "{said}");
+        }
+        // Its answer was journaled: the next run stores that very link.
+        let made = world.live_objects_of(first).await;
+        assert_eq!(made.len(), 1, "{said}");
+        let again = world.relink(&commit).await;
+        assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+        assert_eq!(world.row(first.0).await.reference.as_ref(), made.first());
+        assert_eq!(world.live_objects_of(second).await.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_run_of_one_order_that_a_signal_cuts_short_says_so_by_its_status() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    world.fault(json!({"method": "POST", "path": "/v1/payment_links", "when": "before", "kind": "park", "times": 1})).await;
+    let running = world.spawn(&["regen", "--all", "--commit", "--yes"]);
+    let parked = world.wait_for_parked().await;
+    running.signal("TERM");
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    world.release(parked).await;
+    let output = running.finish().await;
+    assert_eq!(output.code, Some(143), "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.live_objects_of(order).await.len(), 1);
+    let plan = world
+        .relink(&["inspect", "--order-id", &order.to_string()])
+        .await;
+    assert!(plan.stdout.contains("in_doubt"), "{}", plan.stdout);
 }
 
 /// What the key was first used for may exist: its link is looked for, and only when there is none does another

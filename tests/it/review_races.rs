@@ -205,3 +205,45 @@ async fn a_session_stored_while_the_order_was_looked_at_is_not_closed_as_a_secon
     );
     assert_eq!(world.live_objects_of(order).await, [session]);
 }
+
+/// An object without an order in its metadata is known by the row alone. Once the row names another, nothing would
+/// ever lead to it again, and its page would stay open to be paid.
+#[tokio::test]
+async fn an_adopted_object_whose_row_moves_before_its_turn_is_closed_all_the_same() {
+    let world = World::on(Backend::Sqlite).await;
+    let first = world.order(pending(5500).behind(expired_session())).await;
+    let second = world
+        .order(pending(7000).behind(open_session().minutes_old(600).unowned()))
+        .await;
+    let nameless = world.row(second.0).await.reference.unwrap();
+    world.fault(json!({"method": "POST", "path": "/v1/payment_links", "when": "after", "kind": "park", "times": 1})).await;
+    let ids = [first.to_string(), second.to_string()];
+    let running = world.spawn(&[
+        "regen",
+        "--order-id",
+        &ids[0],
+        "--order-id",
+        &ids[1],
+        "--adopt-unowned",
+        "--commit",
+        "--yes",
+        "--concurrency",
+        "1",
+    ]);
+    let parked = world.wait_for_parked().await;
+    world.put_objects(session_for("cs_test_own", second)).await;
+    world
+        .rows
+        .set(second.0, "stripe_checkout_session_id", "'cs_test_own'")
+        .await;
+    world.release(parked).await;
+    let output = running.finish().await;
+    let said = format!("{}{}", output.stdout, output.stderr);
+    assert_eq!(world.object(&nameless).await["status"], "expired", "{said}");
+    assert_eq!(
+        world.live_objects_of(second).await,
+        ["cs_test_own"],
+        "{said}"
+    );
+    assert!(said.contains(&format!("closed {nameless}")), "{said}");
+}

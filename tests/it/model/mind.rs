@@ -207,7 +207,11 @@ impl Mind {
                 reference: decision.order.reference.clone(),
                 amount: decision.order.amount,
             };
-            self.number(Operation::new(Some(OrderId(ORDER)), task, expected))
+            let mut operation = Operation::new(Some(OrderId(ORDER)), task, expected);
+            if let Action::Replace(objects) | Action::Retire(objects) = &decision.action {
+                operation.watched.extend(objects.iter().cloned());
+            }
+            self.number(operation)
         } else {
             0
         };
