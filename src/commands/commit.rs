@@ -89,7 +89,7 @@ pub async fn conclude(
     if let Err(error) = journal.finish(report.exit_status()).await {
         tracing::warn!(%error, "the end of the run could not be journaled");
     }
-    owed::cross_off(opened, &report).await;
+    owed::cross_off(&opened.store, opened.config.key.mode, &report).await;
     context.ui.report(&report)?;
     Ok(report.exit_status())
 }

@@ -9,7 +9,7 @@ mod inspect;
 mod journal;
 mod mint;
 mod opening;
-mod owed;
+pub mod owed;
 mod regen;
 mod replay;
 mod resolve;

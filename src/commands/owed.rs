@@ -1,24 +1,38 @@
-//! Links of paid orders that the receiver could not close: `regen --all` and `retire --all` close them as well.
+//! What a command for all orders does besides them: it ends what was left open without an order, and closes the links of
+//! paid orders that the receiver could not close.
 //!
-//! One is crossed off only after it was proved to be closed.
+//! A link is crossed off only after it was proved to be closed.
 
-use crate::domain::{CheckoutReference, LinkId};
-use crate::error::Error;
+use crate::domain::{CheckoutReference, LinkId, Mode, OrderId};
 use crate::plan::{Action, Decision, Plan};
 use crate::report::{Conclusion, Outcome, Report, Subject};
 use crate::saga::Ending;
+use crate::store::{Store, StoreError};
 
-use super::opening::Opened;
-
-/// Adds what is owed and not in the plan anyway.
+/// Adds what earlier runs left open for objects and for orders whose rows are gone; `exclude` names orders that the
+/// operator left out.
 ///
 /// # Errors
 /// What any query can meet.
-pub async fn add(opened: &Opened, plan: &mut Plan) -> Result<(), Error> {
-    let owed = opened
-        .store
-        .open_retirements(opened.config.key.mode)
-        .await?;
+pub async fn add_left_open(
+    store: &Store,
+    mode: Mode,
+    exclude: &[OrderId],
+    plan: &mut Plan,
+) -> Result<(), StoreError> {
+    plan.forced = store.open_objects(mode).await?;
+    let mut gone = store.gone_orders(mode).await?;
+    gone.retain(|order| !exclude.contains(order));
+    plan.gone = gone;
+    Ok(())
+}
+
+/// Adds the links of paid orders that are not in the plan anyway.
+///
+/// # Errors
+/// What any query can meet.
+pub async fn add(store: &Store, mode: Mode, plan: &mut Plan) -> Result<(), StoreError> {
+    let owed = store.open_retirements(mode).await?;
     let links = owed.into_iter().map(|retirement| retirement.link);
     let extra: Vec<LinkId> = links.filter(|link| !is_planned(plan, link)).collect();
     plan.paid_links = extra;
@@ -38,9 +52,8 @@ fn names(decision: &Decision, link: &CheckoutReference) -> bool {
 }
 
 /// Crosses off what this run closed. What could not be crossed off is found closed by whoever tries next.
-pub async fn cross_off(opened: &Opened, report: &Report) {
-    let mode = opened.config.key.mode;
-    let owed = match opened.store.open_retirements(mode).await {
+pub async fn cross_off(store: &Store, mode: Mode, report: &Report) {
+    let owed = match store.open_retirements(mode).await {
         Ok(owed) => owed,
         Err(error) => {
             tracing::warn!(%error, "which links are still to be closed could not be read");
@@ -53,7 +66,7 @@ pub async fn cross_off(opened: &Opened, report: &Report) {
         if !report.outcomes.iter().any(closes) {
             continue;
         }
-        if let Err(error) = opened.store.retirement_done(&retirement).await {
+        if let Err(error) = store.retirement_done(&retirement).await {
             tracing::warn!(link = %retirement.link, %error, "a closed link could not be crossed off");
         }
     }

@@ -27,12 +27,9 @@ pub async fn run(
     let mut survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
     if args.select.all {
         // What was left open without an order belongs to no narrower selection.
-        let mode = opened.config.key.mode;
-        survey.plan.forced = opened.store.open_objects(mode).await?;
-        let mut gone = opened.store.gone_orders(mode).await?;
-        gone.retain(|order| !selection.exclude.contains(order));
-        survey.plan.gone = gone;
-        owed::add(&opened, &mut survey.plan).await?;
+        let (store, mode) = (&opened.store, opened.config.key.mode);
+        owed::add_left_open(store, mode, &selection.exclude, &mut survey.plan).await?;
+        owed::add(store, mode, &mut survey.plan).await?;
     }
     let status = commit::conclude(&opened, survey, &args.commit, common, context).await?;
     opened.close().await?;

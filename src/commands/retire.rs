@@ -38,7 +38,7 @@ pub async fn run(
     refuse_unless_retired(&survey.plan, &resolved.owned)?;
     survey.plan.forced = resolved.forced;
     if args.select.all {
-        owed::add(&opened, &mut survey.plan).await?;
+        owed::add(&opened.store, opened.config.key.mode, &mut survey.plan).await?;
     }
     survey.plan.left_alone = odd.iter().map(|text| redact(text)).collect();
     let status = commit::conclude(&opened, survey, &args.commit, common, context).await?;

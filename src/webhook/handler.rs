@@ -177,7 +177,7 @@ impl Case<'_> {
                 None => self.duplicate(row, payment),
                 Some(first) => self.double(row, payment, &first),
             },
-            OrderStatus::Canceled if self.is_known(row, &payment) || self.took_nothing() => {
+            OrderStatus::Canceled if is_rows_own(row, &payment) || self.took_nothing() => {
                 self.duplicate(row, payment)
             }
             OrderStatus::Canceled => {
@@ -245,24 +245,18 @@ impl Case<'_> {
         }
     }
 
-    /// The payment that a paid order has already, where it is another one than this.
+    /// The payment that a paid order has already, where it is another one than this. That this one was told before
+    /// makes it no payment of the order's: it may be the one that a person was asked about.
     fn own_payment(&self, row: &RowFacts, payment: &KnownPayment) -> Option<String> {
-        if self.is_known(row, payment) || self.took_nothing() {
+        if is_rows_own(row, payment) || self.took_nothing() {
             return None;
         }
+        if let Some(own) = &row.payment_intent {
+            return Some(own.clone());
+        }
         // A row without one was settled by somebody who stored none: the first payment told is that one.
-        let first = || {
-            self.paid_before()
-                .next()
-                .map(|known| known.key().to_owned())
-        };
-        row.payment_intent.clone().or_else(first)
-    }
-
-    /// The row's own payment, or one that was told as paid before.
-    fn is_known(&self, row: &RowFacts, payment: &KnownPayment) -> bool {
-        row.payment_intent.as_deref() == Some(payment.key())
-            || self.paid_before().any(|known| known.is_same(payment))
+        let first = self.paid_before().next()?;
+        (!first.is_same(payment)).then(|| first.key().to_owned())
     }
 
     /// Nothing was charged, so nothing can have been charged twice.
@@ -376,6 +370,10 @@ impl Case<'_> {
         links.dedup();
         links
     }
+}
+
+fn is_rows_own(row: &RowFacts, payment: &KnownPayment) -> bool {
+    row.payment_intent.as_deref() == Some(payment.key())
 }
 
 fn double_payment(first: &str, second: &str, refund: Option<Money>) -> Value {

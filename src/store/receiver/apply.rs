@@ -18,6 +18,9 @@ use crate::webhook::{
     Decision, Event, Happened, Incident, KnownPayment, Ruling, SessionFacts, Settlement,
 };
 
+/// An incident that became another one or none by itself: no person has said anything about it.
+const OVERTAKEN: &str = "overtaken";
+
 /// The writes of one event.
 pub(super) struct Writes<'a> {
     store: &'a Store,
@@ -208,7 +211,7 @@ impl Writes<'_> {
             return Ok(());
         };
         sqlx::query(AssertSqlSafe(format!(
-            "UPDATE {incidents} SET resolved_at = {now}, resolved_by = 'relink', resolution = 'overtaken', \
+            "UPDATE {incidents} SET resolved_at = {now}, resolved_by = 'relink', resolution = '{OVERTAKEN}', \
              reason = $1 WHERE incident_id = $2 AND resolved_at IS NULL"
         )))
         .bind(format!("{} by {}", decision.ruling.name(), self.event.id))
@@ -261,8 +264,11 @@ impl Writes<'_> {
     ) -> Result<(), StoreError> {
         let (incidents, now) = (self.tables.incidents, self.store.dialect.epoch_micros());
         sqlx::query(AssertSqlSafe(format!(
-            "INSERT INTO {incidents} (incident_id, kind, mode, order_id, session_id, event_id, detail, opened_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, {now}) ON CONFLICT (incident_id) DO NOTHING"
+            "INSERT INTO {incidents} AS i \
+             (incident_id, kind, mode, order_id, session_id, event_id, detail, opened_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, {now}) ON CONFLICT (incident_id) DO UPDATE SET \
+             opened_at = {now}, resolved_at = NULL, resolved_by = NULL, resolution = NULL, reason = NULL \
+             WHERE i.resolution = '{OVERTAKEN}'"
         )))
         .bind(incident.id.as_str())
         .bind(incident.kind.name())

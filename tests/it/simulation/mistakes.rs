@@ -38,11 +38,17 @@ pub enum Mistake {
     IntentIsForgotten,
     /// An answer never gets into the journal.
     OutcomeIsForgotten,
+    /// An event says that the session is paid when the money is only on its way.
+    UnpaidReadsPaid,
+    /// An event says that the sum was paid that the order asks for.
+    AnySumReadsRight,
+    /// A payment is not remembered once its event is taken in.
+    PaymentIsForgotten,
 }
 
 /// What the mistakes must find by the simulation's seeds. Keys that are forgotten are no mistake that shows: what is
 /// minted twice is found by its metadata and closed.
-pub const FOUND: [Mistake; 7] = [
+pub const FOUND: [Mistake; 10] = [
     Mistake::HideTabs,
     Mistake::CompleteReadsExpired,
     Mistake::DebitReadsFailed,
@@ -50,6 +56,9 @@ pub const FOUND: [Mistake; 7] = [
     Mistake::NothingNamesTheOrder,
     Mistake::IntentIsForgotten,
     Mistake::OutcomeIsForgotten,
+    Mistake::UnpaidReadsPaid,
+    Mistake::AnySumReadsRight,
+    Mistake::PaymentIsForgotten,
 ];
 
 /// What shows only in a rare moment: everyday the model finds these, the simulation when there is time.
@@ -70,6 +79,9 @@ impl Mistake {
             }
             // Somebody sleeps while another goes on with its work.
             Mistake::TokenIsIgnored => rates.crash = 60,
+            Mistake::UnpaidReadsPaid | Mistake::AnySumReadsRight | Mistake::PaymentIsForgotten => {
+                rates.mail = 200;
+            }
             _ => {}
         }
     }
@@ -94,6 +106,26 @@ impl Ground {
             tokens: Mutex::default(),
             undo: Mutex::default(),
         }
+    }
+
+    /// A delivery as the receiver gets it.
+    pub async fn tamper(&self, body: String) -> String {
+        let mut event: Value = serde_json::from_str(&body).unwrap();
+        let session = &mut event["data"]["object"];
+        match self.mistake {
+            Mistake::UnpaidReadsPaid => {
+                rewrite(session, "payment_status", "unpaid", &json!("paid"));
+            }
+            Mistake::AnySumReadsRight => {
+                let order = session["metadata"]["order_id"].as_str().unwrap_or("0");
+                let asked = format!("SELECT amount_cents FROM orders WHERE id = {order}");
+                if let Some(&sum) = self.world.rows.numbers(&asked).await.first() {
+                    session["amount_total"] = json!(sum);
+                }
+            }
+            _ => return body,
+        }
+        event.to_string()
     }
 
     /// Orders and expected references of what this run holds.
@@ -267,6 +299,11 @@ impl Reach for Ground {
                 }
                 Mistake::IntentIsForgotten if is_after(point, "journal an intent") => {
                     self.forget("steps").await;
+                }
+                Mistake::PaymentIsForgotten if is_after(point, "receive a payment") => {
+                    let payments = self.world.journal_table("payments");
+                    let sql = format!("DELETE FROM {payments}");
+                    self.world.rows.execute(&sql).await;
                 }
                 // An end concludes what has no outcome: that is forgotten as well.
                 Mistake::OutcomeIsForgotten

@@ -1,18 +1,21 @@
 //! One process: the committing half of `regen --all` or `retire --all`, from the reading of the orders to the end of
-//! the run, over the product's own code.
+//! the run; or the receiver with one delivery in its hands. All of it is the product's own code.
 
 use std::sync::Arc;
 
 use relink::approval::{Consent, approve};
+use relink::commands::owed;
 use relink::domain::{AccountId, Currency, Mode, RunId};
 use relink::events::Silence;
 use relink::execute::{LinkTexts, Site, execute};
 use relink::exit::ExitStatus;
 use relink::interrupt::Interrupt;
 use relink::plan::{Goal, Plan, Policy, Release, decide};
+use relink::receiver::Retiring;
 use relink::report::Report;
 use relink::store::{Access, NewRun, Scope, Selection, Store};
 use relink::stripe::{Client, ObserveRequest, Rps, Settings, Timings, observe_indexed};
+use relink::webhook::{self, Categories, decode};
 use secrecy::SecretString;
 
 use super::stage::Actor;
@@ -21,9 +24,17 @@ use crate::support::world::KEY;
 /// What a process is made of.
 pub struct Cast {
     pub database: String,
-    pub goal: Goal,
+    pub task: Task,
+    /// The id of its run in the journal; a receiver's runs say it as their command.
     pub run: String,
     pub actor: Arc<Actor>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Task {
+    Run(Goal),
+    /// The body of a delivery.
+    Receive(String),
 }
 
 /// How a run ended: with a report, with nothing to do, or not at all well.
@@ -31,6 +42,8 @@ pub struct Cast {
 pub enum Ended {
     Reported(Box<Report>),
     NothingToDo,
+    /// A delivery was taken in and what is due was tried: what it was ruled to be.
+    Received(&'static str),
     Failed(String),
 }
 
@@ -61,17 +74,21 @@ fn client(actor: &Arc<Actor>) -> Client {
 }
 
 pub async fn run(cast: Cast) -> Ended {
-    match carry_out(cast).await {
+    let done = match cast.task.clone() {
+        Task::Run(goal) => carry_out(cast, goal).await,
+        Task::Receive(body) => receive(cast, &body).await,
+    };
+    match done {
         Ok(ended) => ended,
         Err(error) => Ended::Failed(error),
     }
 }
 
 /// What a dry run with this goal shows.
-pub async fn plan(cast: &Cast) -> Result<Plan, String> {
+pub async fn plan(cast: &Cast, goal: Goal) -> Result<Plan, String> {
     let store = open(cast).await?;
     let client = client(&cast.actor);
-    let (plan, _) = survey(&store, &client, cast.goal).await?;
+    let (plan, _) = survey(&store, &client, goal).await?;
     store.close().await;
     Ok(plan)
 }
@@ -112,14 +129,21 @@ async fn survey(
     for facts in &mut snapshot.orders {
         facts.journal = journaled.remove(&facts.order.id).unwrap_or_default();
     }
-    let plan = decide(&snapshot, &policy);
+    let mut plan = decide(&snapshot, &policy);
+    if goal == Goal::Regen {
+        let added = owed::add_left_open(store, Mode::Test, &[], &mut plan).await;
+        added.map_err(text)?;
+    }
+    owed::add(store, Mode::Test, &mut plan)
+        .await
+        .map_err(text)?;
     Ok((plan, (snapshot.witness, index)))
 }
 
-async fn carry_out(cast: Cast) -> Result<Ended, String> {
+async fn carry_out(cast: Cast, goal: Goal) -> Result<Ended, String> {
     let store = open(&cast).await?;
     let client = client(&cast.actor);
-    let (plan, (witness, mut index)) = survey(&store, &client, cast.goal).await?;
+    let (plan, (witness, mut index)) = survey(&store, &client, goal).await?;
     if !plan.has_work() {
         store.close().await;
         return Ok(Ended::NothingToDo);
@@ -160,14 +184,44 @@ async fn carry_out(cast: Cast) -> Result<Ended, String> {
     let report = execute(approved, &site, &Interrupt::default(), &Silence).await;
     drop(site);
     journal.finish(report.exit_status()).await.map_err(text)?;
+    owed::cross_off(&store, Mode::Test, &report).await;
     store.close().await;
     Ok(Ended::Reported(Box::new(report)))
+}
+
+/// What the receiver does with one delivery: it is taken in, and only then is anything closed.
+async fn receive(cast: Cast, body: &str) -> Result<Ended, String> {
+    let store = open(&cast).await?;
+    let client = client(&cast.actor);
+    let account = client.account().await.map_err(text)?.id;
+    let policy = webhook::Policy {
+        mode: Mode::Test,
+        account: Some(account.clone()),
+        categories: Categories::All,
+        currency: Currency::USD,
+    };
+    let receiver = store.open_receiver(policy).await.map_err(text)?;
+    let event = decode(body.as_bytes()).map_err(text)?;
+    let receipt = receiver.receive(&event).await.map_err(text)?;
+    cast.actor.stage.acknowledge(event.id.as_str());
+    let retiring = Retiring {
+        store: &store,
+        stripe: &client,
+        account,
+        mode: Mode::Test,
+        currency: Currency::USD,
+        concurrency: 1,
+        command: cast.run.clone(),
+    };
+    retiring.close_due().await.map_err(text)?;
+    store.close().await;
+    Ok(Ended::Received(receipt.ruling.name()))
 }
 
 pub fn status(ended: &Ended) -> Option<ExitStatus> {
     match ended {
         Ended::Reported(report) => Some(report.exit_status()),
-        Ended::NothingToDo => Some(ExitStatus::Done),
+        Ended::NothingToDo | Ended::Received(_) => Some(ExitStatus::Done),
         Ended::Failed(_) => None,
     }
 }

@@ -13,10 +13,11 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::life::Life;
+use super::mail;
 use super::mistakes::{Ground, Mistake};
-use super::process::{self, Cast, Ended};
+use super::process::{self, Cast, Ended, Task};
 use super::stage::{Actor, Dice, Reach, Stage, Word, admin, deliver, rates};
-use super::truth::{self, check_quiet, check_step};
+use super::truth::{self, check_quiet, check_receipt, check_step};
 use crate::support::world::*;
 
 /// One process on the stage.
@@ -35,6 +36,8 @@ pub struct Show {
     players: BTreeMap<usize, Player>,
     seed: u64,
     made: usize,
+    /// Of those that were made.
+    runs: usize,
 }
 
 impl Show {
@@ -70,15 +73,16 @@ impl Show {
             players: BTreeMap::new(),
             seed,
             made: 0,
+            runs: 0,
         }
     }
 
-    fn cast(&mut self, goal: Goal) -> Cast {
+    fn cast(&mut self, task: Task) -> Cast {
         self.made += 1;
         let run = format!("{:08x}-0000-7000-8000-{:012}", self.seed, self.made);
         Cast {
             database: self.ground.world.database_url().to_owned(),
-            goal,
+            task,
             run: run.clone(),
             actor: Arc::new(Actor {
                 process: self.made,
@@ -90,11 +94,16 @@ impl Show {
         }
     }
 
-    fn start(&mut self) {
-        let cast = self.cast(Goal::Regen);
+    fn start_run(&mut self) {
+        self.runs += 1;
+        self.start(Task::Run(Goal::Regen), "starts");
+    }
+
+    fn start(&mut self, task: Task, told: &str) {
+        let cast = self.cast(task);
         let (stage, run) = (Arc::clone(&self.stage), cast.run.clone());
         self.stage.enters();
-        self.stage.note(format!("{} starts", self.made));
+        self.stage.note(format!("{} {told}", self.made));
         let task = tokio::task::spawn_local(async move {
             let running = std::panic::AssertUnwindSafe(process::run(cast));
             let ended = running.catch_unwind().await.unwrap_or_else(|panic| {
@@ -122,7 +131,7 @@ impl Show {
         if self.ground.world.has_journal().await {
             let runs = self.ground.world.journal_table("runs");
             let sql = format!(
-                "UPDATE {runs} SET process_started = -1 WHERE run_id = '{}'",
+                "UPDATE {runs} SET process_started = -1 WHERE run_id = '{0}' OR command = '{0}'",
                 player.run
             );
             self.ground.world.rows.execute(&sql).await;
@@ -213,8 +222,11 @@ impl Show {
         if lingers {
             self.deliver_lingering().await;
         }
-        if waiting.len() < 2 && self.made < 9 || waiting.is_empty() {
-            self.start();
+        if self.stage.dice().per_mille(rates.mail) && self.deliver_some_event().await {
+            return;
+        }
+        if waiting.len() < 2 && self.runs < 9 || waiting.is_empty() {
+            self.start_run();
             return;
         }
         let (process, at) = self.stage.dice().pick(&waiting).unwrap().clone();
@@ -237,7 +249,8 @@ impl Show {
         // Nothing but a publication changes a row on our side, and nothing but a POST an object.
         let publishes = at.starts_with("begin publish");
         let closes = at.starts_with("POST") && at != "POST /v1/payment_links";
-        let before = if publishes || closes {
+        let receives = at == "begin receive a payment";
+        let before = if publishes || closes || receives {
             truth::all(&self.ground.world).await
         } else {
             BTreeMap::new()
@@ -248,6 +261,11 @@ impl Show {
         if closes {
             self.check_closings(&run, &before).await;
         }
+        if receives {
+            for (order, truth) in truth::all(&self.ground.world).await {
+                check_receipt(&before[&order], &truth);
+            }
+        }
         if publishes {
             for (order, truth) in truth::all(&self.ground.world).await {
                 check_step(
@@ -257,6 +275,47 @@ impl Show {
                     &self.life.failed,
                 );
                 self.life.see(&truth);
+            }
+        }
+    }
+
+    /// Whether there was one: mostly one that is owed, now and then one that was delivered before.
+    async fn deliver_some_event(&mut self) -> bool {
+        let events = mail::events(self.ground.double()).await;
+        let owed = |event: &&mail::Event| !self.stage.is_acknowledged(&event.id);
+        let owed: Vec<_> = events.iter().filter(owed).collect();
+        let (event, told) = {
+            let mut dice = self.stage.dice();
+            if dice.per_mille(700) {
+                (dice.pick(&owed).copied().cloned(), "takes in")
+            } else {
+                (dice.pick(&events).cloned(), "takes in, maybe again,")
+            }
+        };
+        let Some(event) = event else {
+            return false;
+        };
+        self.stage.count("event delivered");
+        let body = self.ground.tamper(event.body).await;
+        self.start(Task::Receive(body), &format!("{told} {}", event.kind));
+        true
+    }
+
+    /// Stripe sends what is owed until it is taken in; then everything once more, in some order, as a replay does.
+    async fn deliver_all_events(&mut self) {
+        for _ in 0..2 {
+            let mut events = mail::events(self.ground.double()).await;
+            while !events.is_empty() {
+                let event = {
+                    let mut dice = self.stage.dice();
+                    events.swap_remove(dice.below(events.len()))
+                };
+                let body = self.ground.tamper(event.body).await;
+                let cast = self.cast(Task::Receive(body));
+                let ended = process::run(cast).await;
+                count_endings(&self.stage, "delivered at last", &ended);
+                self.stage.note(format!("{}: {ended:?}", event.kind));
+                assert!(matches!(ended, Ended::Received(_)), "{ended:?}");
             }
         }
     }
@@ -329,10 +388,15 @@ impl Show {
         self.stage.be_quiet();
     }
 
-    /// One run repairs, one closes what is leaked, and then everything must be as promised.
+    /// One run repairs, one closes what is leaked, and then everything must be as promised. Where there is a receiver,
+    /// it has every event by then.
     pub async fn repair(&mut self) {
+        let has_receiver = self.stage.rates.mail > 0;
+        if has_receiver {
+            self.deliver_all_events().await;
+        }
         for goal in [Goal::Regen, Goal::Retire] {
-            let cast = self.cast(goal);
+            let cast = self.cast(Task::Run(goal));
             let ended = process::run(cast).await;
             count_endings(&self.stage, "repaired", &ended);
             let told = match &ended {
@@ -341,14 +405,14 @@ impl Show {
                     .iter()
                     .map(|o| format!("{:?}", o.conclusion))
                     .collect(),
-                Ended::NothingToDo => vec!["nothing to do".to_owned()],
+                Ended::NothingToDo | Ended::Received(_) => vec!["nothing to do".to_owned()],
                 Ended::Failed(why) => vec![why.clone()],
             };
             self.stage.note(format!("{goal:?}: {told:?}"));
             assert!(process::status(&ended).is_some(), "{goal:?}: {ended:?}");
         }
-        let cast = self.cast(Goal::Regen);
-        let plan = process::plan(&cast).await.unwrap();
+        let cast = self.cast(Task::Run(Goal::Regen));
+        let plan = process::plan(&cast, Goal::Regen).await.unwrap();
         let truths = truth::all(&self.ground.world).await;
         for decision in &plan.decisions {
             let truth = &truths[&decision.order.id.0];
@@ -356,6 +420,12 @@ impl Show {
             self.stage.count(&format!("in the end {verdict}"));
             check_quiet(truth, &verdict, &self.life.published, &self.life.failed);
             self.judge_second_charges(truth, decision.verdict);
+        }
+        if has_receiver {
+            for truth in truths.values() {
+                mail::check_books(&self.ground.world, truth).await;
+            }
+            mail::check_nothing_is_owed(&self.ground.world).await;
         }
         assert_eq!(
             plan.work().count(),
@@ -468,6 +538,7 @@ fn count_endings(stage: &Stage, when: &str, ended: &Ended) {
             }
         }
         Ended::NothingToDo => stage.count(&format!("{when}: nothing to do")),
+        Ended::Received(ruling) => stage.count(&format!("{when}: event ruled {ruling}")),
         Ended::Failed(_) => stage.count(&format!("{when}: failed before it began")),
     }
 }

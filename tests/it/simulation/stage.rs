@@ -3,7 +3,7 @@
 //!
 //! A gate is before and after every request to Stripe, before every transaction, and around every commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -76,6 +76,8 @@ pub struct Rates {
     pub commit_unknown: usize,
     pub world: usize,
     pub time: usize,
+    /// Deliveries; none at all where there is no receiver.
+    pub mail: usize,
 }
 
 #[derive(Debug, Default)]
@@ -84,6 +86,8 @@ struct Inner {
     active: usize,
     waiting: BTreeMap<usize, (String, oneshot::Sender<Word>)>,
     lingering: Vec<Outgoing>,
+    /// Events that Stripe was told are taken in.
+    acknowledged: BTreeSet<String>,
     trace: Vec<String>,
     counts: BTreeMap<String, u64>,
     failed: Option<String>,
@@ -149,6 +153,15 @@ impl Stage {
 
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.inner().counts.clone()
+    }
+
+    /// Stripe is told that the event is taken in: it will not send it again by itself.
+    pub fn acknowledge(&self, event: &str) {
+        self.inner().acknowledged.insert(event.to_owned());
+    }
+
+    pub fn is_acknowledged(&self, event: &str) -> bool {
+        self.inner().acknowledged.contains(event)
     }
 
     pub fn lingers(&self) -> bool {
@@ -428,5 +441,10 @@ pub fn rates(dice: &mut Dice) -> Rates {
         commit_unknown: rate(60),
         world: rate(160),
         time: rate(25),
+        mail: if dice.per_mille(500) {
+            40 + dice.below(160)
+        } else {
+            0
+        },
     }
 }

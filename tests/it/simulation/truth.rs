@@ -183,6 +183,32 @@ pub fn check_step(
     }
 }
 
+/// What the receiver of one event must not have done, seen by comparing before and after its transaction.
+pub fn check_receipt(before: &Truth, after: &Truth) {
+    let (was, is) = (&before.row, &after.row);
+    let order = is.id;
+    assert_eq!(was.amount_cents, is.amount_cents, "order {order}");
+    assert_eq!(was.reference, is.reference, "order {order}");
+    assert_eq!(was.url, is.url, "order {order}");
+    if was.status == is.status {
+        assert_eq!(was.payment_intent, is.payment_intent, "order {order}");
+        return;
+    }
+    let moved = (was.status.as_str(), is.status.as_str());
+    assert_eq!(moved, ("pending", "paid"), "order {order}");
+    let pays = |session: &String| {
+        let object = &before.objects[session];
+        object["payment_intent"].as_str() == is.payment_intent.as_deref()
+            && object["amount_total"].as_i64() == was.amount_cents
+    };
+    assert!(
+        before.paid().iter().any(pays),
+        "order {order} was settled by {:?}: {}",
+        is.payment_intent,
+        before.tell()
+    );
+}
+
 /// What must be, once everything is quiet and a run has finished.
 pub fn check_quiet(
     truth: &Truth,

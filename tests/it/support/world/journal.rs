@@ -21,12 +21,18 @@ impl World {
 
     /// Whether any run has made the journal's tables.
     pub async fn has_journal(&self) -> bool {
+        self.has_journal_table("operations").await
+    }
+
+    /// Later tables are made by transactions of their own.
+    pub async fn has_journal_table(&self, name: &str) -> bool {
+        let table = self.journal_table(name);
         let found = match self.backend {
-            Backend::Sqlite => "SELECT name FROM sqlite_master WHERE name = 'relink_operations'",
-            Backend::Postgres(_) => "SELECT CAST(to_regclass('relink.operations') AS TEXT)",
+            Backend::Sqlite => format!("SELECT name FROM sqlite_master WHERE name = '{table}'"),
+            Backend::Postgres(_) => format!("SELECT CAST(to_regclass('{table}') AS TEXT)"),
         };
         self.rows
-            .texts(found)
+            .texts(&found)
             .await
             .iter()
             .any(|name| !name.is_empty())
@@ -57,6 +63,14 @@ impl World {
         let set: Vec<String> = columns.iter().map(|column| older(column)).collect();
         self.rows
             .execute(&format!("UPDATE {operations} SET {}", set.join(", ")))
+            .await;
+        if !self.has_journal_table("retirements").await {
+            return;
+        }
+        let retirements = self.journal_table("retirements");
+        let due = older("next_attempt_at");
+        self.rows
+            .execute(&format!("UPDATE {retirements} SET {due}"))
             .await;
     }
 }
