@@ -12,6 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use hyper::body::Body as _;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -27,6 +28,10 @@ use crate::webhook::MAX_BODY;
 const CONNECTIONS: usize = 512;
 /// Deliveries that wait for the database at once.
 const DELIVERIES: usize = 64;
+/// Bytes. Stripe's events are smaller; whoever sends more, or does not say how much, waits for one of a few places, so
+/// that all connections together hold no more than a few tens of MiB.
+const SMALL: u64 = 64 * 1024;
+const LARGE_AT_ONCE: usize = 16;
 const SIGNATURE: &str = "stripe-signature";
 const TEXT: &str = "text/plain; charset=utf-8";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -35,6 +40,7 @@ const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 struct Front {
     desk: Arc<Desk>,
     places: Arc<Semaphore>,
+    large: Arc<Semaphore>,
     timings: Timings,
 }
 
@@ -48,6 +54,7 @@ pub async fn serve(
     let front = Front {
         desk,
         places: Arc::new(Semaphore::new(DELIVERIES)),
+        large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
         timings,
     };
     let router = router(front);
@@ -132,20 +139,30 @@ fn router(front: Front) -> Router {
 
 async fn deliver(State(front): State<Front>, request: Request) -> Response {
     let (head, body) = request.into_parts();
+    // Whole before it takes its turn: who dawdles keeps nobody waiting.
+    let Some(body) = read(body, &front).await else {
+        return plain(Answer::Refused);
+    };
     let waiting = front.places.acquire();
     let Ok(Ok(_place)) = tokio::time::timeout(front.timings.body, waiting).await else {
         return plain(Answer::Later);
-    };
-    let Some(body) = read(body, front.timings.body).await else {
-        return plain(Answer::Refused);
     };
     plain(front.desk.take(signature(&head.headers), &body).await)
 }
 
 /// `None` for a body that is too long, too slow, or cut off.
-async fn read(body: Body, within: Duration) -> Option<axum::body::Bytes> {
-    let reading = to_bytes(body, MAX_BODY);
-    tokio::time::timeout(within, reading).await.ok()?.ok()
+async fn read(body: Body, front: &Front) -> Option<axum::body::Bytes> {
+    let reading = async {
+        let is_small = body.size_hint().upper().is_some_and(|most| most <= SMALL);
+        let _place = match is_small {
+            true => None,
+            false => Some(front.large.acquire().await.ok()?),
+        };
+        to_bytes(body, MAX_BODY).await.ok()
+    };
+    tokio::time::timeout(front.timings.body, reading)
+        .await
+        .ok()?
 }
 
 /// The header's value, if there is exactly one.

@@ -51,8 +51,22 @@ pub(super) fn row_moved(operation: &Operation, look: &Look) -> bool {
     })
 }
 
+/// Why nothing new may be payable any more: money was taken or is on its way outside the link that we published, or the
+/// row left `pending`. Where the row says that it is paid, the money that was taken is no news, unless it is too much.
+pub(super) fn over(look: &Look, published: Option<&Minted>) -> Option<Ending> {
+    let is_recorded = look.decision.as_ref().is_some_and(|decision| {
+        let status = &decision.order.status;
+        matches!(status, OrderStatus::Paid | OrderStatus::Refunded)
+            && decision.verdict != Verdict::Overpaid
+    });
+    if is_recorded {
+        return settled(look);
+    }
+    money_taken(look, published).or_else(|| settled(look))
+}
+
 /// The row was settled or otherwise left `pending` while we worked.
-pub(super) fn settled(look: &Look) -> Option<Ending> {
+fn settled(look: &Look) -> Option<Ending> {
     let row = look.row()?;
     if row.status == OrderStatus::Pending {
         return None;

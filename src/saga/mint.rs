@@ -3,7 +3,7 @@
 //! The mint's answer may be the replay of an older one: only a reading of the link is believed. A key that
 //! could mint twice is never sent again.
 
-use super::look::{Look, find_family, find_minted, live, money_taken, row_moved, settled, unread};
+use super::look::{Look, find_family, find_minted, live, money_taken, over, row_moved, unread};
 use super::operation::{Ending, Minted, Operation, State, Then};
 use super::retire::{give_up_own_link, live_besides_minted, own_link, prove};
 use super::step::{Next, end};
@@ -131,7 +131,7 @@ pub(super) fn examine(operation: Operation, look: &Look) -> (Operation, Next) {
         let why = "Stripe did not show it".to_owned();
         return end(operation, Ending::Unknown { what, why });
     };
-    if let Some(ending) = money_taken(look, None).or_else(|| settled(look)) {
+    if let Some(ending) = over(look, None) {
         let targets = live(&look.objects);
         return prove(operation, look, targets, Then::End(ending));
     }
@@ -173,7 +173,8 @@ pub(super) fn confirm(operation: Operation, look: &Look) -> (Operation, Next) {
         let ending = replaced(&operation, Some(why));
         return end(operation, ending);
     }
-    if let Some(ending) = money_taken(look, operation.minted.as_ref()) {
+    if let Some(taken) = money_taken(look, operation.minted.as_ref()) {
+        let ending = over(look, operation.minted.as_ref()).unwrap_or(taken);
         return give_up_own_link(operation, ending);
     }
     if look.held() != operation.minted.as_ref().map(own_link).as_ref() {

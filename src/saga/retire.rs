@@ -4,8 +4,7 @@
 //! shows nothing open, nothing active and nothing complete lets the operation go on.
 
 use super::look::{
-    Look, live, money_taken, recoverable, row_moved, settled, shows_all, unread, without,
-    writes_for,
+    Look, live, over, recoverable, row_moved, shows_all, unread, without, writes_for,
 };
 use super::mint::{mint, seek};
 use super::operation::{Ending, Minted, Operation, State, Task, Then, Write};
@@ -35,7 +34,7 @@ pub(super) fn prove(
     }
     operation.watched.extend(targets.iter().cloned());
     if then == Then::Mint {
-        if let Some(ending) = money_taken(look, None).or_else(|| settled(look)) {
+        if let Some(ending) = over(look, None) {
             // Nothing may be minted any more, and nothing that is live may stay so.
             extend(&mut targets, live(&look.objects));
             then = Then::End(ending);

@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::kill_points::{self, KillPoints};
+use crate::support::serving::{SECRET, Serving, free_port};
 use crate::support::tally::tell;
 use crate::support::world::*;
-
-const SECRET: &str = "whsec_for_kills";
 
 /// Lets the first points pass, and holds the one that is asked for.
 struct Held {
@@ -44,34 +43,6 @@ impl Held {
     }
 }
 
-fn start(world: &World, port: u16, points: Option<&str>) -> Running {
-    let listen = format!("127.0.0.1:{port}");
-    let mut command = world.command(&["webhook", "serve", "--commit", "--listen", &listen]);
-    command.env("STRIPE_WEBHOOK_SECRET", SECRET);
-    if let Some(address) = points {
-        command.env(kill_points::ADDRESS, address);
-    }
-    Running::start(command)
-}
-
-async fn wait_until_healthy(port: u16) {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(20) {
-        let asked = client.get(format!("http://127.0.0.1:{port}/healthz"));
-        if asked
-            .send()
-            .await
-            .is_ok_and(|answer| answer.status() == 200)
-        {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the receiver is not healthy");
-}
-
 async fn is_closed(world: &World, order: OrderId) -> bool {
     let due = "SELECT link FROM {} WHERE done_at IS NULL";
     world.row(order.0).await.status == "paid"
@@ -97,13 +68,10 @@ async fn survives_a_kill_at(backend: Backend, nth: usize) -> bool {
     let points = KillPoints::listen().await;
     let address = points.address();
     let held = Held::at(points, nth);
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
-    let process = start(&world, port, Some(&address));
-    wait_until_healthy(port).await;
-    let url = format!("http://127.0.0.1:{port}/stripe/webhook");
-    world.send_webhooks(&url, SECRET).await;
+    let port = free_port();
+    let announced = [(kill_points::ADDRESS, address.as_str())];
+    let process = Serving::on(&world, port, &announced).await;
+    world.send_webhooks(&process.url(), SECRET).await;
     // A second page is open: closing the link has something to do.
     world.visit(&link).await;
     held.armed.store(true, Ordering::SeqCst);
@@ -111,16 +79,13 @@ async fn survives_a_kill_at(backend: Backend, nth: usize) -> bool {
     let reached = async || held.holds.load(Ordering::SeqCst) || is_closed(&world, order).await;
     wait_until("neither held nor closed", reached).await;
     let was_held = held.holds.load(Ordering::SeqCst);
-    process.signal("KILL");
-    process.finish().await;
+    process.kill().await;
 
-    let again = start(&world, port, None);
-    wait_until_healthy(port).await;
+    let again = Serving::on(&world, port, &[]).await;
     world.deliveries().await;
     let closed = async || is_closed(&world, order).await;
     wait_until(&format!("not closed after a kill at point {nth}"), closed).await;
-    again.signal("TERM");
-    let ended = again.finish().await;
+    let ended = again.stop().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let settled = world
         .journaled("events", "SELECT ruling FROM {} WHERE ruling = 'settled'")

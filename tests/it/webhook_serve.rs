@@ -7,97 +7,13 @@ use serde_json::json;
 
 use crate::on_each_backend;
 use crate::support::receiver::{Received, Receiver};
+use crate::support::serving::{SECRET, Serving, free_port};
 use crate::support::world::*;
 
-const SECRET: &str = "whsec_for_these_tests";
 const REGEN: [&str; 4] = ["regen", "--all", "--commit", "--yes"];
 
 /// What is left to close of a link that was paid: the pages that others had open.
 const EXPIRE: &str = "/v1/checkout/sessions/*/expire";
-
-/// A receiver of this world, ready to be told.
-struct Serving {
-    process: Running,
-    port: u16,
-}
-
-impl Serving {
-    async fn start(world: &World) -> Serving {
-        let port = free_port();
-        Serving::on(world, port, &[]).await
-    }
-
-    async fn on(world: &World, port: u16, more: &[&str]) -> Serving {
-        let listen = format!("127.0.0.1:{port}");
-        let mut args = vec!["webhook", "serve", "--commit", "--listen", &listen];
-        args.extend(more);
-        let mut command = world.command(&args);
-        command.env(
-            "STRIPE_WEBHOOK_SECRET",
-            format!("whsec_an_old_one {SECRET}"),
-        );
-        let serving = Serving {
-            process: Running::start(command),
-            port,
-        };
-        serving.wait_until_healthy().await;
-        serving
-    }
-
-    async fn wait_until_healthy(&self) {
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(20) {
-            if self
-                .get("healthz")
-                .await
-                .is_some_and(|(code, _)| code == 200)
-            {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("the receiver is not healthy");
-    }
-
-    fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/stripe/webhook", self.port)
-    }
-
-    async fn get(&self, path: &str) -> Option<(u16, String)> {
-        let url = format!("http://127.0.0.1:{}/{path}", self.port);
-        let answer = client().get(url).send().await.ok()?;
-        Some((answer.status().as_u16(), answer.text().await.ok()?))
-    }
-
-    async fn post(&self, signature: Option<&str>, body: Vec<u8>) -> (u16, String) {
-        let mut request = client().post(self.url()).body(body);
-        if let Some(signature) = signature {
-            request = request.header("Stripe-Signature", signature);
-        }
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
-    }
-
-    async fn stop(self) -> Output {
-        self.process.signal("TERM");
-        self.process.finish().await
-    }
-
-    async fn kill(self) {
-        self.process.signal("KILL");
-        self.process.finish().await;
-    }
-}
-
-fn client() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().build().unwrap()
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
-}
 
 /// An order with a link of ours in its row, and that link.
 async fn regenerated(world: &World) -> (OrderId, String) {
@@ -273,40 +189,6 @@ async fn deliver_to_a_witness(world: &World, link: &str) -> Received {
     world.send_webhooks(&witness.url(), SECRET).await;
     world.pay(link).await;
     witness.wait_for(1).await.remove(0)
-}
-
-#[tokio::test]
-async fn what_is_not_stripes_is_refused_without_a_word_and_writes_nothing() {
-    let world = World::on(Backend::Sqlite).await;
-    world.order(pending(5500).behind(active_link())).await;
-    let serving = Serving::start(&world).await;
-    let before = world.listing().await;
-    let event = br#"{"id":"evt_1","object":"event"}"#.to_vec();
-    let forged = format!("t=1,v1={}", "0".repeat(64));
-    let cases: [(Option<&str>, Vec<u8>); 5] = [
-        (None, event.clone()),
-        (Some(""), event.clone()),
-        (Some(&forged), event.clone()),
-        (Some("t=1,v0=00"), event.clone()),
-        (Some(&forged), vec![b' '; 1024 * 1024 + 1]),
-    ];
-    for (signature, body) in cases {
-        let answer = serving.post(signature, body).await;
-        assert_eq!(answer, (400, "refused\n".to_owned()), "{signature:?}");
-    }
-    assert_eq!(serving.get("stripe/webhook").await.unwrap().0, 405);
-    assert_eq!(serving.get("elsewhere").await.unwrap().0, 404);
-    let (_, metrics) = serving.get("metrics").await.unwrap();
-    assert!(
-        metrics.contains("relink_webhook_deliveries_total{answer=\"refused\"} 4"),
-        "{metrics}"
-    );
-    assert_eq!(world.listing().await, before);
-    assert_eq!(
-        world.journaled("events", "SELECT event_id FROM {}").await,
-        Vec::<String>::new()
-    );
-    serving.stop().await;
 }
 
 #[tokio::test]

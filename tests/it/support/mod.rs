@@ -6,6 +6,7 @@ pub mod invariants;
 pub mod kill_points;
 pub mod postgres;
 pub mod receiver;
+pub mod serving;
 pub mod spec;
 pub mod tally;
 pub mod world;
