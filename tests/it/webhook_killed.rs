@@ -1,9 +1,11 @@
-//! The receiver killed around each of its commits while a payment is told, then started again and told again: the order
-//! is paid once, nothing of it can be paid again, and nobody is alarmed.
+//! The receiver killed around each of its commits and each of its requests to Stripe while a payment is told, then started
+//! again and told again: the order is paid once, nothing of it can be paid again, and nobody is alarmed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use serde_json::json;
 
 use crate::support::kill_points::{self, KillPoints};
 use crate::support::serving::{SECRET, Serving, free_port};
@@ -58,8 +60,16 @@ async fn wait_until(what: &str, reached: impl AsyncFn() -> bool) {
     }
 }
 
-/// False when the telling has no such point.
-async fn survives_a_kill_at(backend: Backend, nth: usize) -> bool {
+/// Where it is killed. Points and requests count from the payment on.
+#[derive(Clone, Copy, Debug)]
+enum At {
+    Commit(usize),
+    /// Before Stripe does it, or after it has and before it says so.
+    Request(usize, &'static str),
+}
+
+/// False when the telling does not come there.
+async fn survives_a_kill_at(backend: Backend, at: At) -> bool {
     let world = World::on(backend).await;
     let order = world.order(pending(5500).behind(expired_session())).await;
     let minted = world.relink(&["regen", "--all", "--commit", "--yes"]).await;
@@ -67,48 +77,75 @@ async fn survives_a_kill_at(backend: Backend, nth: usize) -> bool {
     let link = world.row(order.0).await.reference.unwrap();
     let points = KillPoints::listen().await;
     let address = points.address();
-    let held = Held::at(points, nth);
+    let held = match at {
+        At::Commit(nth) => Held::at(points, nth),
+        At::Request(..) => Held::at(points, usize::MAX),
+    };
     let port = free_port();
     let announced = [(kill_points::ADDRESS, address.as_str())];
     let process = Serving::on(&world, port, &announced).await;
     world.send_webhooks(&process.url(), SECRET).await;
     // A second page is open: closing the link has something to do.
     world.visit(&link).await;
+    if let At::Request(nth, when) = at {
+        let rule = json!({"nth": nth + 1, "times": 1, "when": when, "kind": "park"});
+        world.fault(rule).await;
+    }
     held.armed.store(true, Ordering::SeqCst);
     world.pay(&link).await;
-    let reached = async || held.holds.load(Ordering::SeqCst) || is_closed(&world, order).await;
+    let is_held = async || held.holds.load(Ordering::SeqCst) || parked(&world).await.is_some();
+    let reached = async || is_held().await || is_closed(&world, order).await;
     wait_until("neither held nor closed", reached).await;
-    let was_held = held.holds.load(Ordering::SeqCst);
+    let was_held = is_held().await;
     process.kill().await;
+    if let Some(request) = parked(&world).await {
+        world.drop_parked(request).await;
+    }
+    world.clear_faults().await;
 
     let again = Serving::on(&world, port, &[]).await;
     world.deliveries().await;
     let closed = async || is_closed(&world, order).await;
-    wait_until(&format!("not closed after a kill at point {nth}"), closed).await;
+    wait_until(&format!("not closed after a kill at {at:?}"), closed).await;
     let ended = again.stop().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let settled = world
         .journaled("events", "SELECT ruling FROM {} WHERE ruling = 'settled'")
         .await;
-    assert_eq!(settled.len(), 1, "point {nth}");
+    assert_eq!(settled.len(), 1, "{at:?}");
     assert_eq!(
         world
             .journaled("incidents", "SELECT incident_id FROM {}")
             .await,
         Vec::<String>::new(),
-        "point {nth}"
+        "{at:?}"
     );
     was_held
 }
 
-async fn kill_everywhere(backend: Backend, name: &str) {
+async fn parked(world: &World) -> Option<u64> {
+    world.stripe.ask("parked").await[0]["id"].as_u64()
+}
+
+async fn count_points(backend: Backend, at: impl Fn(usize) -> At) -> usize {
     let mut points = 0;
-    while survives_a_kill_at(backend, points).await {
+    while survives_a_kill_at(backend, at(points)).await {
         points += 1;
         assert!(points < 200, "there is no end of points");
     }
-    assert!(points >= 6, "only {points} points: were they announced?");
-    tell(&format!("receiver on {name}: {points:>4} points killed at"));
+    points
+}
+
+async fn kill_everywhere(backend: Backend, name: &str) {
+    let commits = count_points(backend, At::Commit).await;
+    let before = count_points(backend, |nth| At::Request(nth, "before")).await;
+    let after = count_points(backend, |nth| At::Request(nth, "after")).await;
+    assert!(commits >= 6, "only {commits} points: were they announced?");
+    assert!(before >= 3, "only {before} requests");
+    assert_eq!(before, after);
+    tell(&format!(
+        "receiver on {name}: killed at {commits} points around commits, before {before} requests and after {after}"
+    ));
 }
 
 #[tokio::test]
