@@ -75,6 +75,10 @@ on_each_backend! {
         let writes = world.journaled("steps", "SELECT action FROM {} ORDER BY intended_at").await;
         // Stripe switched the link off by itself: its one payment was made.
         assert_eq!(writes, ["mint", "publish", "expire"]);
+        let told = world.relink(&["journal", "show", "--order-id", &order.to_string(), "-o", "json"]).await;
+        for write in writes {
+            assert!(told.stdout.contains(&format!("\"action\": \"{write}\"")), "{write}: {}", told.stdout);
+        }
         let (_, metrics) = serving.get("metrics").await.unwrap();
         assert!(metrics.contains("relink_webhook_events{ruling=\"settled\"} 1"), "{metrics}");
         assert!(metrics.contains("relink_links_to_close 0"), "{metrics}");

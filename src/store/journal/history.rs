@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
 use super::super::{Store, StoreError};
+use super::Subject;
 use super::holder::seconds;
 use super::schema::Tables;
 use crate::domain::{OrderId, RunId, Timestamp};
@@ -185,7 +186,7 @@ impl Store {
         }
     }
 
-    /// Everything that any run did for the order.
+    /// Everything that any run did for the order, and to the links that its payment asked to close.
     ///
     /// # Errors
     /// As for [`Store::list_runs`].
@@ -193,10 +194,23 @@ impl Store {
         if self.journal_version().await?.is_none() {
             return Ok(History::default());
         }
-        let operations = Tables::of(self.dialect).operations;
+        let Tables {
+            operations,
+            retirements,
+            ..
+        } = Tables::of(self.dialect);
+        let closings = if self.has_received().await? {
+            format!(
+                " OR chosen.subject IN (SELECT '{}' || r.link FROM {retirements} r \
+                 WHERE r.order_id = CAST($1 AS BIGINT) AND r.mode = chosen.mode)",
+                Subject::OBJECT
+            )
+        } else {
+            String::new()
+        };
         let which = format!(
             "SELECT chosen.operation_id FROM {operations} chosen \
-             WHERE chosen.order_id = CAST($1 AS BIGINT)"
+             WHERE chosen.order_id = CAST($1 AS BIGINT){closings}"
         );
         let mut snapshot = self.snapshot().await?;
         self.history(&mut snapshot, &which, &order.to_string())

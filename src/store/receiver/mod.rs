@@ -75,7 +75,7 @@ impl Store {
     }
 
     /// Whether the receiver's tables are there.
-    async fn has_received(&self) -> Result<bool, StoreError> {
+    pub(in crate::store) async fn has_received(&self) -> Result<bool, StoreError> {
         let version = self.journal_version().await?;
         Ok(version.is_some_and(|version| version >= RECEIVES_SINCE))
     }
