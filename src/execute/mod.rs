@@ -312,6 +312,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_signal_after_all_was_done_is_none() {
+        let outcome = |conclusion| Outcome {
+            subject: Subject::Gone(OrderId(1)),
+            retired: Vec::new(),
+            conclusion,
+        };
+        let cut_short = |conclusion| was_cut_short(&outcome(conclusion));
+        let what = "minting a link".to_owned();
+        assert!(cut_short(Conclusion::NotBegun));
+        assert!(cut_short(Conclusion::Ended(Ending::Interrupted { what })));
+        for ending in [Ending::Retired, Ending::LostRace, Ending::Fenced] {
+            assert!(!cut_short(Conclusion::Ended(ending)));
+        }
+        assert!(!cut_short(Conclusion::Held("another run".to_owned())));
+    }
+
+    #[test]
     fn a_signal_is_not_lost_when_the_run_had_stopped_by_itself() {
         let breaker = Stop::Breaker("5 orders failed".to_owned());
         assert_eq!(
