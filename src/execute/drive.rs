@@ -4,7 +4,7 @@
 //! Who lost the lease touches nothing more, and undoes nothing.
 
 use super::key::FirstTried;
-use super::{Job, Run, operation_for};
+use super::{Job, Run};
 use crate::domain::{CheckoutReference, Order};
 use crate::plan::Decision;
 use crate::report::{self, Conclusion};
@@ -173,7 +173,7 @@ impl Run<'_> {
         if !same_row || !decision.action.is_work() {
             return Ok(None);
         }
-        let due = operation_for(order, &decision.action, self.policy.goal);
+        let due = Operation::approved(order, &decision.action, self.policy.goal);
         Ok(Some(due))
     }
 

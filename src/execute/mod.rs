@@ -148,37 +148,9 @@ fn jobs(plan: &Plan) -> Vec<Job<'_>> {
 fn job_for(decision: &Decision, goal: Goal) -> Job<'_> {
     Job {
         subject: Subject::Order(Box::new(decision.order.clone())),
-        operation: operation_for(&decision.order, &decision.action, goal),
+        operation: Operation::approved(&decision.order, &decision.action, goal),
         order: Some(&decision.order),
     }
-}
-
-/// The operation that carries out `action` on the row as it was approved.
-fn operation_for(order: &Order, action: &Action, goal: Goal) -> Operation {
-    let task = match (action, goal) {
-        (Action::Retire(objects), Goal::RetirePending) if withdraws(order, objects) => {
-            Task::Withdraw
-        }
-        (Action::Retire(_), _) => Task::Retire,
-        (_, Goal::Mint) => Task::Mint,
-        (_, Goal::Retire | Goal::RetirePending) => Task::Retire,
-        (_, Goal::Regen) => Task::Replace,
-    };
-    let expected = Expected {
-        reference: order.reference.clone(),
-        amount: order.amount,
-    };
-    let mut operation = Operation::new(Some(order.id), task, expected);
-    if let Action::Replace(objects) | Action::Retire(objects) = action {
-        operation.watched.extend(objects.iter().cloned());
-    }
-    operation
-}
-
-/// Whether the pending order's own object goes, so that it is left without one on purpose.
-fn withdraws(order: &Order, objects: &[CheckoutReference]) -> bool {
-    let own = |object: &CheckoutReference| Some(object) == order.reference.as_ref();
-    !order.status.is_settled() && objects.iter().any(own)
 }
 
 /// Only what is open can be worked on: there is no row that anything new could be for.

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use crate::actions::Mint;
-use crate::domain::{CheckoutReference, LinkId, Money, OrderId, SessionId};
-use crate::plan::{Reason, Verdict};
+use crate::domain::{CheckoutReference, LinkId, Money, Order, OrderId, SessionId};
+use crate::plan::{Action, Goal, Reason, Verdict};
 
 /// What was approved for the order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -256,6 +256,29 @@ impl Operation {
         }
     }
 
+    /// The operation that carries out `action` on the row as it was approved.
+    #[must_use]
+    pub fn approved(order: &Order, action: &Action, goal: Goal) -> Self {
+        let task = match (action, goal) {
+            (Action::Retire(objects), Goal::RetirePending) if withdraws(order, objects) => {
+                Task::Withdraw
+            }
+            (Action::Retire(_), _) => Task::Retire,
+            (_, Goal::Mint) => Task::Mint,
+            (_, Goal::Retire | Goal::RetirePending) => Task::Retire,
+            (_, Goal::Regen) => Task::Replace,
+        };
+        let expected = Expected {
+            reference: order.reference.clone(),
+            amount: order.amount,
+        };
+        let mut operation = Operation::new(Some(order.id), task, expected);
+        if let Action::Replace(objects) | Action::Retire(objects) = action {
+            operation.watched.extend(objects.iter().cloned());
+        }
+        operation
+    }
+
     /// The `relink_key` of the intended mint: what its link carries.
     #[must_use]
     pub fn relink_key(&self) -> Option<&str> {
@@ -311,4 +334,10 @@ impl Operation {
             Ending::Fenced => Disposition::NotOurs,
         }
     }
+}
+
+/// Whether the pending order's own object goes, so that it is left without one on purpose.
+fn withdraws(order: &Order, objects: &[CheckoutReference]) -> bool {
+    let own = |object: &CheckoutReference| Some(object) == order.reference.as_ref();
+    !order.status.is_settled() && objects.iter().any(own)
 }

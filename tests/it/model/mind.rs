@@ -12,7 +12,7 @@ use super::eyes::{facts_key, minted, place};
 use super::mutants::Mutant;
 use super::numbers::{Info, Key};
 use super::table::Memo;
-use super::world::{self, Digest, Row, World};
+use super::world::{Digest, Row, World};
 use crate::support::facts::NOW;
 
 pub const ORDER: i64 = 42;
@@ -190,27 +190,8 @@ impl Mind {
         }
         let decision = decide_order(&facts, moment(), &policy(goal));
         let number = if decision.action.is_work() {
-            let task = match (&decision.action, goal) {
-                (Action::Retire(objects), WITHDRAW)
-                    if row.status == world::PENDING
-                        && objects
-                            .iter()
-                            .any(|o| Some(o) == decision.order.reference.as_ref()) =>
-                {
-                    Task::Withdraw
-                }
-                (Action::Retire(_), _) | (_, RETIRE | WITHDRAW) => Task::Retire,
-                (_, MINT) => Task::Mint,
-                _ => Task::Replace,
-            };
-            let expected = Expected {
-                reference: decision.order.reference.clone(),
-                amount: decision.order.amount,
-            };
-            let mut operation = Operation::new(Some(OrderId(ORDER)), task, expected);
-            if let Action::Replace(objects) | Action::Retire(objects) = &decision.action {
-                operation.watched.extend(objects.iter().cloned());
-            }
+            let operation =
+                Operation::approved(&decision.order, &decision.action, policy(goal).goal);
             self.number(operation)
         } else {
             0
