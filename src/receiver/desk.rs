@@ -3,11 +3,13 @@
 //! The signature is checked over the bytes as they came, before anything reads them. The answer to a forged, stale or
 //! malformed delivery is always the same.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 
 use super::metrics::Tally;
+use super::rounds::Rounds;
 use crate::domain::Timestamp;
 use crate::store::Receiver;
 use crate::webhook::{Verifier, decode};
@@ -27,7 +29,7 @@ pub enum Answer {
 #[derive(Debug)]
 pub struct Desk {
     verifier: Verifier,
-    receiver: Receiver,
+    rounds: Rounds,
     /// Wakes whoever closes links.
     pub(super) to_close: Notify,
     pub(super) tally: Tally,
@@ -38,14 +40,14 @@ impl Desk {
     pub fn new(verifier: Verifier, receiver: Receiver) -> Self {
         Desk {
             verifier,
-            receiver,
+            rounds: Rounds::new(receiver),
             to_close: Notify::new(),
             tally: Tally::default(),
         }
     }
 
     pub(super) fn receiver(&self) -> &Receiver {
-        &self.receiver
+        self.rounds.receiver()
     }
 
     /// `signature`: the value of `Stripe-Signature`, if there is exactly one.
@@ -61,13 +63,13 @@ impl Desk {
             return Answer::Refused;
         }
         let event = match decode(body) {
-            Ok(event) => event,
+            Ok(event) => Arc::new(event),
             Err(error) => {
                 tracing::warn!(%error, "a signed delivery is no event");
                 return Answer::Refused;
             }
         };
-        let receipt = match self.receiver.receive(&event).await {
+        let receipt = match self.rounds.receive(&event).await {
             Ok(receipt) => receipt,
             Err(error) => {
                 tracing::error!(event = event.id.as_str(), %error, "an event was not taken in");

@@ -8,6 +8,7 @@ mod desk;
 mod metrics;
 mod replay;
 mod retiring;
+mod rounds;
 mod server;
 
 pub use desk::{Answer, Desk};

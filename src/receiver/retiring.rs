@@ -40,7 +40,7 @@ impl Retiring<'_> {
     pub async fn keep_closing(&self, desk: &Desk, mut stop: watch::Receiver<bool>) {
         let poll = self.stripe.timings().closing_poll;
         while !*stop.borrow() {
-            if let Err(error) = self.close_due().await {
+            if let Err(error) = self.close_unless(|| *stop.borrow()).await {
                 tracing::error!(%error, "links of paid orders wait to be closed");
             }
             tokio::select! {
@@ -56,8 +56,14 @@ impl Retiring<'_> {
     /// # Errors
     /// The database: everything stays due.
     pub async fn close_due(&self) -> Result<(), StoreError> {
+        self.close_unless(|| false).await
+    }
+
+    /// `is_over` is asked before each run: after an outage, thousands of links may be due, and a stop that waited for
+    /// them all would be ended by force.
+    async fn close_unless(&self, is_over: impl Fn() -> bool) -> Result<(), StoreError> {
         let mut tried = BTreeSet::new();
-        loop {
+        while !is_over() {
             let mut due = self.store.retirements_due(self.mode, BATCH).await?;
             due.retain(|retirement| tried.insert(retirement.link.clone()));
             if due.is_empty() {
@@ -68,6 +74,7 @@ impl Retiring<'_> {
                 self.note(retirement, &report).await?;
             }
         }
+        Ok(())
     }
 
     async fn close(&self, due: &[Retirement]) -> Result<Report, StoreError> {

@@ -306,7 +306,7 @@ impl Writes<'_> {
 }
 
 /// For a person who asks later what the event said.
-fn detail(session: Option<&SessionFacts>) -> String {
+pub(super) fn detail(session: Option<&SessionFacts>) -> String {
     let Some(session) = session else {
         return "{}".to_owned();
     };

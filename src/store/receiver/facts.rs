@@ -3,6 +3,8 @@
 //!
 //! Nothing is repaired or guessed, as in `row.rs`.
 
+use std::collections::BTreeMap;
+
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -77,13 +79,9 @@ impl Receiver {
         order: OrderId,
         lock: &str,
     ) -> Result<Option<RowFacts>, StoreError> {
-        let text = |column| self.store.dialect.text(column);
-        let (status, amount) = (text(&ORDER_STATUS), text(&ORDER_AMOUNT));
-        let (reference, intent) = (text(&ORDER_REFERENCE), text(&ORDER_PAYMENT_INTENT));
-        let category = text(&PRODUCT_CATEGORY);
+        let columns = self.row_columns();
         let row = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {status} AS status, {amount} AS amount, {reference} AS reference, {intent} AS intent, \
-             {category} AS category FROM {ORDERS} LEFT JOIN {PRODUCTS} ON {PRODUCT_ID} = {ORDER_PRODUCT} \
+            "SELECT {columns} FROM {ORDERS} LEFT JOIN {PRODUCTS} ON {PRODUCT_ID} = {ORDER_PRODUCT} \
              WHERE {ORDER_ID} = $1{lock}"
         )))
         .bind(order.0)
@@ -93,6 +91,50 @@ impl Receiver {
         row.map(|row| read_row(&row, order, self.policy.currency))
             .transpose()
             .map_err(StoreError::query(RECEIVE))
+    }
+
+    /// Locks those of these rows that no other transaction has. One whose id is not its own is left out.
+    pub(super) async fn free_rows(
+        &self,
+        transaction: &mut Writing,
+        orders: &[OrderId],
+    ) -> Result<BTreeMap<OrderId, RowFacts>, StoreError> {
+        let dialect = self.store.dialect;
+        let (columns, listed) = (self.row_columns(), dialect.listed_ids());
+        let lock = dialect.skip_locked(&ORDERS.to_string());
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT CAST({ORDER_ID} AS BIGINT) AS id, {columns} FROM {ORDERS} \
+             LEFT JOIN {PRODUCTS} ON {PRODUCT_ID} = {ORDER_PRODUCT} WHERE {ORDER_ID} IN {listed}{lock}"
+        )))
+        .bind(super::super::orders::json_list(orders))
+        .fetch_all(&mut **transaction)
+        .await
+        .map_err(StoreError::query(RECEIVE))?;
+        let mut free: BTreeMap<OrderId, Option<RowFacts>> = BTreeMap::new();
+        for row in &rows {
+            let read = || {
+                let id = OrderId(row.try_get("id")?);
+                Ok((id, read_row(row, id, self.policy.currency)?))
+            };
+            let (id, facts) = read().map_err(StoreError::query(RECEIVE))?;
+            let other = free.insert(id, Some(facts));
+            if other.is_some() {
+                free.insert(id, None);
+            }
+        }
+        let alone = free.into_iter().filter_map(|(id, row)| Some((id, row?)));
+        Ok(alone.collect())
+    }
+
+    fn row_columns(&self) -> String {
+        let text = |column| self.store.dialect.text(column);
+        let (status, amount) = (text(&ORDER_STATUS), text(&ORDER_AMOUNT));
+        let (reference, intent) = (text(&ORDER_REFERENCE), text(&ORDER_PAYMENT_INTENT));
+        let category = text(&PRODUCT_CATEGORY);
+        format!(
+            "{status} AS status, {amount} AS amount, {reference} AS reference, {intent} AS intent, \
+             {category} AS category"
+        )
     }
 
     /// Those of the order, and whatever is known of this session or this payment, the one first told first.

@@ -9,6 +9,7 @@ mod facts;
 mod incidents;
 mod outbox;
 mod report;
+mod together;
 
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;

@@ -16,6 +16,11 @@ const WRITE: &str = "note what became of a link to be closed";
 /// Enough of an error to know it again.
 const LONGEST_ERROR: usize = 500;
 
+/// What is asked for once more is due anew, also where it was closed.
+pub(super) const REOPEN: &str = "DO UPDATE SET order_id = excluded.order_id, event_id = excluded.event_id, \
+                                 attempts = 0, asked_at = excluded.asked_at, \
+                                 next_attempt_at = excluded.next_attempt_at, last_error = NULL, done_at = NULL";
+
 /// A link to be closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retirement {
@@ -118,13 +123,7 @@ impl Store {
             Tables::of(self.dialect).retirements,
             self.dialect.epoch_micros(),
         );
-        let reopen = if again {
-            "DO UPDATE SET order_id = excluded.order_id, event_id = excluded.event_id, attempts = 0, \
-             asked_at = excluded.asked_at, next_attempt_at = excluded.next_attempt_at, last_error = NULL, \
-             done_at = NULL"
-        } else {
-            "DO NOTHING"
-        };
+        let reopen = if again { REOPEN } else { "DO NOTHING" };
         let row = sqlx::query(AssertSqlSafe(format!(
             "INSERT INTO {table} (link, order_id, mode, event_id, asked_at, attempts, next_attempt_at) \
              VALUES ($1, $2, $3, $4, {now}, 0, {now}) ON CONFLICT (link) {reopen} \
@@ -161,6 +160,12 @@ impl Store {
         .map_err(StoreError::query(READ))?;
         rows.iter().map(read).collect()
     }
+}
+
+/// `None` in a row that asks for none.
+pub(super) fn read_asked(row: &AnyRow) -> Result<Option<Retirement>, StoreError> {
+    let link: Option<String> = row.try_get("link").map_err(StoreError::query(RECEIVE))?;
+    link.map(|_| read(row)).transpose()
 }
 
 fn read(row: &AnyRow) -> Result<Retirement, StoreError> {
