@@ -89,5 +89,6 @@ mod webhook_replay;
 mod webhook_serve;
 mod webhook_settling;
 mod webhook_signature;
+mod webhook_together;
 mod webhook_world;
 mod withdrawn;
