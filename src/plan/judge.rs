@@ -87,7 +87,8 @@ fn first_match(
     }
     match stored_object(facts).map(StripeObject::owner) {
         Some(Owner::Order(other)) if *other != order.id => {
-            if !policy.releases(Release::OverForeign, order.id) {
+            let given = policy.releases(Release::OverForeign, order.id);
+            if !given || stored_object(facts).is_some_and(|object| concerns(object, order.id)) {
                 return (Verdict::Foreign, Reason::NamesOrder(*other));
             }
             // It is somebody else's, payments and all: this order is judged as if its row named nothing.
@@ -148,6 +149,14 @@ fn first_match(
         };
     }
     judge_own_object(facts, own, policy, released)
+}
+
+/// Whether a page of another order's link says that it is this order's, and was paid or may still be.
+fn concerns(foreign: &StripeObject, order: OrderId) -> bool {
+    foreign.sessions().iter().any(|session| {
+        let is_over = matches!(session.state, SessionState::Expired | SessionState::Failed);
+        session.owner.order() == Some(order) && !is_over
+    })
 }
 
 /// What is left when the row's own object is the only one that may be live.

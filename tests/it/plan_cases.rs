@@ -103,3 +103,30 @@ fn a_link_whose_sessions_were_not_all_listed_leaves_its_order_unread() {
         assert_eq!(decided(&facts).verdict, Verdict::Unobserved);
     }
 }
+
+#[test]
+fn nothing_is_minted_over_another_orders_link_while_a_page_of_it_concerns_this_order() {
+    let row = order(ORDER, Some("plink_theirs"));
+    let mut policy = Policy::new(Goal::Mint);
+    policy.releases.insert(Release::OverForeign);
+    policy.named.insert(OrderId(ORDER));
+    let moment = Moment {
+        taken_at: Timestamp(NOW),
+        witness: Witness::Absent,
+    };
+    for (state, named, verdict) in [
+        (paid("pi_1"), ORDER, Verdict::Foreign),
+        (SessionState::Processing, ORDER, Verdict::Foreign),
+        (SessionState::Open, ORDER, Verdict::Foreign),
+        (SessionState::Expired, ORDER, Verdict::Dead),
+        (SessionState::Failed, ORDER, Verdict::Dead),
+        (paid("pi_1"), 7, Verdict::Dead),
+    ] {
+        let page = session("cs_page", named, state.clone());
+        let theirs = StripeObject::Link(family("plink_theirs", 7, false, vec![page]));
+        let facts = facts(row.clone(), Some(theirs), vec![]);
+        let decision = decide_order(&facts, moment, &policy);
+        assert_eq!(decision.verdict, verdict, "{state:?} of order {named}");
+        assert_eq!(decision.action.is_work(), verdict == Verdict::Dead);
+    }
+}
