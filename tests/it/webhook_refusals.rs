@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::serving::{SECRET, Serving, client};
+use crate::support::tally::tell;
 use crate::support::world::*;
 use crate::webhook_event::no_events;
 use crate::webhook_signature::odd_headers;
@@ -112,6 +113,10 @@ async fn what_is_not_stripes_is_refused_without_a_word_and_writes_nothing() {
         memory.push(serving.memory());
     }
     assert!(memory[2] < memory[0] + ROOM, "it grows: {memory:?} KiB");
+    tell(&format!(
+        "receiver: {} odd headers and bodies refused, three times each; memory {memory:?} KiB",
+        deliveries.len()
+    ));
     assert_eq!(serving.get("stripe/webhook").await.unwrap().0, 405);
     assert_eq!(serving.get("elsewhere").await.unwrap().0, 404);
     assert_eq!(orders(&world).await, before);
