@@ -58,6 +58,7 @@ mod retiring;
 mod review_exits;
 mod review_races;
 mod rooms;
+mod saga_approved;
 mod saga_laws;
 mod saga_looks;
 mod saga_races;

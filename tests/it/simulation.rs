@@ -5,6 +5,8 @@
 //!
 //! A seed says it all: `RELINK_SIMULATION_SEED=N tests/run simulation` replays one, and tells its trace.
 
+mod deliveries;
+mod endings;
 mod life;
 mod mail;
 mod mistakes;
@@ -18,8 +20,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::support::tally::tell;
+use endings::said;
 use mistakes::{FOUND, Mistake, RARE};
-use show::{Show, said};
+use show::Show;
 use stage::Stage;
 
 /// Everyday; `tests/run --long --seeds N` asks for more.

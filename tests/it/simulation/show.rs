@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use relink::plan::{Goal, Verdict};
-use relink::report::Conclusion;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
+use super::endings::{count_endings, said};
 use super::life::Life;
 use super::mail;
 use super::mistakes::{Ground, Mistake};
@@ -30,7 +30,7 @@ struct Player {
 
 pub struct Show {
     pub stage: Arc<Stage>,
-    ground: Arc<Ground>,
+    pub(super) ground: Arc<Ground>,
     orders: Vec<OrderId>,
     life: Life,
     players: BTreeMap<usize, Player>,
@@ -77,7 +77,7 @@ impl Show {
         }
     }
 
-    fn cast(&mut self, task: Task) -> Cast {
+    pub(super) fn cast(&mut self, task: Task) -> Cast {
         self.made += 1;
         let run = format!("{:08x}-0000-7000-8000-{:012}", self.seed, self.made);
         Cast {
@@ -99,7 +99,7 @@ impl Show {
         self.start(Task::Run(Goal::Regen), "starts");
     }
 
-    fn start(&mut self, task: Task, told: &str) {
+    pub(super) fn start(&mut self, task: Task, told: &str) {
         let cast = self.cast(task);
         let (stage, run) = (Arc::clone(&self.stage), cast.run.clone());
         self.stage.enters();
@@ -275,47 +275,6 @@ impl Show {
                     &self.life.failed,
                 );
                 self.life.see(&truth);
-            }
-        }
-    }
-
-    /// Whether there was one: mostly one that is owed, now and then one that was delivered before.
-    async fn deliver_some_event(&mut self) -> bool {
-        let events = mail::events(self.ground.double()).await;
-        let owed = |event: &&mail::Event| !self.stage.is_acknowledged(&event.id);
-        let owed: Vec<_> = events.iter().filter(owed).collect();
-        let (event, told) = {
-            let mut dice = self.stage.dice();
-            if dice.per_mille(700) {
-                (dice.pick(&owed).copied().cloned(), "takes in")
-            } else {
-                (dice.pick(&events).cloned(), "takes in, maybe again,")
-            }
-        };
-        let Some(event) = event else {
-            return false;
-        };
-        self.stage.count("event delivered");
-        let body = self.ground.tamper(event.body).await;
-        self.start(Task::Receive(body), &format!("{told} {}", event.kind));
-        true
-    }
-
-    /// Stripe sends what is owed until it is taken in; then everything once more, in some order, as a replay does.
-    async fn deliver_all_events(&mut self) {
-        for _ in 0..2 {
-            let mut events = mail::events(self.ground.double()).await;
-            while !events.is_empty() {
-                let event = {
-                    let mut dice = self.stage.dice();
-                    events.swap_remove(dice.below(events.len()))
-                };
-                let body = self.ground.tamper(event.body).await;
-                let cast = self.cast(Task::Receive(body));
-                let ended = process::run(cast).await;
-                count_endings(&self.stage, "delivered at last", &ended);
-                self.stage.note(format!("{}: {ended:?}", event.kind));
-                assert!(matches!(ended, Ended::Received(_)), "{ended:?}");
             }
         }
     }
@@ -523,28 +482,4 @@ impl Show {
             assert_eq!(verdict, Verdict::Overpaid);
         }
     }
-}
-
-fn count_endings(stage: &Stage, when: &str, ended: &Ended) {
-    match ended {
-        Ended::Reported(report) => {
-            for outcome in &report.outcomes {
-                let ending = match &outcome.conclusion {
-                    Conclusion::Ended(ending) => ending.name(),
-                    Conclusion::Held(_) => "held elsewhere",
-                    Conclusion::NotBegun => "not begun",
-                };
-                stage.count(&format!("{when}: {ending}"));
-            }
-        }
-        Ended::NothingToDo => stage.count(&format!("{when}: nothing to do")),
-        Ended::Received(ruling) => stage.count(&format!("{when}: event ruled {ruling}")),
-        Ended::Failed(_) => stage.count(&format!("{when}: failed before it began")),
-    }
-}
-
-pub fn said(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-        .unwrap_or_default()
 }
