@@ -27,7 +27,7 @@ use mutants::Mutant;
 use crate::support::tally::tell;
 
 /// More than any scenario here has; the search is exhaustive, or the test fails.
-const MOST_WORLDS: usize = 20_000_000;
+const MOST_WORLDS: usize = 30_000_000;
 
 #[test]
 fn the_protocol_keeps_its_promises_in_every_interleaving() {
