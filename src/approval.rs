@@ -1,17 +1,21 @@
 //! The one place where a plan becomes an approved one. `execute` takes nothing else, so nothing can be
 //! written that was not shown first and agreed to.
 //!
-//! No terminal and no `--yes` is a refusal, never a silent yes.
+//! No terminal and no `--yes` is a refusal, never a silent yes; and `--yes` alone is none for real money. A refusal
+//! names the command that would be accepted.
 
+use crate::command_line::CommandLine;
 use crate::domain::{AccountId, LinkId, Mode, Timestamp};
 use crate::error::Error;
-use crate::plan::{Action, Goal, Plan, Policy, Violation, audit};
+use crate::guards::Guards;
+use crate::plan::{Action, Digest, Goal, Plan, Policy, Violation, audit};
 
 /// A value that somebody agreed to. Only `approve` makes one.
 #[derive(Debug)]
 pub struct Approved<T> {
     value: T,
     account: AccountId,
+    digest: Digest,
 }
 
 impl<T> Approved<T> {
@@ -24,6 +28,12 @@ impl<T> Approved<T> {
     #[must_use]
     pub fn account(&self) -> &AccountId {
         &self.account
+    }
+
+    /// What was agreed to, in short: of a saved plan the whole of it, of which the value may be what is left to do.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.digest
     }
 
     #[must_use]
@@ -53,6 +63,7 @@ pub fn approve_closing(
         left_alone: Vec::new(),
     };
     Approved {
+        digest: plan.digest(),
         value: plan,
         account,
     }
@@ -65,23 +76,41 @@ pub enum Answer {
 }
 
 /// How consent is had.
-pub enum Consent<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
     /// `--yes`.
     Given,
     /// Ask a person at a terminal.
-    Ask(&'a dyn Fn(&Plan) -> Result<Answer, Error>),
+    Ask,
     /// Nobody can be asked; the text says why.
     Nobody(&'static str),
 }
 
+/// What an approval depends on besides the plan.
+pub struct Terms<'a> {
+    pub consent: Consent,
+    pub guards: &'a Guards,
+    /// What the plan is approved under: its own digest, or that of the saved plan that it is the rest of.
+    pub digest: Digest,
+    /// As it was typed.
+    pub command: &'a CommandLine,
+}
+
 /// # Errors
-/// Refused: declined, or nobody to ask. Configuration: the account is not known. Bug: the plan breaks a
-/// rule that holds for every plan.
+/// Stale: another plan than the expected one. Refused: a guard, declined, or nobody to ask. Configuration: the account
+/// is not known. Bug: the plan breaks a rule that holds for every plan.
 pub fn approve(
     plan: Plan,
     account: Option<&AccountId>,
-    consent: &Consent<'_>,
+    terms: Terms<'_>,
+    ask: &dyn Fn(&Plan) -> Result<Answer, Error>,
 ) -> Result<Approved<Plan>, Error> {
+    let Terms {
+        consent,
+        guards,
+        digest,
+        command,
+    } = terms;
     if let Some(violation) = audit(&plan).first() {
         return Err(unsound(violation));
     }
@@ -91,18 +120,23 @@ pub fn approve(
             "add --expect-account acct_…, or give the key the permission to read the account",
         ));
     };
+    guards.check(&plan, &digest, command)?;
     match consent {
+        Consent::Given if plan.mode == Mode::Live && !guards.bound_the_plan() => {
+            return Err(unbound(&plan, &digest, command));
+        }
         Consent::Given => {}
         Consent::Nobody(why) => {
+            let accepted = accepted(&digest, command);
             return Err(Error::refused(
                 format!(
                     "nothing was written: {} for a yes, and {why}",
                     waiting(&plan)
                 ),
-                "look at the plan, then add --yes to the same command",
+                format!("look at the plan; if it is right: {accepted}"),
             ));
         }
-        Consent::Ask(ask) => match ask(&plan)? {
+        Consent::Ask => match ask(&plan)? {
             Answer::Agreed => {}
             Answer::Declined => {
                 return Err(Error::refused("declined, nothing was written", ""));
@@ -112,7 +146,28 @@ pub fn approve(
     Ok(Approved {
         value: plan,
         account,
+        digest,
     })
+}
+
+/// The command that nobody needs to be asked about: it says yes to this list and to no other.
+fn accepted(digest: &Digest, command: &CommandLine) -> CommandLine {
+    let command = command.clone().with("--yes");
+    command.with_value("--expect", digest.as_str())
+}
+
+/// Whoever is not there to read the list must have said beforehand which one it is, or how long.
+fn unbound(plan: &Plan, digest: &Digest, command: &CommandLine) -> Error {
+    Error::refused(
+        format!(
+            "nothing was written: {} in live mode, and --yes alone says yes to any list",
+            waiting(plan)
+        ),
+        format!(
+            "look at the plan; if it is right: {} (from cron: --expect-count N or --max-orders N in place of --expect)",
+            accepted(digest, command)
+        ),
+    )
 }
 
 /// Two rows that name one object are odd data, for which the operator must choose; all else is our mistake.
@@ -155,4 +210,112 @@ fn waiting(plan: &Plan) -> String {
         "wait"
     };
     format!("{} {verb}", parts.join(" and "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::ExitStatus;
+
+    /// Closes so many links; that is all that is counted here.
+    fn plan(mode: Mode, links: usize) -> Plan {
+        let ids = (0..links).filter_map(|n| LinkId::parse(&format!("plink_{n}")).ok());
+        Plan {
+            policy: Policy::new(Goal::Retire),
+            mode,
+            account: AccountId::parse("acct_1").ok(),
+            taken_at: Timestamp(0),
+            decisions: Vec::new(),
+            gone: Vec::new(),
+            paid_links: ids.collect(),
+            forced: Vec::new(),
+            left_alone: Vec::new(),
+        }
+    }
+
+    fn approved(plan: Plan, consent: Consent, guards: &Guards) -> Result<(), (ExitStatus, String)> {
+        let command = CommandLine::shown(["retire", "--all", "--live", "--commit"].map(Into::into));
+        let terms = Terms {
+            consent,
+            guards,
+            digest: plan.digest(),
+            command: &command,
+        };
+        let account = plan.account.clone();
+        let yes = |_: &Plan| Ok(Answer::Agreed);
+        match approve(plan, account.as_ref(), terms, &yes) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let failure = error.describe();
+                Err((failure.status, failure.message + "; " + &failure.hint))
+            }
+        }
+    }
+
+    #[test]
+    fn for_real_money_a_yes_says_which_list_or_how_long_it_may_be() {
+        let refused = approved(plan(Mode::Live, 3), Consent::Given, &Guards::default());
+        let digest = plan(Mode::Live, 3).digest();
+        let (status, said) = refused.expect_err("any list was accepted");
+        assert_eq!(status, ExitStatus::Refused);
+        let accepted = format!("relink retire --all --live --commit --yes --expect {digest}");
+        assert!(said.contains(&accepted), "{said}");
+        let bound = [
+            Guards {
+                expect: Some(digest),
+                ..Guards::default()
+            },
+            Guards {
+                expect_count: Some(3),
+                ..Guards::default()
+            },
+            Guards {
+                max_orders: Some(3),
+                ..Guards::default()
+            },
+        ];
+        for guards in bound {
+            assert_eq!(
+                approved(plan(Mode::Live, 3), Consent::Given, &guards),
+                Ok(()),
+                "{guards:?}"
+            );
+        }
+        assert_eq!(
+            approved(plan(Mode::Test, 3), Consent::Given, &Guards::default()),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn fifty_is_the_most_in_live_mode_unless_the_list_or_its_length_is_named() {
+        let most = Guards::default();
+        assert_eq!(approved(plan(Mode::Live, 50), Consent::Ask, &most), Ok(()));
+        assert_eq!(approved(plan(Mode::Test, 51), Consent::Ask, &most), Ok(()));
+        let (status, said) =
+            approved(plan(Mode::Live, 51), Consent::Ask, &most).expect_err("51 were accepted");
+        assert_eq!(status, ExitStatus::Refused);
+        assert!(said.contains("--max-orders 51"), "{said}");
+        let named = [
+            Guards {
+                expect: Some(plan(Mode::Live, 51).digest()),
+                ..Guards::default()
+            },
+            Guards {
+                expect_count: Some(51),
+                ..Guards::default()
+            },
+            Guards {
+                max_orders: Some(51),
+                ..Guards::default()
+            },
+        ];
+        for guards in named {
+            assert_eq!(
+                approved(plan(Mode::Live, 51), Consent::Ask, &guards),
+                Ok(()),
+                "{guards:?}"
+            );
+        }
+    }
 }

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::cli::{Commit, Common, Narrow, Releases, RetireSelect, Select};
+use crate::cli::{Approval, Commit, Common, Narrow, Releases, RetireSelect, Select};
 use crate::domain::{AccountId, Currency, Mode, OrderId, TournamentId};
 use crate::error::Error;
+use crate::guards::Guards;
 use crate::plan::{Goal, Policy, Release, Verdict};
 use crate::secrets::{StripeKey, find_key};
 use crate::store::{Scope, Selection};
@@ -358,6 +359,17 @@ pub fn releases(given: &Releases) -> Vec<Release> {
     .into_iter()
     .filter_map(|(present, release)| present.then_some(release))
     .collect()
+}
+
+/// The limits of this commit.
+#[must_use]
+pub fn guards(approval: &Approval) -> Guards {
+    Guards {
+        expect: approval.expect.clone(),
+        expect_count: approval.expect_count,
+        max_orders: approval.max_orders,
+        max_amounts: approval.max_amount.clone(),
+    }
 }
 
 /// The account of `--expect-account`.

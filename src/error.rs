@@ -18,6 +18,9 @@ pub enum Error {
     /// A guard said no. Nothing was written.
     #[error("{message}")]
     Refused { message: String, hint: String },
+    /// What was agreed to is not what would be done now. Nothing was written.
+    #[error("{message}")]
+    Stale { message: String, hint: String },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -57,6 +60,13 @@ impl Error {
             hint: hint.into(),
         }
     }
+
+    pub fn stale(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Stale {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
 }
 
 impl From<std::io::Error> for Error {
@@ -87,6 +97,7 @@ impl Error {
             Error::Usage { hint, .. } => ("usage", ExitStatus::Usage, hint),
             Error::Configuration { hint, .. } => ("configuration", ExitStatus::Configuration, hint),
             Error::Refused { hint, .. } => ("refused", ExitStatus::Refused, hint),
+            Error::Stale { hint, .. } => ("stale", ExitStatus::Stale, hint),
             Error::Store(error) => classify_store(error),
             Error::Stripe(error) => classify_stripe(error),
             Error::Sandbox(error) if error.is_refusal() => {

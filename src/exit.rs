@@ -23,6 +23,7 @@ pub enum ExitStatus {
     Unclassified,
     Usage,
     Refused,
+    Stale,
     Busy,
     /// What `inspect --check` found; money comes first.
     MoneyNeedsPerson,
@@ -30,7 +31,7 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
-    pub const ALL: [ExitStatus; 14] = [
+    pub const ALL: [ExitStatus; 15] = [
         ExitStatus::Done,
         ExitStatus::Unclassified,
         ExitStatus::Usage,
@@ -38,6 +39,7 @@ impl ExitStatus {
         ExitStatus::Configuration,
         ExitStatus::Permission,
         ExitStatus::Refused,
+        ExitStatus::Stale,
         ExitStatus::Busy,
         ExitStatus::Unavailable,
         ExitStatus::WorkPending,
@@ -57,6 +59,7 @@ impl ExitStatus {
             ExitStatus::Configuration => 4,
             ExitStatus::Permission => 5,
             ExitStatus::Refused => 6,
+            ExitStatus::Stale => 7,
             ExitStatus::Busy => 8,
             ExitStatus::Unavailable => 9,
             ExitStatus::WorkPending => 10,
@@ -81,6 +84,9 @@ impl ExitStatus {
             }
             ExitStatus::Permission => "authentication or permission",
             ExitStatus::Refused => "refused by a guard; nothing was written",
+            ExitStatus::Stale => {
+                "the plan is stale, expired, already applied, or not the expected one; nothing was written"
+            }
             ExitStatus::Busy => "another run holds all that was left to do",
             ExitStatus::Breaker => "stopped by the failure breaker: too many orders failed",
             ExitStatus::Unavailable => "Stripe or the database is unavailable; safe to re-run",

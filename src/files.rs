@@ -1,9 +1,11 @@
 //! The only place that writes files, and that judges whether one is private enough to be read.
+//!
+//! A file is written whole or not at all: whoever reads it meanwhile finds the old one.
 
 use std::fs;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
@@ -32,6 +34,57 @@ pub fn read_input(path: &Path) -> Result<String, Error> {
         return Err(unusable(&"it has more than 256 MiB"));
     }
     Ok(text)
+}
+
+/// Writes a file in one go, in place of one that may be there; only `mode`'s rights are given, whatever the umask.
+///
+/// # Errors
+/// Configuration: it cannot be written there. What was there before is untouched.
+pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
+    let draft = draft_of(path)?;
+    let written = write_draft(&draft, bytes, mode).and_then(|()| fs::rename(&draft, path));
+    if let Err(error) = written {
+        // Whatever there is of it is of no use to anybody.
+        let _ = fs::remove_file(&draft);
+        return Err(unwritable(path, &error));
+    }
+    // The file is there; that it is there after a power cut as well is best effort.
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
+    }
+    Ok(())
+}
+
+/// A name beside the file, so that renaming it stays within one file system.
+fn draft_of(path: &Path) -> Result<PathBuf, Error> {
+    let Some(name) = path.file_name() else {
+        return Err(unwritable(path, &"it names no file"));
+    };
+    let mut draft = std::ffi::OsString::from(".");
+    draft.push(name);
+    draft.push(format!(".{}", uuid::Uuid::new_v4().simple()));
+    Ok(path.with_file_name(draft))
+}
+
+fn write_draft(draft: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(draft)?;
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn unwritable(path: &Path, why: &dyn std::fmt::Display) -> Error {
+    Error::configuration(
+        format!("`{}` cannot be written: {why}", path.display()),
+        "name a file in a folder that this user may write to",
+    )
 }
 
 /// Far more than any key; a device or a huge file given by mistake must not fill the memory.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, LogOutput, Output, When};
+use crate::command_line::{CommandLine, quote};
 use crate::commands::{self, Context};
 use crate::config::Environment;
 use crate::error::Error;
@@ -51,7 +52,7 @@ fn run_command(cli: &Cli, ui: &Ui, environment: &Environment) -> Result<ExitStat
             ui,
             environment,
             interrupt: Interrupt::listen()?,
-            command_line: shown_command_line(),
+            command_line: CommandLine::shown(std::env::args_os().skip(1)),
             connection: shown_connection(cli),
         };
         commands::run(cli, &context).await
@@ -132,25 +133,6 @@ fn log_format(cli: &Cli) -> logging::LogFormat {
     }
 }
 
-/// The command line as it was typed, fit to be typed again: quoted where a shell needs it, and without the
-/// database URL, which may hold a password.
-fn shown_command_line() -> String {
-    let mut words = vec!["relink".to_owned()];
-    let mut arguments = std::env::args_os().skip(1);
-    while let Some(argument) = arguments.next() {
-        let text = argument.to_string_lossy().into_owned();
-        if text == "--database-url" {
-            let _password = arguments.next();
-            words.push("--database-url \"$DATABASE_URL\"".to_owned());
-        } else if text.starts_with("--database-url=") {
-            words.push("--database-url \"$DATABASE_URL\"".to_owned());
-        } else {
-            words.push(quote(&redact(&text)));
-        }
-    }
-    words.join(" ")
-}
-
 /// The flags that say where, as they were given: any command that is suggested needs them too.
 fn shown_connection(cli: &Cli) -> String {
     let common = &cli.common;
@@ -160,10 +142,19 @@ fn shown_connection(cli: &Cli) -> String {
         Some(dir) => flags.push(format!("--sandbox={}", quote(&dir.to_string_lossy()))),
         None => {}
     }
-    let by_flag =
-        |argument: &str| argument == "--database-url" || argument.starts_with("--database-url=");
-    if std::env::args_os().any(|argument| by_flag(&argument.to_string_lossy())) {
+    if is_given("--database-url") {
         flags.push("--database-url \"$DATABASE_URL\"".to_owned());
+    }
+    // What comes from the environment is there for the next command, too.
+    let typed = [
+        ("--stripe-api-base", common.stripe_api_base.as_deref()),
+        ("--success-url", common.success_url.as_deref()),
+        ("--currency", Some(common.currency.as_str())),
+    ];
+    for (flag, value) in typed {
+        if let Some(value) = value.filter(|_| is_given(flag)) {
+            flags.push(format!("{flag} {}", quote(&redact(value))));
+        }
     }
     if let Some(file) = &common.stripe_key_file {
         flags.push(format!(
@@ -180,11 +171,11 @@ fn shown_connection(cli: &Cli) -> String {
     flags.join(" ")
 }
 
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
+/// Whether the flag stands on the command line, and not in the environment alone.
+fn is_given(flag: &str) -> bool {
+    let is_it = |argument: &str| {
+        let rest = argument.strip_prefix(flag);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    std::env::args_os().any(|argument| is_it(&argument.to_string_lossy()))
 }

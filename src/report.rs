@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 
 use crate::domain::{CheckoutReference, Money, Order, OrderId, RunId};
 use crate::exit::ExitStatus;
-use crate::plan::{Goal, Plan, Verdict};
+use crate::plan::{Digest, Goal, Plan, Verdict};
 use crate::saga::Ending;
+use crate::saved_plan::{Due, Stands};
 
 /// How one approved order, or one object without an order, ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,10 @@ impl Stop {
 pub struct Report {
     /// The plan that was approved, holds and all.
     pub plan: Plan,
+    /// What the run was approved under.
+    pub digest: Digest,
+    /// Of a saved plan: what was approved and passed over, since it was done before, refused, or moved.
+    pub skipped: Vec<Due>,
     /// By order id, then by object.
     pub outcomes: Vec<Outcome>,
     /// All that held, a signal first.
@@ -108,6 +113,10 @@ impl Report {
         };
         if !self.outcomes.is_empty() && self.outcomes.iter().all(held) {
             return BTreeSet::from([ExitStatus::Busy]);
+        }
+        let undone = |due: &Due| !matches!(due.stands, Stands::Done);
+        if self.skipped.iter().any(undone) {
+            statuses.insert(ExitStatus::Partial);
         }
         // What was asked for and not done is no success either.
         if self.plan.for_a_person().next().is_some() || !self.plan.left_alone.is_empty() {

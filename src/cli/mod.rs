@@ -10,9 +10,11 @@ use clap::builder::{
 };
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+mod safety;
 mod sandbox;
 mod webhook;
 
+pub use safety::{Approval, Commit};
 pub use sandbox::{PayMethod, SandboxCommand, ServeArgs};
 pub use webhook::{ReceiveArgs, ReplayArgs, ResolveArgs, WebhookCommand};
 
@@ -22,8 +24,8 @@ use crate::plan::Verdict;
 /// Find unpaid orders behind dead Stripe checkout URLs, and give each exactly one payment link.
 ///
 /// Nothing is written without --commit: every command first shows what it would do. Exit codes: 0 done,
-/// 2 usage, 3 partial or a person is needed, 4 configuration, 5 permission, 6 refused by a guard, 8 another
-/// run is at all of it, 9 Stripe or database unavailable, 10 and 11 what `inspect --check` found, 12 stopped by
+/// 2 usage, 3 partial or a person is needed, 4 configuration, 5 permission, 6 refused by a guard, 7 the plan is
+/// stale or not the expected one, 8 another run is at all of it, 9 Stripe or database unavailable, 10 and 11 what `inspect --check` found, 12 stopped by
 /// the failure breaker, 130/143 interrupted; treat an unknown code as failure.
 #[derive(Debug, Parser)]
 #[command(name = "relink", version, max_term_width = 100)]
@@ -47,7 +49,7 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Give each pending order one good link: retire what is live and wrong, mint, store
     #[command(
-        after_help = "Examples:\n  relink regen --tournament-id 2\n  relink regen --tournament-id 2 --commit\n  relink regen --order-id 304 --allow-amount-change"
+        after_help = "Examples:\n  relink regen --tournament-id 2\n  relink regen --tournament-id 2 --commit\n  relink regen --tournament-id 2 --plan-out plan.json\n  relink regen --plan plan.json --commit\n  relink regen --order-id 304 --allow-amount-change"
     )]
     Regen(RegenArgs),
     /// Close live sessions and links that should not be
@@ -94,16 +96,19 @@ pub struct Select {
     /// Every order of the database
     #[arg(long, group = "selection")]
     pub all: bool,
+    /// The orders of a plan that was saved with --plan-out, as they were approved
+    #[arg(long, value_name = "FILE", group = "selection")]
+    pub plan: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Selection")]
 pub struct Narrow {
     /// Leave this order out (repeatable)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..), allow_negative_numbers = true, action = ArgAction::Append)]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..), allow_negative_numbers = true, action = ArgAction::Append, conflicts_with = "plan")]
     pub exclude_order_id: Vec<i64>,
     /// Only orders with this verdict (repeatable)
-    #[arg(long, value_name = "VERDICT", value_parser = verdicts(), action = ArgAction::Append)]
+    #[arg(long, value_name = "VERDICT", value_parser = verdicts(), conflicts_with = "plan", action = ArgAction::Append)]
     pub verdict: Vec<String>,
 }
 
@@ -116,44 +121,24 @@ fn verdicts() -> PossibleValuesParser {
 #[command(next_help_heading = "Releasing a hold")]
 pub struct Releases {
     /// Leave open sessions younger than this alone: a parent may be typing a card number
-    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = parse_duration, conflicts_with = "plan")]
     pub min_age: i64,
     /// Replace an object that asks another amount than the order
-    #[arg(long)]
+    #[arg(long, conflicts_with = "plan")]
     pub allow_amount_change: bool,
     /// Replace an object that asks another currency than the order
-    #[arg(long)]
+    #[arg(long, conflicts_with = "plan")]
     pub allow_currency_change: bool,
     /// Replace a live object without `order_id` metadata (only with --order-id)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "plan")]
     pub adopt_unowned: bool,
     /// Go on although a recovery URL of the old session stays payable
-    #[arg(long)]
+    #[arg(long, conflicts_with = "plan")]
     pub accept_recovery_url: bool,
     /// Take an object that Stripe does not know for dead (only with --order-id, and only when another
     /// object of this database could be read in this account)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "plan")]
     pub missing_is_dead: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Safety")]
-pub struct Commit {
-    /// Write: without it nothing leaves for Stripe but reads, and the database session is read-only
-    #[arg(long)]
-    pub commit: bool,
-    /// Do not ask before writing; needed where there is no terminal
-    #[arg(long)]
-    pub yes: bool,
-    /// The account that must be meant; needed where the key may not read the account
-    #[arg(long, value_name = "acct_…")]
-    pub expect_account: Option<String>,
-    /// Why, kept in the journal with the run
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
-    /// Stop after this many failed orders in a row (or once half of at least 10 failed)
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
-    pub max_failures: u16,
 }
 
 #[derive(Debug, Args)]
@@ -163,7 +148,7 @@ pub struct InspectArgs {
     #[command(flatten)]
     pub narrow: Narrow,
     /// For monitoring: exit 10 when work is pending, 11 when money needs a person (open incidents too)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "plan")]
     pub check: bool,
 }
 
@@ -177,6 +162,8 @@ pub struct RegenArgs {
     pub releases: Releases,
     #[command(flatten)]
     pub commit: Commit,
+    #[command(flatten)]
+    pub approval: Approval,
 }
 
 #[derive(Debug, Args)]
@@ -187,13 +174,15 @@ pub struct MintArgs {
     pub narrow: Narrow,
     /// Take an object that Stripe does not know for dead (only with --order-id, and only when another
     /// object of this database could be read in this account)
-    #[arg(long, help_heading = "Releasing a hold")]
+    #[arg(long, conflicts_with = "plan", help_heading = "Releasing a hold")]
     pub missing_is_dead: bool,
     /// Mint although the row names an object of another order, and leave that one alone (only with --order-id)
-    #[arg(long, help_heading = "Releasing a hold")]
+    #[arg(long, conflicts_with = "plan", help_heading = "Releasing a hold")]
     pub over_foreign: bool,
     #[command(flatten)]
     pub commit: Commit,
+    #[command(flatten)]
+    pub approval: Approval,
 }
 
 #[derive(Debug, Args)]
@@ -203,16 +192,18 @@ pub struct RetireArgs {
     #[command(flatten)]
     pub narrow: Narrow,
     /// Close healthy links of pending orders too
-    #[arg(long, help_heading = "Releasing a hold")]
+    #[arg(long, conflicts_with = "plan", help_heading = "Releasing a hold")]
     pub pending: bool,
     /// Leave open sessions of pending orders younger than this alone
-    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = parse_duration, help_heading = "Releasing a hold")]
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = parse_duration, conflicts_with = "plan", help_heading = "Releasing a hold")]
     pub min_age: i64,
     /// Close the named objects even where they belong to no order in scope
     #[arg(long, requires = "objects", help_heading = "Releasing a hold")]
     pub force_object: bool,
     #[command(flatten)]
     pub commit: Commit,
+    #[command(flatten)]
+    pub approval: Approval,
 }
 
 #[derive(Debug, Args)]
@@ -231,6 +222,9 @@ pub struct RetireSelect {
     /// Every order of the database
     #[arg(long, group = "selection")]
     pub all: bool,
+    /// The orders of a plan that was saved with --plan-out, as they were approved
+    #[arg(long, value_name = "FILE", group = "selection")]
+    pub plan: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

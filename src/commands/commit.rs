@@ -2,24 +2,25 @@
 //!
 //! Without `--commit` the run ends after the plan was shown: that is all there is to a dry run.
 
-use crate::approval::{Answer, Approved, Consent, approve, unsound};
-use crate::cli::{Commit, Common, Output};
+use crate::approval::{Answer, Approved, Consent, Terms, approve, unsound};
+use crate::cli::{Approval, Commit, Common, Output};
+use crate::config;
 use crate::domain::{AccountId, Mode, RunId};
 use crate::error::Error;
 use crate::execute::{LinkTexts, Site, execute};
 use crate::exit::ExitStatus;
 use crate::operator;
-use crate::plan::{Plan, audit};
+use crate::plan::{Digest, Plan, audit};
 use crate::redact::redact;
 use crate::report::Report;
+use crate::saved_plan::Due;
 use crate::store::{Access, Journal, NewRun};
 use crate::stripe::{Index, SharedIndex};
-use crate::ui::{self, NextStep, NoTerminal, Question};
+use crate::ui::{self, Agreed, NextStep, NoTerminal, Question};
 
-use super::Context;
 use super::opening::Opened;
-use super::owed;
 use super::survey::Survey;
+use super::{Context, owed, saved};
 
 /// Shown to whoever opens a link after it was paid or replaced.
 const INACTIVE_MESSAGE: &str = "This payment link is closed. If your order is not paid yet, please use the link in our latest e-mail.";
@@ -32,40 +33,89 @@ pub fn access(commit: &Commit) -> Access {
     }
 }
 
-/// Shows the plan and, with `--commit`, has it approved and carries it out.
+/// What is put before whoever approves.
+pub struct Proposal {
+    /// Its plan is what would be carried out.
+    pub survey: Survey,
+    /// What is said on the phone: of a saved plan, that of the whole.
+    pub digest: Digest,
+    /// Of a saved plan: what of it is passed over.
+    pub skipped: Vec<Due>,
+}
+
+/// A plan that was just made.
+impl From<Survey> for Proposal {
+    fn from(survey: Survey) -> Self {
+        Proposal {
+            digest: survey.plan.digest(),
+            skipped: Vec::new(),
+            survey,
+        }
+    }
+}
+
+/// Shows the plan, saves it if that is wanted, and, with `--commit`, has it approved and carries it out.
 ///
 /// # Errors
-/// A guard's refusal, an account that is not known, an unsound plan. What happens to single orders is in
+/// A guard's refusal, another plan than the expected one, an account that is not known, an unsound plan. What happens to single orders is in
 /// the report, not an error.
 pub async fn conclude(
     opened: &Opened,
-    survey: Survey,
-    commit: &Commit,
+    proposal: Proposal,
+    args: (&Commit, &Approval),
     common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
-    let Survey {
-        plan,
-        index,
-        snapshot,
-    } = survey;
-    if let Some(violation) = audit(&plan).first() {
+    let (commit, approval) = args;
+    if let Some(violation) = audit(&proposal.survey.plan).first() {
         return Err(unsound(violation));
     }
+    if let Some(path) = &approval.plan_out {
+        saved::save(path, &proposal.survey, opened, context).await?;
+    }
     if !commit.commit {
-        context.ui.plan(&plan, &next_step(&plan, context))?;
+        let next = next_step(&proposal.survey.plan, approval, context);
+        let agreed = Some(proposal.agreed());
+        context.ui.plan(&proposal.survey.plan, agreed, &next)?;
         return Ok(ExitStatus::Done);
     }
     if common.output == Output::Table {
-        context.ui.plan_before_commit(&plan)?;
+        let agreed = proposal.agreed();
+        context
+            .ui
+            .plan_before_commit(&proposal.survey.plan, agreed)?;
     }
-    if !plan.has_work() {
-        let report = nothing_done(opened, plan);
+    if !proposal.survey.plan.has_work() {
+        // An empty list is another list than the expected one, too.
+        config::guards(approval).check(
+            &proposal.survey.plan,
+            &proposal.digest,
+            &context.command_line,
+        )?;
+        let report = nothing_done(opened, proposal);
         context.ui.report(&report)?;
         return Ok(report.exit_status());
     }
     require_named_account(opened, commit).await?;
-    let approved = ask(opened, plan, commit, common, context)?;
+    let Proposal {
+        survey,
+        digest,
+        skipped,
+    } = proposal;
+    let Survey {
+        plan,
+        index,
+        snapshot,
+        ..
+    } = survey;
+    let terms = Terms {
+        consent: consent(commit, common, context),
+        guards: &config::guards(approval),
+        digest,
+        command: &context.command_line,
+    };
+    let ask = |plan: &Plan| ask(opened, plan, context);
+    let approved = approve(plan, opened.account.as_ref(), terms, &ask)?;
     let mut index = index;
     prepare(opened, &mut index, context).await?;
     let journal = begin_run(opened, &approved, commit, context).await?;
@@ -84,7 +134,8 @@ pub async fn conclude(
         max_failures: usize::from(commit.max_failures),
     };
     let listener = context.ui.progress();
-    let report = execute(approved, &site, &context.interrupt, &listener).await;
+    let mut report = execute(approved, &site, &context.interrupt, &listener).await;
+    report.skipped = skipped;
     drop(site);
     if let Err(error) = journal.finish(report.exit_status()).await {
         tracing::warn!(%error, "the end of the run could not be journaled");
@@ -127,13 +178,13 @@ async fn begin_run(
 ) -> Result<Journal, Error> {
     let run = NewRun {
         id: RunId(uuid::Uuid::now_v7().to_string()),
-        command: context.command_line.clone(),
+        command: context.command_line.to_string(),
         os_user: operator::user(),
         host: operator::host(),
         version: env!("CARGO_PKG_VERSION"),
         mode: opened.config.key.mode,
         account: approved.account().clone(),
-        plan_digest: approved.value().digest(),
+        plan_digest: approved.digest().to_string(),
         reason: commit.reason.as_deref().map(redact),
     };
     let timings = *opened.stripe.timings();
@@ -153,38 +204,34 @@ async fn prepare(opened: &Opened, index: &mut Index, context: &Context<'_>) -> R
     context.interrupt.unless_asked(trying).await
 }
 
-fn ask(
-    opened: &Opened,
-    plan: Plan,
-    commit: &Commit,
-    common: &Common,
-    context: &Context<'_>,
-) -> Result<Approved<Plan>, Error> {
-    let ask = |plan: &Plan| {
-        let database = opened.store.identity().to_string();
-        let question = Question::about(plan, opened.account_name.clone(), database);
-        match context.ui.confirm(&question) {
-            Ok(ui::Answer::Approved) => Ok(Answer::Agreed),
-            Ok(ui::Answer::Declined) => Ok(Answer::Declined),
-            Ok(ui::Answer::Interrupted) => Err(Error::Interrupted(ExitStatus::Interrupted)),
-            Err(NoTerminal) => Err(Error::refused("there is no terminal to ask at", "")),
-        }
-    };
-    let consent = if commit.yes {
+fn consent(commit: &Commit, common: &Common, context: &Context<'_>) -> Consent {
+    if commit.yes {
         Consent::Given
     } else if common.output == Output::Json {
         Consent::Nobody("the question cannot be asked together with -o json")
     } else if !context.ui.can_prompt() {
         Consent::Nobody("there is no terminal to ask at")
     } else {
-        Consent::Ask(&ask)
-    };
-    approve(plan, opened.account.as_ref(), &consent)
+        Consent::Ask
+    }
 }
 
-fn nothing_done(opened: &Opened, plan: Plan) -> Report {
+fn ask(opened: &Opened, plan: &Plan, context: &Context<'_>) -> Result<Answer, Error> {
+    let database = opened.store.identity().to_string();
+    let question = Question::about(plan, opened.account_name.clone(), database);
+    match context.ui.confirm(&question) {
+        Ok(ui::Answer::Approved) => Ok(Answer::Agreed),
+        Ok(ui::Answer::Declined) => Ok(Answer::Declined),
+        Ok(ui::Answer::Interrupted) => Err(Error::Interrupted(ExitStatus::Interrupted)),
+        Err(NoTerminal) => Err(Error::refused("there is no terminal to ask at", "")),
+    }
+}
+
+fn nothing_done(opened: &Opened, proposal: Proposal) -> Report {
     Report {
-        plan,
+        plan: proposal.survey.plan,
+        digest: proposal.digest,
+        skipped: proposal.skipped,
         outcomes: Vec::new(),
         stopped: Vec::new(),
         run: None,
@@ -193,11 +240,24 @@ fn nothing_done(opened: &Opened, plan: Plan) -> Report {
     }
 }
 
+impl Proposal {
+    fn agreed(&self) -> Agreed<'_> {
+        Agreed {
+            digest: &self.digest,
+            skipped: &self.skipped,
+        }
+    }
+}
+
 /// The command line as it was given, with the switch that would carry it out.
-fn next_step(plan: &Plan, context: &Context<'_>) -> NextStep {
+fn next_step(plan: &Plan, approval: &Approval, context: &Context<'_>) -> NextStep {
     if plan.has_work() {
+        let command = match &approval.plan_out {
+            Some(path) => saved::commit_command(path, plan, context),
+            None => context.command_line.clone().with("--commit").to_string(),
+        };
         return NextStep {
-            command: Some(format!("{} --commit", context.command_line)),
+            command: Some(command),
             note: None,
         };
     }

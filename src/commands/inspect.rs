@@ -9,15 +9,18 @@ use crate::plan::{Decision, Goal, Plan, Verdict, advise};
 use crate::store::{Access, OpenIncident};
 use crate::ui::{Explanation, NextStep};
 
-use super::Context;
 use super::opening::Opened;
 use super::survey::{Survey, survey};
+use super::{Context, saved};
 
 pub async fn run(
     args: &InspectArgs,
     common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
+    if let Some(path) = &args.select.plan {
+        return saved::inspect(path, common, context).await;
+    }
     let selection = config::selection(&args.select, &args.narrow);
     // Verdicts do not depend on the goal; what `regen` would do is what an operator wants to know.
     let policy = config::policy(Goal::Regen, &[], &args.select.order_id)?;
@@ -29,7 +32,7 @@ pub async fn run(
         Some(explanation) => context.ui.explain(&explanation)?,
         None => context
             .ui
-            .plan(&survey.plan, &next_step(&survey.plan, context))?,
+            .plan(&survey.plan, None, &next_step(&survey.plan, context))?,
     }
     let mut incidents = opened.store.open_incidents(opened.config.key.mode).await?;
     if !args.check {
@@ -101,10 +104,8 @@ fn explained(survey: &Survey, context: &Context<'_>) -> Option<Explanation> {
 /// Work first, since a regen settles most of it; then whatever needs a person.
 fn next_step(plan: &Plan, context: &Context<'_>) -> NextStep {
     let command = if plan.work().next().is_some() {
-        context.command_line.find(" inspect").map(|at| {
-            let (before, after) = context.command_line.split_at(at);
-            format!("{before} regen{}", &after[" inspect".len()..])
-        })
+        let command = context.command_line.clone().renamed("inspect", "regen");
+        Some(command.to_string())
     } else {
         let advised = plan
             .decisions

@@ -8,13 +8,17 @@ use crate::plan::{Goal, Release};
 
 use super::opening::Opened;
 use super::survey::survey;
-use super::{Context, commit};
+use super::{Context, commit, saved};
 
 pub async fn run(
     args: &MintArgs,
     common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
+    let approving = (&args.commit, &args.approval);
+    if let Some(path) = &args.select.plan {
+        return saved::run(path, "mint", approving, common, context).await;
+    }
     let selection = config::selection(&args.select, &args.narrow);
     let given = [
         (args.missing_is_dead, Release::MissingIsDead),
@@ -31,7 +35,7 @@ pub async fn run(
 
     let opened = Opened::open(common, context, access, expected).await?;
     let survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
-    let status = commit::conclude(&opened, survey, &args.commit, common, context).await?;
+    let status = commit::conclude(&opened, survey.into(), approving, common, context).await?;
     opened.close().await?;
     Ok(status)
 }

@@ -15,10 +15,12 @@ mod replay;
 mod resolve;
 mod retire;
 mod sandbox;
+mod saved;
 mod survey;
 mod webhook;
 
 use crate::cli::{Cli, Command};
+use crate::command_line::CommandLine;
 use crate::config::Environment;
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -30,8 +32,8 @@ pub struct Context<'a> {
     pub ui: &'a Ui,
     pub environment: &'a Environment,
     pub interrupt: Interrupt,
-    /// As it was typed, quoted for a shell.
-    pub command_line: String,
+    /// As it was typed.
+    pub command_line: CommandLine,
     /// The flags of it that say where: `--sandbox`, `--live`, …
     pub connection: String,
 }

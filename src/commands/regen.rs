@@ -8,13 +8,17 @@ use crate::plan::Goal;
 
 use super::opening::Opened;
 use super::survey::survey;
-use super::{Context, commit, owed};
+use super::{Context, commit, owed, saved};
 
 pub async fn run(
     args: &RegenArgs,
     common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
+    let approving = (&args.commit, &args.approval);
+    if let Some(path) = &args.select.plan {
+        return saved::run(path, "regen", approving, common, context).await;
+    }
     let selection = config::selection(&args.select, &args.narrow);
     let releases = config::releases(&args.releases);
     let mut policy = config::policy(Goal::Regen, &releases, &args.select.order_id)?;
@@ -31,7 +35,7 @@ pub async fn run(
         owed::add_left_open(store, mode, &selection.exclude, &mut survey.plan).await?;
         owed::add(store, mode, &mut survey.plan).await?;
     }
-    let status = commit::conclude(&opened, survey, &args.commit, common, context).await?;
+    let status = commit::conclude(&opened, survey.into(), approving, common, context).await?;
     opened.close().await?;
     Ok(status)
 }

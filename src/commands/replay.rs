@@ -206,7 +206,7 @@ async fn left_over(
 fn next_step(args: &ReplayArgs, foreseen: &Foreseen, context: &Context<'_>) -> NextStep {
     let has_work = !foreseen.news.is_empty() && !args.commit.commit;
     NextStep {
-        command: has_work.then(|| format!("{} --commit", context.command_line)),
+        command: has_work.then(|| context.command_line.clone().with("--commit").to_string()),
         note: None,
     }
 }

@@ -51,7 +51,7 @@ async fn resolve(
     };
     if !args.commit {
         let next = NextStep {
-            command: Some(format!("{} --commit", context.command_line)),
+            command: Some(context.command_line.clone().with("--commit").to_string()),
             note: None,
         };
         context.ui.fact(&would(found, args), &next, &found.detail)?;

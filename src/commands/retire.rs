@@ -16,13 +16,17 @@ use crate::store::{Scope, Selection};
 
 use super::opening::Opened;
 use super::survey::survey;
-use super::{Context, commit, owed};
+use super::{Context, commit, owed, saved};
 
 pub async fn run(
     args: &RetireArgs,
     common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
+    let approving = (&args.commit, &args.approval);
+    if let Some(path) = &args.select.plan {
+        return saved::run(path, "retire", approving, common, context).await;
+    }
     let (named, odd) = parse_objects(&args.select.objects)?;
     let policy = policy(args, &named)?;
     let verdicts = config::verdicts(&args.narrow);
@@ -41,7 +45,7 @@ pub async fn run(
         owed::add(&opened.store, opened.config.key.mode, &mut survey.plan).await?;
     }
     survey.plan.left_alone = odd.iter().map(|text| redact(text)).collect();
-    let status = commit::conclude(&opened, survey, &args.commit, common, context).await?;
+    let status = commit::conclude(&opened, survey.into(), approving, common, context).await?;
     opened.close().await?;
     Ok(status)
 }

@@ -17,6 +17,9 @@ pub struct Survey {
     pub snapshot: Snapshot,
     pub plan: Plan,
     pub index: Index,
+    /// What was looked at.
+    pub selection: Selection,
+    pub verdicts: Vec<Verdict>,
 }
 
 /// Adds what earlier runs left behind: Stripe does not know it.
@@ -69,5 +72,7 @@ pub async fn survey(
         snapshot,
         plan,
         index,
+        selection: selection.clone(),
+        verdicts: verdicts.to_vec(),
     })
 }

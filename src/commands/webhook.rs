@@ -90,7 +90,7 @@ pub(super) fn retiring<'a>(
         mode: opened.config.key.mode,
         currency: opened.config.currency,
         concurrency: opened.config.concurrency,
-        command: context.command_line.clone(),
+        command: context.command_line.to_string(),
     }
 }
 

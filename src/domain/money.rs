@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// Stripe's presentment currencies, three lowercase letters each.
 const KNOWN: &str = "aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn \
@@ -21,7 +21,8 @@ const ZERO_DECIMAL: &str = "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf 
 const THREE_DECIMAL: &str = "bhd jod kwd omr tnd";
 
 /// A currency that Stripe can present, in Stripe's spelling: three lowercase letters.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Currency([u8; 3]);
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +63,14 @@ impl Currency {
     }
 }
 
+impl TryFrom<String> for Currency {
+    type Error = UnknownCurrency;
+
+    fn try_from(text: String) -> Result<Self, UnknownCurrency> {
+        Currency::parse(&text)
+    }
+}
+
 impl fmt::Display for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.code().to_ascii_uppercase())
@@ -81,7 +90,7 @@ impl Serialize for Currency {
 }
 
 /// An amount in minor units of its currency; may be zero or negative, since rows and answers may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 pub struct Money {
     pub minor: i64,
     pub currency: Currency,
@@ -91,6 +100,42 @@ impl Money {
     #[must_use]
     pub fn new(minor: i64, currency: Currency) -> Self {
         Money { minor, currency }
+    }
+
+    /// From `5000.00:USD`, with as many decimals as the currency has or none; the code in either case.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (number, code) = text.split_once(':').ok_or_else(|| {
+            "expected an amount with its currency, such as `5000.00:USD`".to_owned()
+        })?;
+        let currency = Currency::parse(&code.to_ascii_lowercase())
+            .map_err(|_| format!("`{code}` is not a currency that Stripe knows"))?;
+        let exponent = currency.exponent() as usize;
+        let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+        let is_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        let is_whole = !number.contains('.');
+        if whole.is_empty() || !is_digits(whole) || !is_digits(part) {
+            return Err(format!("`{number}` is not an amount such as `5000.00`"));
+        }
+        if !is_whole && part.len() != exponent {
+            return Err(match exponent {
+                0 => format!("{currency} has no decimals"),
+                n => format!("{currency} has {n} decimals, or write none"),
+            });
+        }
+        let digits = format!("{whole}{part:0<exponent$}");
+        let minor = digits
+            .parse()
+            .map_err(|_| format!("`{number}` is too large"))?;
+        Ok(Money { minor, currency })
+    }
+
+    /// As [`Money::parse`] reads it: `985.00:USD`.
+    #[must_use]
+    pub fn argument(&self) -> String {
+        self.to_string().replace(' ', ":")
     }
 
     /// Sums per currency, in the order of the codes. Saturates rather than wraps.
@@ -162,6 +207,34 @@ mod tests {
     fn a_currency_is_taken_only_as_stripe_spells_it() {
         for text in ["USD", "usd ", "xyz", "", "us", "dollar"] {
             assert!(Currency::parse(text).is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn an_amount_is_read_with_the_decimals_of_its_currency() {
+        let read = |text: &str| Money::parse(text).map(|money| money.to_string());
+        assert_eq!(read("5000.00:USD"), Ok("5000.00 USD".to_owned()));
+        assert_eq!(read("5000:usd"), Ok("5000.00 USD".to_owned()));
+        assert_eq!(read("0.05:USD"), Ok("0.05 USD".to_owned()));
+        assert_eq!(read("1500:jpy"), Ok("1500 JPY".to_owned()));
+        assert_eq!(read("1.250:KWD"), Ok("1.250 KWD".to_owned()));
+        let usd = Money::new(98_500, Currency::USD);
+        assert_eq!(Money::parse(&usd.argument()), Ok(usd));
+        for text in [
+            "5000",
+            "5000:",
+            ":USD",
+            "5,000:USD",
+            "-5:USD",
+            "5.0:USD",
+            "5.000:USD",
+            "15.0:JPY",
+            "5.:USD",
+            ".50:USD",
+            "5:XYZ",
+            "99999999999999999999:USD",
+        ] {
+            assert!(Money::parse(text).is_err(), "{text:?} was accepted");
         }
     }
 

@@ -3,11 +3,12 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{LinkId, SessionId};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(from = "String")]
 pub enum CheckoutReference {
     Session(SessionId),
     Link(LinkId),
@@ -40,6 +41,12 @@ impl CheckoutReference {
 impl fmt::Display for CheckoutReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl From<String> for CheckoutReference {
+    fn from(text: String) -> Self {
+        CheckoutReference::classify(&text)
     }
 }
 

@@ -103,6 +103,8 @@ pub async fn execute(
     Report {
         stopped: all_stops(signal, run.stopped()),
         run: Some(site.journal.run().clone()),
+        digest: approved.digest().clone(),
+        skipped: Vec::new(),
         plan: approved.into_value(),
         outcomes,
         reads: site.stripe.reads(),

@@ -254,7 +254,9 @@ fn unless_fresh(
         Action::Hold(Hold::Waits)
     } else if fresh {
         // Something that is not as it should be stays payable meanwhile: somebody must come back to it.
-        Action::Hold(Hold::NeedsPerson { release: None })
+        Action::Hold(Hold::NeedsPerson {
+            release: Some(Release::Youth),
+        })
     } else {
         action()
     }

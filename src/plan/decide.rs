@@ -206,6 +206,12 @@ impl Plan {
             || self.work().next().is_some()
     }
 
+    /// Orders that a commit would touch, and objects without one.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.work().count() + self.gone.len() + self.paid_links.len() + self.forced.len()
+    }
+
     /// Decisions that an operator must look at.
     pub fn for_a_person(&self) -> impl Iterator<Item = &Decision> {
         // Closing an overpaid order's live object gives nobody money back.

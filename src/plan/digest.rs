@@ -1,58 +1,295 @@
-//! A plan's digest: short enough to be said on a phone, and another one as soon as the plan is for somebody
-//! else, for another amount, or for another deed.
+//! What somebody agrees to, and its digest: short enough to be said on a phone, and another one as soon as the plan is
+//! for somebody else, for another amount, or for another deed.
 //!
-//! What a plan only shows (holds, reasons, texts) is no part of it.
+//! What a plan only shows (holds, reasons, texts) is no part of either.
 
-use sha2::{Digest, Sha256};
+use std::fmt;
+use std::str::FromStr;
 
-use super::decide::{Action, Plan};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-impl Plan {
-    /// `7f3a-91c2`: over account, mode, goal, and per order to be worked on its id, amount, deed and objects.
+use super::Goal;
+use super::decide::{Action, Decision, Plan};
+use crate::domain::{AccountId, CheckoutReference, LinkId, Mode, Money, OrderId};
+
+/// `7f3a-91c2`
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(String);
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a digest such as `7f3a-91c2`")]
+pub struct NoDigest(String);
+
+impl Digest {
     #[must_use]
-    pub fn digest(&self) -> String {
-        let mut hash = Sha256::new();
-        let mut add = |part: &str| {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
-        };
-        add(self.account.as_ref().map_or("", |account| account.as_str()));
-        add(&self.mode.to_string());
-        add(&format!("{:?}", self.goal()));
-        for decision in self.work() {
-            let (deed, objects) = match &decision.action {
-                Action::Replace(objects) => ("replace", objects.as_slice()),
-                Action::Retire(objects) => ("retire", objects.as_slice()),
-                Action::Resume => ("resume", [].as_slice()),
-                Action::Nothing | Action::Hold(_) => continue,
-            };
-            add(&decision.order.id.to_string());
-            add(&decision
-                .order
-                .amount
-                .map(|amount| format!("{} {}", amount.minor, amount.currency.code()))
-                .unwrap_or_default());
-            add(deed);
-            add(&objects.len().to_string());
-            for object in objects {
-                add(object.as_str());
-            }
-        }
-        for order in &self.gone {
-            add(&format!("gone {order}"));
-        }
-        for link in &self.paid_links {
-            add(&format!("paid {link}"));
-        }
-        for object in &self.forced {
-            add(object.as_str());
-        }
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn of(hash: Sha256) -> Self {
         let hex: String = hash
             .finalize()
             .iter()
             .take(4)
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        format!("{}-{}", &hex[..4], &hex[4..])
+        Digest(format!("{}-{}", &hex[..4], &hex[4..]))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// As it was shown, or as somebody typed it who heard it: in either case, with or without the dash.
+impl FromStr for Digest {
+    type Err = NoDigest;
+
+    fn from_str(text: &str) -> Result<Self, NoDigest> {
+        let hex: String = text.trim().to_ascii_lowercase().replace('-', "");
+        if hex.len() == 8 && hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+            Ok(Digest(format!("{}-{}", &hex[..4], &hex[4..])))
+        } else {
+            Err(NoDigest(text.chars().take(40).collect()))
+        }
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = NoDigest;
+
+    fn try_from(text: String) -> Result<Self, NoDigest> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> String {
+        digest.0
+    }
+}
+
+/// What is done to one order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// Close the objects, mint, store.
+    Replace,
+    /// Close the objects.
+    Retire,
+    /// Go on with what an earlier run left open.
+    Resume,
+}
+
+impl Deed {
+    fn name(self) -> &'static str {
+        match self {
+            Deed::Replace => "replace",
+            Deed::Retire => "retire",
+            Deed::Resume => "resume",
+        }
+    }
+}
+
+/// One order of an approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    pub order_id: OrderId,
+    pub amount: Option<Money>,
+    /// What the row holds.
+    pub old: Option<CheckoutReference>,
+    pub deed: Deed,
+    /// What is closed.
+    pub objects: Vec<CheckoutReference>,
+}
+
+impl Line {
+    /// `None` where nothing would be written.
+    #[must_use]
+    pub fn of(decision: &Decision) -> Option<Line> {
+        let (deed, objects) = match &decision.action {
+            Action::Replace(objects) => (Deed::Replace, objects.clone()),
+            Action::Retire(objects) => (Deed::Retire, objects.clone()),
+            Action::Resume => (Deed::Resume, Vec::new()),
+            Action::Nothing | Action::Hold(_) => return None,
+        };
+        Some(Line {
+            order_id: decision.order.id,
+            amount: decision.order.amount,
+            old: decision.order.reference.clone(),
+            deed,
+            objects,
+        })
+    }
+}
+
+/// Exactly who, how much and what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approvable<'a> {
+    pub account: Option<&'a AccountId>,
+    pub mode: Mode,
+    pub goal: Goal,
+    pub lines: Vec<&'a Line>,
+    pub gone: &'a [OrderId],
+    pub paid_links: &'a [LinkId],
+    pub forced: &'a [CheckoutReference],
+}
+
+impl Approvable<'_> {
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut fields = Fields(Sha256::new());
+        fields.add(self.account.map_or("", |account| account.as_str()));
+        fields.add(&self.mode.to_string());
+        fields.add(&format!("{:?}", self.goal));
+        for line in &self.lines {
+            fields.add_line(line);
+        }
+        for order in self.gone {
+            fields.add(&format!("gone {order}"));
+        }
+        for link in self.paid_links {
+            fields.add(&format!("paid {link}"));
+        }
+        for object in self.forced {
+            fields.add(&format!("forced {object}"));
+        }
+        Digest::of(fields.0)
+    }
+}
+
+/// Each with its length before it, so that no two lists of fields look alike.
+struct Fields(Sha256);
+
+impl Fields {
+    fn add(&mut self, field: &str) {
+        self.0.update((field.len() as u64).to_be_bytes());
+        self.0.update(field.as_bytes());
+    }
+
+    fn add_line(&mut self, line: &Line) {
+        let amount = line
+            .amount
+            .map(|amount| format!("{} {}", amount.minor, amount.currency.code()));
+        self.add(&format!("order {}", line.order_id));
+        self.add(&amount.unwrap_or_default());
+        self.add(line.old.as_ref().map_or("", |old| old.as_str()));
+        self.add(line.deed.name());
+        self.add(&line.objects.len().to_string());
+        for object in &line.objects {
+            self.add(object.as_str());
+        }
+    }
+}
+
+impl Plan {
+    /// Over account, mode, goal, and per order to be worked on its id, amount, old object, deed and objects.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let lines: Vec<Line> = self.work().filter_map(Line::of).collect();
+        let approvable = Approvable {
+            account: self.account.as_ref(),
+            mode: self.mode,
+            goal: self.goal(),
+            lines: lines.iter().collect(),
+            gone: &self.gone,
+            paid_links: &self.paid_links,
+            forced: &self.forced,
+        };
+        approvable.digest()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_taken_as_it_was_shown_or_as_it_was_heard() {
+        let shown: Result<Digest, _> = "7f3a-91c2".parse();
+        for heard in ["7F3A-91C2", "7f3a91c2", " 7f3a-91c2 "] {
+            assert_eq!(heard.parse(), shown, "{heard:?}");
+        }
+        for text in [
+            "",
+            "7f3a",
+            "7f3a-91c",
+            "7f3a-91c2-0000",
+            "7f3g-91c2",
+            "é0000000",
+        ] {
+            assert!(text.parse::<Digest>().is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn whoever_how_much_and_what_each_make_another_digest() {
+        let reference = |text: &str| CheckoutReference::classify(text);
+        let line = Line {
+            order_id: OrderId(7),
+            amount: Money::parse("55.00:USD").ok(),
+            old: Some(reference("cs_1")),
+            deed: Deed::Replace,
+            objects: vec![reference("cs_1")],
+        };
+        let others = [
+            Line {
+                order_id: OrderId(8),
+                ..line.clone()
+            },
+            Line {
+                amount: Money::parse("65.00:USD").ok(),
+                ..line.clone()
+            },
+            Line {
+                amount: Money::parse("55.00:EUR").ok(),
+                ..line.clone()
+            },
+            Line {
+                old: None,
+                ..line.clone()
+            },
+            Line {
+                deed: Deed::Retire,
+                ..line.clone()
+            },
+            Line {
+                objects: vec![reference("cs_1"), reference("plink_2")],
+                ..line.clone()
+            },
+        ];
+        let account = AccountId::parse("acct_1").ok();
+        let of = |line: &Line, mode, goal, account: Option<&AccountId>| {
+            let lines = vec![line];
+            Approvable {
+                account,
+                mode,
+                goal,
+                lines,
+                gone: &[],
+                paid_links: &[],
+                forced: &[],
+            }
+            .digest()
+        };
+        let digest = of(&line, Mode::Test, Goal::Regen, account.as_ref());
+        assert_eq!(of(&line, Mode::Test, Goal::Regen, account.as_ref()), digest);
+        for other in &others {
+            assert_ne!(
+                of(other, Mode::Test, Goal::Regen, account.as_ref()),
+                digest,
+                "{other:?}"
+            );
+        }
+        assert_ne!(of(&line, Mode::Live, Goal::Regen, account.as_ref()), digest);
+        assert_ne!(
+            of(&line, Mode::Test, Goal::Retire, account.as_ref()),
+            digest
+        );
+        assert_ne!(of(&line, Mode::Test, Goal::Regen, None), digest);
     }
 }

@@ -14,6 +14,7 @@ mod verdict;
 pub use advice::advise;
 pub use audit::{Violation, audit};
 pub use decide::{Action, Decision, Hold, Plan, StoredState, decide, decide_order};
+pub use digest::{Approvable, Deed, Digest, Line};
 pub use judge::{
     Judgement, Moment, is_good_link, judge, live_objects, objects, open_sessions, payments,
     sessions,
@@ -23,12 +24,12 @@ pub use verdict::{UnknownVerdict, Verdict};
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{CheckoutReference, OrderId};
 
 /// What the operator asked for; verdicts do not depend on it, actions do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
     /// Retire what is live and wrong, mint, store.
@@ -41,8 +42,20 @@ pub enum Goal {
     RetirePending,
 }
 
+impl Goal {
+    /// The subcommand that has it.
+    #[must_use]
+    pub fn command(self) -> &'static str {
+        match self {
+            Goal::Regen => "regen",
+            Goal::Mint => "mint",
+            Goal::Retire | Goal::RetirePending => "retire",
+        }
+    }
+}
+
 /// A flag that releases a hold. Each is named in the plan where it matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Release {
     MissingIsDead,
@@ -51,6 +64,8 @@ pub enum Release {
     AllowAmountChange,
     AllowCurrencyChange,
     OverForeign,
+    /// Never given as such: the age that a session must have is the policy's `min_age`.
+    Youth,
 }
 
 impl Release {
@@ -63,6 +78,7 @@ impl Release {
             Release::AllowAmountChange => "--allow-amount-change",
             Release::AllowCurrencyChange => "--allow-currency-change",
             Release::OverForeign => "--over-foreign",
+            Release::Youth => "--min-age 0s",
         }
     }
 
@@ -77,7 +93,8 @@ impl Release {
 }
 
 /// Everything besides the facts that a decision depends on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Policy {
     pub goal: Goal,
     /// Product categories that relink may touch.

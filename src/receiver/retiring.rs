@@ -89,7 +89,7 @@ impl Retiring<'_> {
             version: env!("CARGO_PKG_VERSION"),
             mode: self.mode,
             account: self.account.clone(),
-            plan_digest: approved.value().digest(),
+            plan_digest: approved.digest().to_string(),
             reason: Some("the order is paid".to_owned()),
         };
         let journal = self.store.begin_run(run, *self.stripe.timings()).await?;

@@ -80,6 +80,19 @@ impl Dialect {
         }
     }
 
+    /// One row, one text: the same by every way that leads to this database.
+    pub fn which_database(self) -> &'static str {
+        match self {
+            Dialect::Postgres => {
+                "SELECT 'postgres ' || current_database() || ' ' || CAST(system_identifier AS TEXT) \
+                 FROM pg_control_system()"
+            }
+            Dialect::Sqlite => {
+                "SELECT 'sqlite ' || file FROM pragma_database_list WHERE name = 'main'"
+            }
+        }
+    }
+
     /// A bound number of whole seconds since 1970 UTC, as the application's columns hold a time.
     pub fn moment(self, parameter: &str) -> String {
         match self {

@@ -18,6 +18,7 @@ mod publish;
 mod receiver;
 mod row;
 mod schema;
+mod server;
 
 use secrecy::SecretString;
 use sqlx::AnyPool;
@@ -62,6 +63,8 @@ pub enum Scope {
     /// Orders of every product that the tournament sells, through `tournament_products`.
     Tournament(TournamentId),
     Orders(Vec<OrderId>),
+    /// Those of them that there are: ids that were known once.
+    Known(Vec<OrderId>),
     All,
 }
 

@@ -47,7 +47,7 @@ impl Store {
         let mut snapshot = self.snapshot().await?;
         let filter = match &selection.scope {
             Scope::All => Filter::Everything,
-            Scope::Orders(ids) => Filter::Ids(json_list(ids)),
+            Scope::Orders(ids) | Scope::Known(ids) => Filter::Ids(json_list(ids)),
             Scope::Tournament(id) => {
                 self.require_tournament(&mut snapshot, *id).await?;
                 Filter::Tournament(*id)

@@ -14,6 +14,7 @@ mod prompt;
 mod replay;
 mod report;
 mod sanitize;
+mod standing;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use dialoguer::console::Term;
 pub use explain::Explanation;
 pub use journal::Runs;
 pub use look::ColorChoice;
+pub use look::count as counted;
 pub use progress::Progress;
 pub use prompt::{Answer, NoTerminal, Question};
 pub use replay::Tense;
@@ -33,9 +35,10 @@ pub use talk::{Banner, Stderr};
 
 use crate::domain::OrderId;
 use crate::exit::Failure;
-use crate::plan::Plan;
+use crate::plan::{Digest, Plan};
 use crate::receiver::Foreseen;
 use crate::report::Report;
+use crate::saved_plan::{Due, SavedPlan, Standing};
 use crate::store::{History, RunEntry};
 use look::{Look, WIDE, wants_color};
 
@@ -63,6 +66,14 @@ pub struct NextStep {
     /// `relink regen --tournament-id 2 --sandbox --commit`
     pub command: Option<String>,
     pub note: Option<String>,
+}
+
+/// What is put before whoever approves, besides the plan itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Agreed<'a> {
+    pub digest: &'a Digest,
+    /// Of a saved plan: what of it is passed over.
+    pub skipped: &'a [Due],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -110,12 +121,14 @@ impl Ui {
         self.stderr_is_terminal
     }
 
+    /// `agreed` where a commit of this very plan could follow.
+    ///
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
-    pub fn plan(&self, plan: &Plan, next: &NextStep) -> io::Result<()> {
+    pub fn plan(&self, plan: &Plan, agreed: Option<Agreed<'_>>, next: &NextStep) -> io::Result<()> {
         match self.format {
-            Format::Table => print(&plan::text(plan, next, self.stdout)),
-            Format::Json => print_json(&json::PlanDocument::new(plan, next)),
+            Format::Table => print(&plan::text(plan, agreed, next, self.stdout)),
+            Format::Json => print_json(&json::PlanDocument::new(plan, agreed, next)),
         }
     }
 
@@ -123,12 +136,12 @@ impl Ui {
     ///
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
-    pub fn plan_before_commit(&self, plan: &Plan) -> io::Result<()> {
+    pub fn plan_before_commit(&self, plan: &Plan, agreed: Agreed<'_>) -> io::Result<()> {
         let next = NextStep::default();
         match self.format {
-            Format::Table => print(&plan::text(plan, &next, self.stdout)),
+            Format::Table => print(&plan::text(plan, Some(agreed), &next, self.stdout)),
             Format::Json => {
-                talk::write_stderr(&plan::text(plan, &next, self.stderr));
+                talk::write_stderr(&plan::text(plan, Some(agreed), &next, self.stderr));
                 Ok(())
             }
         }
@@ -142,6 +155,22 @@ impl Ui {
         match self.format {
             Format::Table => print(&explain::text(explanation, self.stdout)),
             Format::Json => print_json(&json::OrderDocument::new(explanation)),
+        }
+    }
+
+    /// How a saved plan stands.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn standing(
+        &self,
+        saved: &SavedPlan,
+        standing: &Standing,
+        next: &NextStep,
+    ) -> io::Result<()> {
+        match self.format {
+            Format::Table => print(&standing::text(saved, standing, next, self.stdout)),
+            Format::Json => print_json(&json::StandingDocument::new(saved, standing, next)),
         }
     }
 

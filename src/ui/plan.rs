@@ -3,10 +3,10 @@
 
 use comfy_table::Cell;
 
-use super::NextStep;
 use super::look::{Hue, Look, cell, full, name, render, right, short};
 use super::sanitize::clean;
 use super::words::{self, Ids};
+use super::{Agreed, NextStep, standing};
 use crate::domain::Order;
 use crate::plan::{Action, Decision, Plan};
 
@@ -14,7 +14,7 @@ use crate::plan::{Action, Decision, Plan};
 pub const NAME: usize = 24;
 
 #[must_use]
-pub fn text(plan: &Plan, next: &NextStep, look: Look) -> String {
+pub fn text(plan: &Plan, agreed: Option<Agreed<'_>>, next: &NextStep, look: Look) -> String {
     let mut out = String::new();
     if !plan.decisions.is_empty() {
         let mut table = look.table(&[
@@ -55,6 +55,14 @@ pub fn text(plan: &Plan, next: &NextStep, look: Look) -> String {
     }
     out.push_str(&words::summary(plan));
     out.push('\n');
+    if let Some(Agreed { digest, skipped }) = agreed {
+        for due in skipped {
+            out.push_str(&format!("would pass over {}\n", standing::line(due)));
+        }
+        if plan.has_work() {
+            out.push_str(&format!("digest: {digest}\n"));
+        }
+    }
     out.push_str(&next_step(next, look));
     out
 }

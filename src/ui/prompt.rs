@@ -1,8 +1,9 @@
 //! The one question that relink asks before it writes. The default is no, an answer counts only once Enter
-//! is pressed, and no terminal means no question and no yes.
+//! is pressed, and no terminal means no question and no yes. For real money `y` is not enough: the mode and the
+//! number are typed.
 
-use dialoguer::Confirm;
 use dialoguer::console::Term;
+use dialoguer::{Confirm, Input};
 
 use super::look::{Hue, Look, count, sums};
 use super::sanitize::clean;
@@ -19,6 +20,8 @@ pub struct Question {
     pub account_name: Option<String>,
     pub mode: Mode,
     pub database: String,
+    /// Orders that are touched, and objects without one.
+    pub size: usize,
     /// Orders that get a new link.
     pub replace: usize,
     /// Objects that are closed, those of replaced orders included.
@@ -51,6 +54,7 @@ impl Question {
             account_name,
             mode: plan.mode,
             database,
+            size: plan.size(),
             replace: fates.replace,
             retire: fates.objects,
             totals: plan.totals(),
@@ -60,7 +64,31 @@ impl Question {
 
 pub(super) fn ask(question: &Question, look: Look) -> Answer {
     talk::write_stderr(&details(question, look));
-    confirm(&prompt(question))
+    match question.mode {
+        Mode::Test => confirm(&prompt(question)),
+        Mode::Live => type_out(&prompt(question), &wanted(question)),
+    }
+}
+
+/// `live 17`: whoever types it has read the mode and the number.
+fn wanted(question: &Question) -> String {
+    format!("{} {}", question.mode, question.size)
+}
+
+fn type_out(question: &str, wanted: &str) -> Answer {
+    let typed = Input::<String>::new()
+        .with_prompt(format!("{question} Type `{wanted}` to go on"))
+        .allow_empty(true)
+        .interact_text();
+    match typed {
+        Ok(typed) if typed.trim() == wanted => Answer::Approved,
+        Ok(_) => Answer::Declined,
+        Err(_) => {
+            show_cursor();
+            talk::write_stderr("\n");
+            Answer::Interrupted
+        }
+    }
 }
 
 pub(super) fn confirm(question: &str) -> Answer {
@@ -92,6 +120,7 @@ fn details(question: &Question, look: Look) -> String {
         account_name,
         mode,
         database,
+        size: _,
         replace,
         retire,
         totals,
@@ -153,6 +182,7 @@ mod tests {
             account_name: Some("Utah Hoops".to_owned()),
             mode: Mode::Live,
             database: "postgres://club@db.example.com/club".to_owned(),
+            size: 17,
             replace: 17,
             retire: 1,
             totals: vec![Money::new(98_500, Currency::USD)],

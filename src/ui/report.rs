@@ -2,11 +2,11 @@
 
 use comfy_table::Cell;
 
-use super::NextStep;
 use super::look::{Hue, Look, agree, cell, count, full, list, render, right, short, sums};
 use super::plan::{amount, next_step, player};
 use super::sanitize::clean;
 use super::words::{self, Ids};
+use super::{NextStep, standing};
 use crate::domain::CheckoutReference;
 use crate::exit::ExitStatus;
 use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
@@ -221,7 +221,11 @@ fn stop_words(stop: &Stop) -> String {
 fn summary(report: &Report, look: Look) -> String {
     let tally = Tally::of(report);
     let mut parts = vec![
-        format!("{} approved: {} done", tally.approved, tally.done),
+        format!(
+            "{} approved: {} done",
+            tally.approved + report.skipped.len(),
+            tally.done
+        ),
         format!("{} failed", tally.failed),
         format!("{} unknown", tally.unknown),
     ];
@@ -233,6 +237,9 @@ fn summary(report: &Report, look: Look) -> String {
     }
     if tally.held_elsewhere > 0 {
         parts.push(format!("{} worked on by another run", tally.held_elsewhere));
+    }
+    if !report.skipped.is_empty() {
+        parts.push(format!("{} passed over", report.skipped.len()));
     }
     let people: Vec<String> = report.plan.for_a_person().map(person_line).collect();
     if people.is_empty() {
@@ -260,6 +267,14 @@ fn summary(report: &Report, look: Look) -> String {
         ));
         out.extend(people);
     }
+    if !report.skipped.is_empty() {
+        out.push_str("passed over, of the plan that was approved:\n");
+        let lines = report
+            .skipped
+            .iter()
+            .map(|due| format!("  {}\n", standing::line(due)));
+        out.extend(lines);
+    }
     if !report.stopped.is_empty() {
         let why = stops_words(&report.stopped);
         out.push_str(&format!("stopped early: {why}\n"));
@@ -274,6 +289,7 @@ fn summary(report: &Report, look: Look) -> String {
     ));
     if let Some(run) = &report.run {
         let run = clean(run.as_str());
+        out.push_str(&format!("plan: {}\n", report.digest));
         out.push_str(&format!("journal: relink journal show {run}\n"));
     }
     out.push_str(&ending(report, tally, look));

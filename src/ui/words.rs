@@ -29,7 +29,11 @@ pub fn would(decision: &Decision, ids: Ids) -> String {
         Action::Hold(Hold::Waits) if decision.verdict == Verdict::Leaked => {
             format!("left to `relink retire`: {}", reason(&decision.reason, ids))
         }
-        Action::Hold(Hold::Waits) => format!("waits: {}", reason(&decision.reason, ids)),
+        Action::Hold(Hold::Waits) => format!(
+            "waits: {}{}",
+            reason(&decision.reason, ids),
+            young_hint(decision)
+        ),
         Action::Hold(Hold::NeedsPerson { release }) => {
             let hint = release.map(|flag| release_hint(flag, decision));
             format!(
@@ -110,6 +114,16 @@ fn change(reason: &Reason) -> Option<String> {
     }
 }
 
+/// What holds an open session of a pending order is its age alone.
+fn young_hint(decision: &Decision) -> &'static str {
+    match decision.verdict {
+        Verdict::Dying => {
+            " (younger than `--min-age`: a parent may be typing; `--min-age 0s` would not wait)"
+        }
+        _ => "",
+    }
+}
+
 fn release_hint(release: Release, decision: &Decision) -> String {
     let flag = release.flag();
     let effect = match release {
@@ -117,6 +131,7 @@ fn release_hint(release: Release, decision: &Decision) -> String {
         Release::AcceptRecoveryUrl => "go on although that URL can be paid".to_owned(),
         Release::AdoptUnowned => "take it as this order's, and replace it".to_owned(),
         Release::OverForeign => "mint, and leave that object alone".to_owned(),
+        Release::Youth => "not wait for its open session to come of age".to_owned(),
         Release::AllowAmountChange | Release::AllowCurrencyChange => {
             change(&decision.reason).unwrap_or_else(|| "replace it".to_owned())
         }

@@ -27,27 +27,27 @@ fn refuse(args: &[&str], environment: &[(&str, &str)]) -> String {
 
 #[test]
 fn without_a_selector_nothing_is_selected() {
-    insta::assert_snapshot!(refuse(&["regen"], &[KEY]), @r#"
+    insta::assert_snapshot!(refuse(&["regen"], &[KEY]), @"
     exit 2
     error: the following required arguments were not provided:
-      <--tournament-id <N>|--order-id <N>|--all>
+      <--tournament-id <N>|--order-id <N>|--all|--plan <FILE>>
 
-    Usage: relink regen <--tournament-id <N>|--order-id <N>|--all>
+    Usage: relink regen <--tournament-id <N>|--order-id <N>|--all|--plan <FILE>>
 
     For more information, try '--help'.
-    "#);
+    ");
 }
 
 #[test]
 fn two_selectors_are_refused() {
-    insta::assert_snapshot!(refuse(&["regen", "--all", "--tournament-id", "2"], &[KEY]), @r#"
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--tournament-id", "2"], &[KEY]), @"
     exit 2
     error: the argument '--all' cannot be used with '--tournament-id <N>'
 
-    Usage: relink regen <--tournament-id <N>|--order-id <N>|--all>
+    Usage: relink regen <--tournament-id <N>|--order-id <N>|--all|--plan <FILE>>
 
     For more information, try '--help'.
-    "#);
+    ");
 }
 
 #[test]
@@ -164,16 +164,16 @@ fn live_mode_must_be_meant_by_both_the_flag_and_the_key() {
 
 #[test]
 fn a_key_on_the_command_line_is_no_key_and_is_not_repeated() {
-    insta::assert_snapshot!(refuse(&["regen", "--all", "--stripe-key", "sk_live_canary"], &[]), @r#"
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--stripe-key", "sk_live_canary"], &[]), @"
     exit 2
     error: unexpected argument '--stripe-key' found
 
       tip: a similar argument exists: '--stripe-key-file'
 
-    Usage: relink regen --stripe-key-file <FILE> <--tournament-id <N>|--order-id <N>|--all>
+    Usage: relink regen --stripe-key-file <FILE> <--tournament-id <N>|--order-id <N>|--all|--plan <FILE>>
 
     For more information, try '--help'.
-    "#);
+    ");
     insta::assert_snapshot!(refuse(&["retire", "sk_live_canary"], &[KEY]), @r#"
     exit 2
     error: `sk_live_…` is neither a checkout session nor a payment link

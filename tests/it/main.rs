@@ -1,6 +1,7 @@
 //! The integration tests, one binary. `tests/run` sets up what they need and runs them.
 #![allow(clippy::unwrap_used)]
 
+mod approval_guards;
 mod bad_input;
 mod bad_world;
 mod client_facts;
@@ -73,6 +74,7 @@ mod sample_world;
 mod sandbox_circle;
 mod sandbox_process;
 mod sandbox_webhooks;
+mod saved_plans;
 mod simulation;
 mod stale_lease;
 mod store_connect;

@@ -18,7 +18,8 @@ async fn the_plan_for_the_odd_cases_is_as_it_was() {
     │ order ┆ player                   ┆ amount    ┆ old object                          ┆ verdict         ┆ what would be done                                                                            │
     ╞═══════╪══════════════════════════╪═══════════╪═════════════════════════════════════╪═════════════════╪═══════════════════════════════════════════════════════════════════════════════════════════════╡
     │   301 ┆ Bruno Castillo           ┆ 55.00 USD ┆ cs_test_odd301 (session open)       ┆ dying           ┆ would expire cs_test_odd301, then mint                                                        │
-    │   302 ┆ Quinn Abernathy          ┆ 55.00 USD ┆ cs_test_odd302 (session open)       ┆ dying           ┆ waits: open session, dies by itself at 2026-03-15T08:50:00Z                                   │
+    │   302 ┆ Quinn Abernathy          ┆ 55.00 USD ┆ cs_test_odd302 (session open)       ┆ dying           ┆ waits: open session, dies by itself at 2026-03-15T08:50:00Z (younger than `--min-age`: a      │
+    │       ┆                          ┆           ┆                                     ┆                 ┆ parent may be typing; `--min-age 0s` would not wait)                                          │
     │   303 ┆ Aisha Rahman             ┆ 55.00 USD ┆ plink_odd303 (link active)          ┆ healthy         ┆ —                                                                                             │
     │   304 ┆ Peter Svoboda            ┆ 55.00 USD ┆ plink_odd304 (link active)          ┆ wrong           ┆ held, needs a person: asks 45.00 USD, the order says 55.00 USD (`--allow-amount-change` would │
     │       ┆                          ┆           ┆                                     ┆                 ┆ replace 45.00 USD by 55.00 USD)                                                               │
@@ -26,7 +27,8 @@ async fn the_plan_for_the_odd_cases_is_as_it_was() {
     │       ┆                          ┆           ┆                                     ┆                 ┆ replace 55.00 CAD by 55.00 USD)                                                               │
     │   306 ┆ Desmond Achebe           ┆ 55.00 USD ┆ plink_odd306 (link inactive)        ┆ dead            ┆ would mint                                                                                    │
     │   307 ┆ Lena Fischer             ┆ 55.00 USD ┆ plink_odd307 (link inactive)        ┆ dying           ┆ would expire 1 open session of plink_odd307, then mint                                        │
-    │   308 ┆ Kai Nakoa                ┆ 55.00 USD ┆ plink_odd308 (link inactive)        ┆ dying           ┆ waits: inactive link, still open: cs_test_odd308                                              │
+    │   308 ┆ Kai Nakoa                ┆ 55.00 USD ┆ plink_odd308 (link inactive)        ┆ dying           ┆ waits: inactive link, still open: cs_test_odd308 (younger than `--min-age`: a parent may be   │
+    │       ┆                          ┆           ┆                                     ┆                 ┆ typing; `--min-age 0s` would not wait)                                                        │
     │   309 ┆ Rosa Delgado             ┆ 55.00 USD ┆ plink_odd309 (link active)          ┆ healthy         ┆ —                                                                                             │
     │   310 ┆ Simon Achterberg         ┆ 55.00 USD ┆ plink_odd310 (link active)          ┆ paid_unrecorded ┆ held, needs a person: cs_test_odd310 is paid, the order is not                                │
     │   311 ┆ Tessa Vaughn             ┆ 55.00 USD ┆ cs_test_odd311 (session paid)       ┆ paid_unrecorded ┆ held, needs a person: cs_test_odd311 is paid, the order is not                                │
@@ -67,6 +69,7 @@ async fn the_plan_for_the_odd_cases_is_as_it_was() {
     │   342 ┆ Esme Hawthorne           ┆ 55.00 USD ┆ plink_odd342 (link inactive)        ┆ settled         ┆ —                                                                                             │
     └───────┴──────────────────────────┴───────────┴─────────────────────────────────────┴─────────────────┴───────────────────────────────────────────────────────────────────────────────────────────────┘
     42 orders: 1 out_of_scope, 1 missing, 1 unknown_object, 2 foreign, 2 overpaid, 4 paid_unrecorded, 1 processing, 2 recoverable, 2 leaked, 5 settled, 2 invalid_order, 1 duplicate, 1 unowned, 2 wrong, 4 dying, 9 dead, 2 healthy; would retire 3 objects, mint 11 links, 610.00 USD; 5 wait; 17 need a person
+    digest: ca4c-18fc
     next: relink regen --tournament-id 3 --rps 0 --commit
     "#);
 }
@@ -76,7 +79,7 @@ async fn the_plan_for_the_incident_is_as_it_was() {
     let world = World::on(Backend::Sqlite).await;
     world.load_sample().await;
     let output = world.relink(&["regen", "--tournament-id", "2"]).await;
-    insta::assert_snapshot!(output.stdout, @r#"
+    insta::assert_snapshot!(output.stdout, @"
     ┌───────┬──────────────────┬───────────┬───────────────────────────────────┬─────────┬────────────────────┐
     │ order ┆ player           ┆ amount    ┆ old object                        ┆ verdict ┆ what would be done │
     ╞═══════╪══════════════════╪═══════════╪═══════════════════════════════════╪═════════╪════════════════════╡
@@ -105,8 +108,9 @@ async fn the_plan_for_the_incident_is_as_it_was() {
     │   223 ┆ Test Player      ┆ 55.00 USD ┆ cs_test_utah223 (session expired) ┆ settled ┆ —                  │
     └───────┴──────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
     23 orders: 6 settled, 17 dead; would mint 17 links, 985.00 USD; 0 need a person
+    digest: e828-75b4
     next: relink regen --tournament-id 2 --rps 0 --commit
-    "#);
+    ");
 }
 
 #[tokio::test]

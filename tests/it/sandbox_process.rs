@@ -162,109 +162,113 @@ async fn what_is_printed_against_a_served_sandbox_is_as_it_was_on_both_databases
     let postgres = against_the_served_sandbox(&World::on(native).await).await;
     assert_eq!(sqlite, postgres);
     insta::assert_snapshot!(sqlite, @r#"
-$ relink inspect --order-id 201 --order-id=206
-exit 0
---- stdout
-┌───────┬────────────────┬───────────┬───────────────────────────────────┬─────────┬────────────────────┐
-│ order ┆ player         ┆ amount    ┆ old object                        ┆ verdict ┆ what would be done │
-╞═══════╪════════════════╪═══════════╪═══════════════════════════════════╪═════════╪════════════════════╡
-│   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)    ┆ settled ┆ —                  │
-│   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
-└───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
-2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
-next: relink regen --order-id 201 --order-id=206 --rps 0
---- stderr
-stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
-database: DATABASE
-reading orders: 50 % (1 of 2)
-reading orders: 100 % (2 of 2)
+    $ relink inspect --order-id 201 --order-id=206
+    exit 0
+    --- stdout
+    ┌───────┬────────────────┬───────────┬───────────────────────────────────┬─────────┬────────────────────┐
+    │ order ┆ player         ┆ amount    ┆ old object                        ┆ verdict ┆ what would be done │
+    ╞═══════╪════════════════╪═══════════╪═══════════════════════════════════╪═════════╪════════════════════╡
+    │   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)    ┆ settled ┆ —                  │
+    │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
+    └───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
+    2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
+    next: relink regen --order-id 201 --order-id=206 --rps 0
+    --- stderr
+    stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
+    database: DATABASE
+    reading orders: 50 % (1 of 2)
+    reading orders: 100 % (2 of 2)
 
-$ relink regen --order-id 201 --order-id=206
-exit 0
---- stdout
-┌───────┬────────────────┬───────────┬───────────────────────────────────┬─────────┬────────────────────┐
-│ order ┆ player         ┆ amount    ┆ old object                        ┆ verdict ┆ what would be done │
-╞═══════╪════════════════╪═══════════╪═══════════════════════════════════╪═════════╪════════════════════╡
-│   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)    ┆ settled ┆ —                  │
-│   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
-└───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
-2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
-next: relink regen --order-id 201 --order-id=206 --rps 0 --commit
---- stderr
-stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
-database: DATABASE
-reading orders: 50 % (1 of 2)
-reading orders: 100 % (2 of 2)
+    $ relink regen --order-id 201 --order-id=206
+    exit 0
+    --- stdout
+    ┌───────┬────────────────┬───────────┬───────────────────────────────────┬─────────┬────────────────────┐
+    │ order ┆ player         ┆ amount    ┆ old object                        ┆ verdict ┆ what would be done │
+    ╞═══════╪════════════════╪═══════════╪═══════════════════════════════════╪═════════╪════════════════════╡
+    │   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)    ┆ settled ┆ —                  │
+    │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
+    └───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
+    2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
+    digest: 09bd-0f26
+    next: relink regen --order-id 201 --order-id=206 --rps 0 --commit
+    --- stderr
+    stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
+    database: DATABASE
+    reading orders: 50 % (1 of 2)
+    reading orders: 100 % (2 of 2)
 
-$ relink regen --order-id 201 --order-id=206 --commit
-exit 6
---- stdout
-┌───────┬────────────────┬───────────┬───────────────────────────────────┬─────────┬────────────────────┐
-│ order ┆ player         ┆ amount    ┆ old object                        ┆ verdict ┆ what would be done │
-╞═══════╪════════════════╪═══════════╪═══════════════════════════════════╪═════════╪════════════════════╡
-│   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)    ┆ settled ┆ —                  │
-│   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
-└───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
-2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
---- stderr
-stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
-database: DATABASE
-reading orders: 50 % (1 of 2)
-reading orders: 100 % (2 of 2)
-error: nothing was written: 1 new link waits for a yes, and there is no terminal to ask at
-hint: look at the plan, then add --yes to the same command
+    $ relink regen --order-id 201 --order-id=206 --commit
+    exit 6
+    --- stdout
+    ┌───────┬────────────────┬───────────┬───────────────────────────────────┬─────────┬────────────────────┐
+    │ order ┆ player         ┆ amount    ┆ old object                        ┆ verdict ┆ what would be done │
+    ╞═══════╪════════════════╪═══════════╪═══════════════════════════════════╪═════════╪════════════════════╡
+    │   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)    ┆ settled ┆ —                  │
+    │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
+    └───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
+    2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
+    digest: 09bd-0f26
+    --- stderr
+    stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
+    database: DATABASE
+    reading orders: 50 % (1 of 2)
+    reading orders: 100 % (2 of 2)
+    error: nothing was written: 1 new link waits for a yes, and there is no terminal to ask at
+    hint: look at the plan; if it is right: relink regen --order-id 201 --order-id=206 --commit --rps 0 --yes --expect 09bd-0f26
 
-$ relink regen --order-id 201 --order-id=206 --commit --yes
-exit 0
---- stdout
-┌───────┬────────────────┬───────────┬───────────────────────────────────┬─────────┬────────────────────┐
-│ order ┆ player         ┆ amount    ┆ old object                        ┆ verdict ┆ what would be done │
-╞═══════╪════════════════╪═══════════╪═══════════════════════════════════╪═════════╪════════════════════╡
-│   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)    ┆ settled ┆ —                  │
-│   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
-└───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
-2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
-┌───────┬──────────────┬───────────┬──────────┬─────────────────────────────────────────────────────────────────────────────────────┐
-│ order ┆ player       ┆ amount    ┆ outcome  ┆ new link, or why not                                                                │
-╞═══════╪══════════════╪═══════════╪══════════╪═════════════════════════════════════════════════════════════════════════════════════╡
-│   206 ┆ Ivy Sorensen ┆ 55.00 USD ┆ replaced ┆ http://127.0.0.1:PORT/buy/test_QxQ6ug8YSieRXkwwJV (plink_1SbxIr9L7vmiPQsEKPj6IYu9) │
-└───────┴──────────────┴───────────┴──────────┴─────────────────────────────────────────────────────────────────────────────────────┘
-1 approved: 1 done, 0 failed, 0 unknown, 0 need a person
-minted 1 link, 55.00 USD
-Stripe requests: 18 reads, 1 write
-journal: relink journal show RUN
---- stderr
-stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
-database: DATABASE
-reading orders: 50 % (1 of 2)
-reading orders: 100 % (2 of 2)
-INFO relink::stripe::write: write answered path=/v1/payment_links request_id="req_…" status=200 replayed=false
-INFO relink::execute::drive: link replaced order=206 link=plink_1SbxIr9L7vmiPQsEKPj6IYu9
-orders: 100 % (1 of 1)
+    $ relink regen --order-id 201 --order-id=206 --commit --yes
+    exit 0
+    --- stdout
+    ┌───────┬────────────────┬───────────┬───────────────────────────────────┬─────────┬────────────────────┐
+    │ order ┆ player         ┆ amount    ┆ old object                        ┆ verdict ┆ what would be done │
+    ╞═══════╪════════════════╪═══════════╪═══════════════════════════════════╪═════════╪════════════════════╡
+    │   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)    ┆ settled ┆ —                  │
+    │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
+    └───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
+    2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
+    digest: 09bd-0f26
+    ┌───────┬──────────────┬───────────┬──────────┬─────────────────────────────────────────────────────────────────────────────────────┐
+    │ order ┆ player       ┆ amount    ┆ outcome  ┆ new link, or why not                                                                │
+    ╞═══════╪══════════════╪═══════════╪══════════╪═════════════════════════════════════════════════════════════════════════════════════╡
+    │   206 ┆ Ivy Sorensen ┆ 55.00 USD ┆ replaced ┆ http://127.0.0.1:PORT/buy/test_QxQ6ug8YSieRXkwwJV (plink_1SbxIr9L7vmiPQsEKPj6IYu9) │
+    └───────┴──────────────┴───────────┴──────────┴─────────────────────────────────────────────────────────────────────────────────────┘
+    1 approved: 1 done, 0 failed, 0 unknown, 0 need a person
+    minted 1 link, 55.00 USD
+    Stripe requests: 18 reads, 1 write
+    plan: 09bd-0f26
+    journal: relink journal show RUN
+    --- stderr
+    stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
+    database: DATABASE
+    reading orders: 50 % (1 of 2)
+    reading orders: 100 % (2 of 2)
+    INFO relink::stripe::write: write answered path=/v1/payment_links request_id="req_…" status=200 replayed=false
+    INFO relink::execute::drive: link replaced order=206 link=plink_1SbxIr9L7vmiPQsEKPj6IYu9
+    orders: 100 % (1 of 1)
 
-$ relink regen --order-id 201 --order-id=206 --commit --yes -q
-exit 0
---- stdout
-┌───────┬────────────────┬───────────┬──────────────────────────────────────────────┬─────────┬────────────────────┐
-│ order ┆ player         ┆ amount    ┆ old object                                   ┆ verdict ┆ what would be done │
-╞═══════╪════════════════╪═══════════╪══════════════════════════════════════════════╪═════════╪════════════════════╡
-│   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)               ┆ settled ┆ —                  │
-│   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ plink_1SbxIr9L7vmiPQsEKPj6IYu9 (link active) ┆ healthy ┆ —                  │
-└───────┴────────────────┴───────────┴──────────────────────────────────────────────┴─────────┴────────────────────┘
-2 orders: 1 settled, 1 healthy; would mint nothing; 0 need a person
-0 approved: 0 done, 0 failed, 0 unknown, 0 need a person
-Stripe requests: 7 reads, 0 writes
---- stderr
+    $ relink regen --order-id 201 --order-id=206 --commit --yes -q
+    exit 0
+    --- stdout
+    ┌───────┬────────────────┬───────────┬──────────────────────────────────────────────┬─────────┬────────────────────┐
+    │ order ┆ player         ┆ amount    ┆ old object                                   ┆ verdict ┆ what would be done │
+    ╞═══════╪════════════════╪═══════════╪══════════════════════════════════════════════╪═════════╪════════════════════╡
+    │   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)               ┆ settled ┆ —                  │
+    │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ plink_1SbxIr9L7vmiPQsEKPj6IYu9 (link active) ┆ healthy ┆ —                  │
+    └───────┴────────────────┴───────────┴──────────────────────────────────────────────┴─────────┴────────────────────┘
+    2 orders: 1 settled, 1 healthy; would mint nothing; 0 need a person
+    0 approved: 0 done, 0 failed, 0 unknown, 0 need a person
+    Stripe requests: 7 reads, 0 writes
+    --- stderr
 
-$ relink regen --order-id 999
-exit 2
---- stdout
---- stderr
-stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
-database: DATABASE
-error: no row of `orders` has id 999
-hint: check the id, and that DATABASE_URL names the right database
-"#);
+    $ relink regen --order-id 999
+    exit 2
+    --- stdout
+    --- stderr
+    stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
+    database: DATABASE
+    error: no row of `orders` has id 999
+    hint: check the id, and that DATABASE_URL names the right database
+    "#);
 }
 
 #[test]

@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
-use relink::approval::{Consent, approve};
+use relink::approval::{Answer, Consent, Terms, approve};
+use relink::command_line::CommandLine;
 use relink::domain::{Currency, Mode, RunId};
 use relink::events::Silence;
 use relink::execute::{LinkTexts, Site, execute};
 use relink::exit::ExitStatus;
+use relink::guards::Guards;
 use relink::interrupt::Interrupt;
 use relink::plan::{Goal, Policy, decide};
 use relink::store::{Access, NewRun, Scope, Selection, Store};
@@ -55,7 +57,13 @@ async fn regen(world: &World, send_within: Duration) -> ExitStatus {
     let observed = observe_indexed(&client, orders, &request, |_, _| {}).await;
     let (snapshot, index) = observed.unwrap();
     let plan = decide(&snapshot, &policy);
-    let approved = approve(plan, Some(&account), &Consent::Given).unwrap();
+    let terms = Terms {
+        consent: Consent::Given,
+        guards: &Guards::default(),
+        digest: plan.digest(),
+        command: &CommandLine::shown([]),
+    };
+    let approved = approve(plan, Some(&account), terms, &|_| Ok(Answer::Declined)).unwrap();
     store.open_journal().await.unwrap();
     let run = NewRun {
         id: RunId(format!("run-{}", send_within.as_secs())),
@@ -65,7 +73,7 @@ async fn regen(world: &World, send_within: Duration) -> ExitStatus {
         version: "0",
         mode: Mode::Test,
         account,
-        plan_digest: approved.value().digest(),
+        plan_digest: approved.digest().to_string(),
         reason: None,
     };
     let journal = store.begin_run(run, timings).await.unwrap();

@@ -27,12 +27,13 @@ fn child() {
     };
     let plain = Ui::new(settings(Format::Table, ColorChoice::Auto));
     match task.as_str() {
-        "ask" => ask(&plain),
+        "ask" => ask(&plain, Mode::Test),
+        "ask_live" => ask(&plain, Mode::Live),
         "plan" => loop_until_closed(&plain),
         "colors" => {
             let ui = Ui::new(settings(Format::Table, ColorChoice::Always));
             ui.warn("look");
-            ui.plan(&small_plan(), &next()).unwrap();
+            ui.plan(&small_plan(), None, &next()).unwrap();
         }
         "quiet" => {
             let ui = Ui::new(Settings {
@@ -49,7 +50,7 @@ fn child() {
             });
             count_to(&ui, 20);
             ui.warn("a warning");
-            ui.plan(&empty_plan(), &next()).unwrap();
+            ui.plan(&empty_plan(), None, &next()).unwrap();
         }
         "fail" => Ui::new(settings(Format::Json, ColorChoice::Auto)).failure(&Failure {
             code: "unknown_order",
@@ -76,13 +77,14 @@ fn count_to(ui: &Ui, total: usize) {
     progress.hear(Event::Finished);
 }
 
-fn ask(ui: &Ui) {
+fn ask(ui: &Ui, mode: Mode) {
     let question = Question {
         goal: Goal::Regen,
         account: AccountId::parse("acct_1Utah").ok(),
         account_name: None,
-        mode: Mode::Test,
+        mode,
         database: "club.db".to_owned(),
+        size: 17,
         replace: 17,
         retire: 0,
         totals: vec![Money::new(98_500, Currency::USD)],
@@ -157,7 +159,7 @@ fn next() -> NextStep {
 /// Prints until the reader has closed its end, and far beyond.
 fn loop_until_closed(ui: &Ui) {
     for _ in 0..20_000 {
-        ui.plan(&empty_plan(), &next()).unwrap();
+        ui.plan(&empty_plan(), None, &next()).unwrap();
     }
     ui.warn("printed all of it");
 }
@@ -206,6 +208,29 @@ fn yes_and_enter_approve() {
     let mut session = asked();
     session.send_line("y").unwrap();
     session.exp_string("it was approved").unwrap();
+}
+
+/// For real money the mode and the number are typed.
+#[test]
+fn in_live_mode_a_yes_is_not_enough() {
+    for (typed, said) in [
+        ("live 17", "it was approved"),
+        ("  live 17 ", "it was approved"),
+        ("y", "it was declined"),
+        ("", "it was declined"),
+        ("live 16", "it was declined"),
+        ("LIVE 17", "it was declined"),
+    ] {
+        let mut session = on_a_terminal("ask_live");
+        session.exp_string("in live mode?").unwrap();
+        session.exp_string("Type `live 17` to go on").unwrap();
+        session.send_line(typed).unwrap();
+        session.exp_string(said).unwrap();
+    }
+    let mut session = on_a_terminal("ask_live");
+    session.exp_string("Type `live 17` to go on").unwrap();
+    session.send_control('c').unwrap();
+    session.exp_string("it was interrupted").unwrap();
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod rows;
 mod runs;
 mod schema;
 mod steps;
+mod under_plan;
 
 use std::fmt;
 

@@ -8,6 +8,7 @@ mod order;
 mod plan;
 mod replay;
 mod report;
+mod standing;
 
 use std::io;
 
@@ -18,6 +19,7 @@ pub use order::OrderDocument;
 pub use plan::PlanDocument;
 pub use replay::ReplayDocument;
 pub use report::ReportDocument;
+pub use standing::StandingDocument;
 
 use super::NextStep;
 use super::sanitize::escape_json;

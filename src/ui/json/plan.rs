@@ -3,11 +3,14 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::super::NextStep;
 use super::super::words::Fates;
+use super::super::{Agreed, NextStep};
+use super::standing::DueBody;
 use super::{Next, OrderHead, Why, flags};
 use crate::domain::{AccountId, CheckoutReference, LinkId, Mode, Money, OrderId, Timestamp};
-use crate::plan::{Action, Decision, Goal, Hold, Plan, Policy, StoredState, Verdict, advise};
+use crate::plan::{
+    Action, Decision, Digest, Goal, Hold, Plan, Policy, StoredState, Verdict, advise,
+};
 
 #[derive(Serialize)]
 pub struct PlanDocument<'a> {
@@ -15,6 +18,8 @@ pub struct PlanDocument<'a> {
     mode: Mode,
     account: Option<&'a AccountId>,
     taken_at: Timestamp,
+    /// What `--expect` takes; null when nothing would be written, or nothing is proposed.
+    digest: Option<&'a Digest>,
     goal: Goal,
     policy: PolicyBody<'a>,
     orders: Vec<DecisionBody<'a>>,
@@ -26,6 +31,8 @@ pub struct PlanDocument<'a> {
     forced_objects: &'a [CheckoutReference],
     /// What was named that is neither a session nor a link.
     left_alone: &'a [String],
+    /// Of a saved plan, what would be passed over.
+    passed_over: Vec<DueBody<'a>>,
     /// What would be minted, per currency.
     totals: Vec<Money>,
     counts: Counts,
@@ -34,7 +41,7 @@ pub struct PlanDocument<'a> {
 
 impl<'a> PlanDocument<'a> {
     #[must_use]
-    pub fn new(plan: &'a Plan, next: &'a NextStep) -> Self {
+    pub fn new(plan: &'a Plan, agreed: Option<Agreed<'a>>, next: &'a NextStep) -> Self {
         let Plan {
             policy,
             mode,
@@ -51,6 +58,9 @@ impl<'a> PlanDocument<'a> {
             mode: *mode,
             account: account.as_ref(),
             taken_at: *taken_at,
+            digest: agreed
+                .map(|agreed| agreed.digest)
+                .filter(|_| plan.has_work()),
             goal: policy.goal,
             policy: PolicyBody::new(policy),
             orders: decisions.iter().map(DecisionBody::new).collect(),
@@ -58,6 +68,11 @@ impl<'a> PlanDocument<'a> {
             paid_links,
             forced_objects: forced,
             left_alone,
+            passed_over: agreed
+                .map_or(&[][..], |agreed| agreed.skipped)
+                .iter()
+                .map(DueBody::new)
+                .collect(),
             totals: plan.totals(),
             counts: Counts::of(plan),
             next: Next::from(next.clone()),

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::super::report::{Tally, closed, detail, next, outcome_code, stops_words};
+use super::standing::DueBody;
 use super::{Named, Next, Why, player};
 use crate::domain::{AccountId, Mode, Money, OrderId, RunId};
 use crate::exit::ExitStatus;
-use crate::plan::{Decision, Goal, Verdict};
+use crate::plan::{Decision, Digest, Goal, Verdict};
 use crate::report::{Conclusion, Outcome, Report, Subject};
 use crate::saga::{Ending, Minted};
 
@@ -20,7 +21,11 @@ pub struct ReportDocument<'a> {
     goal: Goal,
     /// The run in the journal; null when nothing was to be written.
     run: Option<&'a RunId>,
+    /// What the run was approved under.
+    plan_digest: &'a Digest,
     outcomes: Vec<OutcomeBody<'a>>,
+    /// Of a saved plan, what was approved and passed over.
+    passed_over: Vec<DueBody<'a>>,
     needs_person: Vec<Held<'a>>,
     summary: Summary,
     /// Requests sent to Stripe.
@@ -39,6 +44,8 @@ impl<'a> ReportDocument<'a> {
     pub fn new(report: &'a Report) -> Self {
         let Report {
             plan,
+            digest,
+            skipped,
             outcomes,
             stopped,
             reads,
@@ -52,6 +59,8 @@ impl<'a> ReportDocument<'a> {
             account: plan.account.as_ref(),
             goal: plan.goal(),
             run: run.as_ref(),
+            plan_digest: digest,
+            passed_over: skipped.iter().map(DueBody::new).collect(),
             outcomes: outcomes.iter().map(OutcomeBody::new).collect(),
             needs_person: plan.for_a_person().map(Held::new).collect(),
             summary: Summary::new(report, tally),
@@ -156,6 +165,7 @@ struct Summary {
     failed: usize,
     unknown: usize,
     not_begun: usize,
+    passed_over: usize,
     /// Another run is at them.
     held_elsewhere: usize,
     /// What was approved had been done, or needed doing no more.
@@ -180,11 +190,12 @@ impl Summary {
             moot,
         } = tally;
         Summary {
-            approved,
+            approved: approved + report.skipped.len(),
             done,
             failed,
             unknown,
             not_begun,
+            passed_over: report.skipped.len(),
             held_elsewhere,
             moot,
             needs_person: report.plan.for_a_person().count(),

@@ -95,8 +95,13 @@ fn poisoned(text: &str, stored: usize) -> OrderFacts {
 fn poisoned_report(text: &str, facts: &OrderFacts) -> Report {
     let outcome = |ending| super::reported::outcome(facts.clone(), &[text], ending);
     let (what, why) = (text.to_owned(), text.to_owned());
+    let plan = plan_of(vec![facts.clone()], Goal::Regen, &[]);
+    let mut passed_over = super::reported::passed_over(text);
+    passed_over.player = Some(text.to_owned());
     Report {
-        plan: plan_of(vec![facts.clone()], Goal::Regen, &[]),
+        digest: plan.digest(),
+        skipped: vec![passed_over],
+        plan,
         outcomes: vec![
             outcome(Ending::Replaced {
                 link: Minted {
@@ -141,11 +146,11 @@ proptest! {
             render(&RunsDocument::new(&runs)).unwrap(),
             render(&RunDocument::new(&run, &history, gone_on.clone())).unwrap(),
             render(&OrderHistoryDocument::new(OrderId(7), &history, gone_on)).unwrap(),
-            plan::text(&plan, &next(), PLAIN),
+            plan::text(&plan, None, &next(), PLAIN),
             explain::text(&explanation, PLAIN),
             report::text(&report, PLAIN),
             report.outcomes.iter().map(|o| report::line(o, PLAIN)).collect(),
-            render(&PlanDocument::new(&plan, &next())).unwrap(),
+            render(&PlanDocument::new(&plan, None, &next())).unwrap(),
             render(&OrderDocument::new(&explanation)).unwrap(),
             render(&ReportDocument::new(&report)).unwrap(),
         ];
@@ -157,8 +162,8 @@ proptest! {
         let tame = plan_of(vec![poisoned("x", stored)], Goal::Regen, &[]);
         let wide = super::super::look::Look { color: false, width: u16::MAX };
         prop_assert_eq!(
-            plan::text(&plan, &next(), wide).lines().count(),
-            plan::text(&tame, &next(), wide).lines().count()
+            plan::text(&plan, None, &next(), wide).lines().count(),
+            plan::text(&tame, None, &next(), wide).lines().count()
         );
     }
 }

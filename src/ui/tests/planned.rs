@@ -8,7 +8,12 @@ use super::*;
 
 #[test]
 fn every_kind_of_order_has_its_line() {
-    let shown = plan::text(&plan_of(odd_orders(), Goal::Regen, &[]), &next(), PLAIN);
+    let shown = plan::text(
+        &plan_of(odd_orders(), Goal::Regen, &[]),
+        None,
+        &next(),
+        PLAIN,
+    );
     assert_snapshot!(shown, @"
 ┌───────┬──────────────────────────┬───────────┬─────────────────────────────────────┬─────────────────┬───────────────────────────────────────────────────────────────────────────────────────────────┐
 │ order ┆ player                   ┆ amount    ┆ old object                          ┆ verdict         ┆ what would be done                                                                            │
@@ -46,7 +51,7 @@ fn a_flag_that_was_used_is_named_with_the_change_it_allows() {
         .into_iter()
         .filter(|facts| [4, 15].contains(&facts.order.id.0));
     let plan = plan_of(orders.collect(), Goal::Regen, &releases);
-    assert_snapshot!(plan::text(&plan, &NextStep::default(), PLAIN), @"
+    assert_snapshot!(plan::text(&plan, None, &NextStep::default(), PLAIN), @"
 ┌───────┬─────────────┬───────────┬─────────────────────────────────────┬─────────┬──────────────────────────────────────────────────────────────────────────────────────────────────────────┐
 │ order ┆ player      ┆ amount    ┆ old object                          ┆ verdict ┆ what would be done                                                                                       │
 ╞═══════╪═════════════╪═══════════╪═════════════════════════════════════╪═════════╪══════════════════════════════════════════════════════════════════════════════════════════════════════════╡
@@ -65,7 +70,7 @@ fn retiring_mints_nothing() {
     );
     leaked.order.status = OrderStatus::Paid;
     let plan = plan_of(vec![leaked], Goal::Retire, &[]);
-    assert_snapshot!(plan::text(&plan, &NextStep::default(), PLAIN), @"
+    assert_snapshot!(plan::text(&plan, None, &NextStep::default(), PLAIN), @"
 ┌───────┬─────────┬───────────┬─────────────────────────────┬─────────┬────────────────────────────────┐
 │ order ┆ player  ┆ amount    ┆ old object                  ┆ verdict ┆ what would be done             │
 ╞═══════╪═════════╪═══════════╪═════════════════════════════╪═════════╪════════════════════════════════╡
@@ -79,7 +84,7 @@ fn retiring_mints_nothing() {
 fn a_forced_object_is_shown_and_counted() {
     let mut plan = plan_of(Vec::new(), Goal::Retire, &[]);
     plan.forced = vec![CheckoutReference::classify("plink_stray")];
-    assert_snapshot!(plan::text(&plan, &NextStep::default(), PLAIN), @"
+    assert_snapshot!(plan::text(&plan, None, &NextStep::default(), PLAIN), @"
 plink_stray: would retire it by force, it belongs to no order in scope
 no orders; would retire 1 object; 0 need a person
 ");
@@ -92,7 +97,7 @@ fn an_empty_plan_says_so() {
         command: None,
         note: Some("nothing to do".to_owned()),
     };
-    assert_snapshot!(plan::text(&plan_of(Vec::new(), Goal::Regen, &[]), &next, PLAIN), @"
+    assert_snapshot!(plan::text(&plan_of(Vec::new(), Goal::Regen, &[]), None, &next, PLAIN), @"
 no orders
 next: nothing to do
 ");
@@ -105,7 +110,7 @@ fn a_narrow_terminal_wraps_and_loses_no_character_of_an_id() {
         width: 80,
     };
     let plan = plan_of(vec![expired(1, "Ann Lee", 5500)], Goal::Regen, &[]);
-    let shown = plan::text(&plan, &next(), narrow);
+    let shown = plan::text(&plan, None, &next(), narrow);
     let table = shown
         .lines()
         .filter(|line| line.starts_with(['│', '┌', '└', '╞']));
@@ -131,7 +136,12 @@ fn colours_tell_money_from_waiting_from_good() {
         color: true,
         width: 200,
     };
-    let shown = plan::text(&plan_of(odd_orders(), Goal::Regen, &[]), &next(), look);
+    let shown = plan::text(
+        &plan_of(odd_orders(), Goal::Regen, &[]),
+        None,
+        &next(),
+        look,
+    );
     let painted = |verdict: &str| {
         let cell = format!("m {verdict} ");
         let before = shown.split(&cell).next().unwrap();

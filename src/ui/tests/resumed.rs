@@ -33,6 +33,7 @@ fn value(text: &str) -> serde_json::Value {
 fn a_plan_says_what_it_would_go_on_with() {
     let shown = plan::text(
         &plan_of(in_doubt(), Goal::Regen, &[]),
+        None,
         &NextStep::default(),
         PLAIN,
     );
@@ -52,6 +53,7 @@ fn a_plan_says_what_it_would_go_on_with() {
 fn another_goal_leaves_it_to_a_person() {
     let shown = plan::text(
         &plan_of(in_doubt(), Goal::Mint, &[]),
+        None,
         &NextStep::default(),
         PLAIN,
     );
@@ -141,7 +143,7 @@ next
 #[test]
 fn programs_read_the_same() {
     let plan = plan_of(in_doubt(), Goal::Regen, &[]);
-    let document = value(&render(&PlanDocument::new(&plan, &NextStep::default())).unwrap());
+    let document = value(&render(&PlanDocument::new(&plan, None, &NextStep::default())).unwrap());
     let decided = &document["orders"][0];
     assert_eq!(decided["verdict"], "in_doubt");
     assert_eq!(decided["action"]["kind"], "resume");

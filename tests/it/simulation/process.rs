@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
-use relink::approval::{Consent, approve};
+use relink::approval::{Answer, Consent, Terms, approve};
+use relink::command_line::CommandLine;
 use relink::commands::owed;
 use relink::domain::{AccountId, Currency, Mode, RunId};
 use relink::events::Silence;
 use relink::execute::{LinkTexts, Site, execute};
 use relink::exit::ExitStatus;
+use relink::guards::Guards;
 use relink::interrupt::Interrupt;
 use relink::plan::{Goal, Plan, Policy, Release, decide};
 use relink::receiver::Retiring;
@@ -149,7 +151,14 @@ async fn carry_out(cast: Cast, goal: Goal) -> Result<Ended, String> {
         return Ok(Ended::NothingToDo);
     }
     let account: Option<AccountId> = plan.account.clone();
-    let approved = approve(plan, account.as_ref(), &Consent::Given).map_err(|e| e.to_string())?;
+    let terms = Terms {
+        consent: Consent::Given,
+        guards: &Guards::default(),
+        digest: plan.digest(),
+        command: &CommandLine::shown([]),
+    };
+    let approved = approve(plan, account.as_ref(), terms, &|_| Ok(Answer::Declined));
+    let approved = approved.map_err(|e| e.to_string())?;
     store.open_journal().await.map_err(text)?;
     index.refresh(&client).await.map_err(text)?;
     let run = NewRun {
@@ -160,7 +169,7 @@ async fn carry_out(cast: Cast, goal: Goal) -> Result<Ended, String> {
         version: "0",
         mode: Mode::Test,
         account: approved.account().clone(),
-        plan_digest: approved.value().digest(),
+        plan_digest: approved.digest().to_string(),
         reason: None,
     };
     let journal = store

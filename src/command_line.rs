@@ -1,0 +1,183 @@
+//! The command line as it was typed, fit to be shown and to be typed again: quoted where a shell needs it, without keys,
+//! and without the database URL, which may hold a password.
+//!
+//! Suggested commands are made from it, so that what is suggested is what would be accepted.
+
+use std::ffi::OsString;
+use std::fmt;
+
+use crate::redact::redact;
+
+/// Each word as a shell takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandLine(Vec<String>);
+
+const DATABASE_URL: &str = "--database-url";
+const SHOWN_DATABASE_URL: &str = "--database-url \"$DATABASE_URL\"";
+
+impl CommandLine {
+    /// `arguments` without the program's name.
+    #[must_use]
+    pub fn shown(arguments: impl IntoIterator<Item = OsString>) -> Self {
+        let mut words = vec!["relink".to_owned()];
+        let mut arguments = arguments.into_iter();
+        while let Some(argument) = arguments.next() {
+            let text = argument.to_string_lossy().into_owned();
+            if text == DATABASE_URL {
+                let _password = arguments.next();
+                words.push(SHOWN_DATABASE_URL.to_owned());
+            } else if is_of(&text, DATABASE_URL) {
+                words.push(SHOWN_DATABASE_URL.to_owned());
+            } else {
+                words.push(quote(&redact(&text)));
+            }
+        }
+        CommandLine(words)
+    }
+
+    /// With this switch, once.
+    #[must_use]
+    pub fn with(mut self, switch: &str) -> Self {
+        if !self.0.iter().any(|word| word == switch) {
+            self.0.push(switch.to_owned());
+        }
+        self
+    }
+
+    /// With this value for `flag`, in place of any other.
+    #[must_use]
+    pub fn with_value(self, flag: &str, value: &str) -> Self {
+        self.without_value(flag).with_another_value(flag, value)
+    }
+
+    /// With this value for `flag`, beside any other.
+    #[must_use]
+    pub fn with_another_value(mut self, flag: &str, value: &str) -> Self {
+        self.0.push(flag.to_owned());
+        self.0.push(quote(value));
+        self
+    }
+
+    /// Without `flag` and its value.
+    #[must_use]
+    pub fn without_value(self, flag: &str) -> Self {
+        let mut kept = Vec::with_capacity(self.0.len());
+        let mut words = self.0.into_iter();
+        while let Some(word) = words.next() {
+            if word == flag {
+                let _value = words.next();
+            } else if !is_of(&word, flag) {
+                kept.push(word);
+            }
+        }
+        CommandLine(kept)
+    }
+
+    /// The same for another subcommand.
+    #[must_use]
+    pub fn renamed(mut self, from: &str, to: &str) -> Self {
+        if let Some(word) = self.0.iter_mut().find(|word| *word == from) {
+            to.clone_into(word);
+        }
+        self
+    }
+}
+
+/// Whether `word` is `--flag=…`, quoted or not.
+fn is_of(word: &str, flag: &str) -> bool {
+    word.trim_start_matches('\'')
+        .strip_prefix(flag)
+        .is_some_and(|rest| rest.starts_with('='))
+}
+
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+/// One word of a command, quoted where a shell needs it.
+#[must_use]
+pub fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(words: &[&str]) -> CommandLine {
+        CommandLine::shown(words.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn a_suggested_command_is_the_typed_one_with_one_thing_changed() {
+        let line = typed(&[
+            "regen",
+            "--all",
+            "--plan-out=a b.json",
+            "--expect",
+            "1111-2222",
+        ]);
+        assert_eq!(
+            line.clone().with("--commit").with("--commit").to_string(),
+            "relink regen --all '--plan-out=a b.json' --expect 1111-2222 --commit"
+        );
+        assert_eq!(
+            line.clone().with_value("--expect", "7f3a-91c2").to_string(),
+            "relink regen --all '--plan-out=a b.json' --expect 7f3a-91c2"
+        );
+        assert_eq!(
+            line.clone().without_value("--expect").to_string(),
+            "relink regen --all '--plan-out=a b.json'"
+        );
+        assert_eq!(
+            typed(&["--live", "inspect", "--all"])
+                .renamed("inspect", "regen")
+                .to_string(),
+            "relink --live regen --all"
+        );
+    }
+
+    #[test]
+    fn a_quoted_value_is_taken_away_with_its_flag() {
+        let line = typed(&[
+            "regen",
+            "--plan-out=plan.json",
+            "--reason=it's late",
+            "--all",
+        ]);
+        assert_eq!(
+            line.without_value("--plan-out").to_string(),
+            "relink regen '--reason=it'\\''s late' --all"
+        );
+        let quoted = typed(&["regen", "--plan-out=my plan.json", "--all"]);
+        assert_eq!(
+            quoted.without_value("--plan-out").to_string(),
+            "relink regen --all"
+        );
+    }
+
+    #[test]
+    fn no_password_and_no_key_is_shown() {
+        let url = "postgres://club:hunter2@db/club";
+        for words in [
+            vec!["regen", "--database-url", url, "--all"],
+            vec![
+                "regen",
+                "--database-url=postgres://club:hunter2@db/club",
+                "--all",
+            ],
+        ] {
+            let line = typed(&words).to_string();
+            assert_eq!(line, "relink regen --database-url \"$DATABASE_URL\" --all");
+        }
+        let line = typed(&["regen", "--reason", "sk_live_abcdefghijklmnop1234"]).to_string();
+        assert!(!line.contains("abcdefghijklmnop"), "{line}");
+    }
+}

@@ -1,0 +1,302 @@
+//! Saved plans at work: written by a dry run, held against the facts of now, and committed in part or not at all.
+//!
+//! A plan is committed only in the account, the mode and the database that it was made for, while it is young enough, and
+//! only where no fact has moved.
+
+use std::path::Path;
+
+use crate::cli::{Approval, Commit, Common};
+use crate::command_line::quote;
+use crate::config;
+use crate::domain::LinkId;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::{read_input, write_atomically};
+use crate::plan::Plan;
+use crate::saved_plan::{Due, Making, Now, SavedPlan, SavedScope, Standing, Stands};
+use crate::store::{Access, Scope, Selection};
+use crate::ui::{NextStep, counted};
+
+use super::Context;
+use super::commit::{self, Proposal};
+use super::opening::Opened;
+use super::survey::{Survey, survey};
+
+/// Names of players are in it.
+const PRIVATE: u32 = 0o600;
+
+/// Seconds; how old a plan may be unless --plan-max-age says more.
+const DAY: i64 = 24 * 60 * 60;
+
+/// How many moved orders a message names before it only counts them.
+const NAMED: usize = 3;
+
+/// Writes the plan of this survey to `path`.
+///
+/// # Errors
+/// Configuration: the account is not known, or the file cannot be written.
+pub async fn save(
+    path: &Path,
+    survey: &Survey,
+    opened: &Opened,
+    context: &Context<'_>,
+) -> Result<(), Error> {
+    let Some(account) = opened.account.clone() else {
+        return Err(Error::configuration(
+            "a plan is saved for one account, and the key may not read which one it belongs to",
+            "add --expect-account acct_…, or give the key the permission to read the account",
+        ));
+    };
+    let making = Making {
+        made_at_database: opened.store.time().await?,
+        command: context.command_line.to_string(),
+        account,
+        database: opened.store.database_id().await?,
+        scope: saved_scope(survey),
+    };
+    let saved = SavedPlan::of(&survey.plan, &survey.snapshot, making);
+    write_atomically(path, saved.render()?.as_bytes(), PRIVATE)?;
+    context.ui.note(&format!(
+        "plan {} for {} saved in {}",
+        saved.digest,
+        counted(saved.size(), "order"),
+        path.display()
+    ));
+    Ok(())
+}
+
+fn saved_scope(survey: &Survey) -> SavedScope {
+    let mut scope = SavedScope {
+        excluded_order_ids: survey.selection.exclude.clone(),
+        verdicts: survey.verdicts.iter().map(ToString::to_string).collect(),
+        ..SavedScope::default()
+    };
+    match &survey.selection.scope {
+        Scope::All => scope.all = true,
+        Scope::Tournament(id) => scope.tournament_id = Some(*id),
+        Scope::Orders(ids) | Scope::Known(ids) => scope.order_ids.clone_from(ids),
+    }
+    scope
+}
+
+/// What commits the plan in `path`.
+#[must_use]
+pub fn commit_command(path: &Path, plan: &Plan, context: &Context<'_>) -> String {
+    let (command, path) = (plan.goal().command(), quote(&path.to_string_lossy()));
+    context.with_connection(&format!("relink {command} --plan {path} --commit"))
+}
+
+/// `relink regen --plan FILE`, and the same of `mint` and `retire`.
+///
+/// # Errors
+/// Usage: no saved plan, or another command's. Configuration: another account, mode or database. Stale: expired, moved,
+/// applied. Besides them what any commit can meet.
+pub async fn run(
+    path: &Path,
+    command: &str,
+    args: (&Commit, &Approval),
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let (commit, approval) = args;
+    let saved = read(path)?;
+    let own = saved.goal().command();
+    if own != command {
+        let instead = context.command_line.clone().renamed(command, own);
+        return Err(Error::usage(
+            format!("`{}` is a plan of `relink {own}`", path.display()),
+            format!("run it as that: {instead}"),
+        ));
+    }
+    let expected = config::expected_account(commit)?;
+    let opened = Opened::open(common, context, commit::access(commit), expected).await?;
+    let (survey, standing) = stand(&saved, path, &opened, context).await?;
+    refuse_expired(&saved, &standing, approval.plan_max_age)?;
+    refuse_moved(&saved, &standing, approval.strict_plan, path, context)?;
+    let skipped = standing.skipped();
+    let survey = Survey {
+        plan: standing.apply(survey.plan),
+        ..survey
+    };
+    let proposal = Proposal {
+        survey,
+        digest: saved.digest.clone(),
+        skipped,
+    };
+    let status = commit::conclude(&opened, proposal, args, common, context).await?;
+    opened.close().await?;
+    Ok(status)
+}
+
+/// `relink inspect --plan FILE`: how the plan stands, whatever has become of it.
+///
+/// # Errors
+/// As [`run`], but no plan is too old or too stale to be looked at.
+pub async fn inspect(
+    path: &Path,
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let saved = read(path)?;
+    let opened = Opened::open(common, context, Access::ReadOnly, None).await?;
+    let (survey, standing) = stand(&saved, path, &opened, context).await?;
+    let is_due = standing.subjects.iter().any(Due::is_due);
+    let is_old = is_due && standing.age(&saved) > DAY;
+    let next = NextStep {
+        command: is_due.then(|| commit_command(path, &survey.plan, context)),
+        note: is_old
+            .then(|| "older than 24 h: a commit needs --plan-max-age, or a new plan".to_owned()),
+    };
+    context.ui.standing(&saved, &standing, &next)?;
+    opened.close().await?;
+    Ok(ExitStatus::Done)
+}
+
+fn read(path: &Path) -> Result<SavedPlan, Error> {
+    SavedPlan::parse(&read_input(path)?, &path.to_string_lossy())
+}
+
+/// The plan held against fresh facts; the survey's plan is of its orders and no other.
+async fn stand(
+    saved: &SavedPlan,
+    path: &Path,
+    opened: &Opened,
+    context: &Context<'_>,
+) -> Result<(Survey, Standing), Error> {
+    refuse_other_place(saved, path, opened).await?;
+    let selection = Selection {
+        scope: Scope::Known(saved.order_ids()),
+        exclude: Vec::new(),
+    };
+    let mut survey = survey(opened, &selection, &saved.policy, &[], context).await?;
+    let (store, mode) = (&opened.store, saved.mode);
+    let worked = store
+        .worked_under(mode, &saved.digest, saved.made_at_database)
+        .await?;
+    let gone = store.gone_orders(mode).await?;
+    let owed = store.open_retirements(mode).await?;
+    let owed: Vec<LinkId> = owed.into_iter().map(|retirement| retirement.link).collect();
+    let standing = saved.stand(&Now {
+        plan: &survey.plan,
+        snapshot: &survey.snapshot,
+        worked: &worked,
+        gone: &gone,
+        owed: &owed,
+    });
+    survey.plan.gone.clone_from(&saved.gone_orders);
+    survey.plan.paid_links.clone_from(&saved.paid_links);
+    survey.plan.forced.clone_from(&saved.forced_objects);
+    Ok((survey, standing))
+}
+
+async fn refuse_other_place(saved: &SavedPlan, path: &Path, opened: &Opened) -> Result<(), Error> {
+    let other = |what: &str, was: &str, is: &str| {
+        Error::configuration(
+            format!(
+                "the plan in `{}` is for {what} {was}, and this is {is}",
+                path.display()
+            ),
+            "use the key and the database that the plan was made with, or make a new plan here",
+        )
+    };
+    let mode = opened.config.key.mode;
+    if mode != saved.mode {
+        return Err(other("mode", &saved.mode.to_string(), &mode.to_string()));
+    }
+    match &opened.account {
+        Some(account) if *account == saved.account => {}
+        Some(account) => return Err(other("account", saved.account.as_str(), account.as_str())),
+        None => {
+            return Err(Error::configuration(
+                "the plan is for one account, and the key may not read which one it belongs to",
+                format!(
+                    "check that it is the right one, then add --expect-account {}",
+                    saved.account
+                ),
+            ));
+        }
+    }
+    let database = opened.store.database_id().await?;
+    if database != saved.database {
+        return Err(other("database", &saved.database, &database));
+    }
+    Ok(())
+}
+
+fn refuse_expired(saved: &SavedPlan, standing: &Standing, max_age: i64) -> Result<(), Error> {
+    let age = standing.age(saved);
+    if age <= max_age {
+        return Ok(());
+    }
+    Err(Error::stale(
+        format!(
+            "nothing was written: the plan was made at {}, {} hours ago, and --plan-max-age says {} hours",
+            saved.made_at,
+            age / 3600,
+            max_age / 3600
+        ),
+        format!("look at a new plan: {}", saved.command),
+    ))
+}
+
+/// Nothing is left of it, or not all of it where all was wanted.
+fn refuse_moved(
+    saved: &SavedPlan,
+    standing: &Standing,
+    is_strict: bool,
+    path: &Path,
+    context: &Context<'_>,
+) -> Result<(), Error> {
+    let subjects = &standing.subjects;
+    let is_left = subjects.is_empty() || subjects.iter().any(Due::is_due);
+    let stale: Vec<&Due> = subjects.iter().filter(|due| due.is_stale()).collect();
+    let look = format!("relink inspect --plan {}", quote(&path.to_string_lossy()));
+    let look = format!("see what moved: {}", context.with_connection(&look));
+    if is_strict && !stale.is_empty() {
+        return Err(Error::stale(
+            format!(
+                "nothing was written: {} of the {} approved moved ({}), and --strict-plan wants all or nothing",
+                stale.len(),
+                subjects.len(),
+                named(&stale)
+            ),
+            look,
+        ));
+    }
+    if is_left {
+        return Ok(());
+    }
+    let count =
+        |stands: fn(&Stands) -> bool| subjects.iter().filter(|due| stands(&due.stands)).count();
+    let done = count(|stands| matches!(stands, Stands::Done));
+    let refused = count(|stands| matches!(stands, Stands::Refused));
+    let what = if stale.is_empty() {
+        "is applied already"
+    } else {
+        "is stale"
+    };
+    Err(Error::stale(
+        format!(
+            "nothing was written: plan {} {what}: {done} done, {refused} refused, {} moved",
+            saved.digest,
+            stale.len()
+        ),
+        look,
+    ))
+}
+
+fn named(stale: &[&Due]) -> String {
+    let mut names: Vec<String> = stale
+        .iter()
+        .take(NAMED)
+        .map(|due| match (&due.order, &due.object) {
+            (Some(order), _) => format!("order {order}"),
+            (None, Some(object)) => object.to_string(),
+            (None, None) => String::new(),
+        })
+        .collect();
+    if stale.len() > NAMED {
+        names.push(format!("{} more", stale.len() - NAMED));
+    }
+    names.join(", ")
+}

@@ -1,0 +1,241 @@
+//! Every limit of a commit refuses what is beyond it, names the command that would be accepted, and lets that one through.
+
+use serde_json::{Value, json};
+
+use crate::support::world::*;
+
+async fn stranded(n: usize) -> World {
+    let world = World::on(Backend::Sqlite).await;
+    for _ in 0..n {
+        world.order(pending(5500).behind(expired_session())).await;
+    }
+    world
+}
+
+const COMMIT: [&str; 4] = ["regen", "--all", "--commit", "--yes"];
+
+/// The command in the hint, as a shell takes it; none of these words is quoted.
+fn suggested(output: &Output) -> Vec<String> {
+    let hint = output
+        .stderr
+        .lines()
+        .find(|line| line.starts_with("hint: "));
+    let hint = hint.unwrap_or_else(|| panic!("no hint: {}", output.stderr));
+    let at = hint
+        .find("relink ")
+        .unwrap_or_else(|| panic!("no command: {hint}"));
+    let command = hint[at..].split(" (from cron").next().unwrap();
+    command.split(' ').skip(1).map(str::to_owned).collect()
+}
+
+/// It is refused with this status, nothing is written, and the command that it names is accepted.
+async fn refuses_and_names_the_way(arguments: &[&str], status: i32, said: &str) {
+    let world = stranded(3).await;
+    let output = world.relink(arguments).await;
+    assert_eq!(
+        output.code,
+        Some(status),
+        "{}{}",
+        output.stdout,
+        output.stderr
+    );
+    assert!(
+        output.stderr.contains(said),
+        "{said} is not in {}",
+        output.stderr
+    );
+    assert_eq!(world.writes().await, Vec::<Value>::new());
+    let accepted = suggested(&output);
+    // The world adds these two by itself.
+    let accepted: Vec<&str> = accepted.iter().map(String::as_str).collect();
+    let (accepted, _) = split_rps(&accepted);
+    let output = world.relink(&accepted).await;
+    assert_eq!(
+        output.code,
+        Some(0),
+        "{accepted:?}: {}{}",
+        output.stdout,
+        output.stderr
+    );
+    assert_eq!(world.writes().await.len(), 3);
+}
+
+fn split_rps<'a>(words: &[&'a str]) -> (Vec<&'a str>, bool) {
+    match words.iter().position(|word| *word == "--rps") {
+        Some(at) => {
+            let kept = words[..at].iter().chain(&words[at + 2..]);
+            (kept.copied().collect(), true)
+        }
+        None => (words.to_vec(), false),
+    }
+}
+
+fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let mut all = COMMIT.to_vec();
+    all.extend(more);
+    all
+}
+
+#[tokio::test]
+async fn another_digest_than_the_expected_one_is_stale() {
+    refuses_and_names_the_way(
+        &with(&["--expect", "0000-0000"]),
+        7,
+        "0000-0000 was expected",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn another_count_than_the_expected_one_is_refused() {
+    refuses_and_names_the_way(&with(&["--expect-count", "4"]), 6, "touches 3").await;
+}
+
+#[tokio::test]
+async fn more_orders_than_allowed_are_refused() {
+    refuses_and_names_the_way(&with(&["--max-orders", "2"]), 6, "--max-orders says 2").await;
+}
+
+#[tokio::test]
+async fn more_money_than_allowed_is_refused() {
+    let limit = ["--max-amount", "164.99:USD"];
+    refuses_and_names_the_way(
+        &with(&limit),
+        6,
+        "165.00 USD, and --max-amount says 164.99 USD",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_limit_in_another_currency_is_no_limit() {
+    let limit = ["--max-amount", "9999:EUR"];
+    refuses_and_names_the_way(&with(&limit), 6, "gives no limit in USD").await;
+}
+
+#[tokio::test]
+async fn without_a_terminal_a_yes_must_be_given() {
+    refuses_and_names_the_way(&["regen", "--all", "--commit"], 6, "no terminal to ask at").await;
+}
+
+#[tokio::test]
+async fn all_guards_together_let_the_right_plan_through() {
+    let world = stranded(3).await;
+    let dry = world.relink(&["regen", "--all", "-o", "json"]).await;
+    let dry: Value = serde_json::from_str(&dry.stdout).unwrap();
+    let heard = dry["digest"]
+        .as_str()
+        .unwrap()
+        .to_uppercase()
+        .replace('-', "");
+    let all = with(&[
+        "--expect",
+        &heard,
+        "--expect-count",
+        "3",
+        "--max-orders",
+        "3",
+        "--max-amount",
+        "165.00:USD",
+        "--max-amount",
+        "1:EUR",
+    ]);
+    let output = world.relink(&all).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.writes().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_list_that_changed_between_the_look_and_the_commit_is_not_carried_out() {
+    let world = stranded(3).await;
+    let dry = world.relink(&["regen", "--all", "-o", "json"]).await;
+    let dry: Value = serde_json::from_str(&dry.stdout).unwrap();
+    let digest = dry["digest"].as_str().unwrap().to_owned();
+    world.rows.set(1002, "amount_cents", "6500").await;
+    let output = world.relink(&with(&["--expect", &digest])).await;
+    assert_eq!(output.code, Some(7), "{}{}", output.stdout, output.stderr);
+    // What is not there any more is another list as well.
+    world
+        .rows
+        .execute("UPDATE orders SET status = 'paid'")
+        .await;
+    let output = world.relink(&with(&["--expect", &digest])).await;
+    assert_eq!(output.code, Some(7), "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.writes().await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_refusal_is_one_document_for_a_program() {
+    let world = stranded(1).await;
+    let output = world
+        .relink(&with(&["--expect", "0000-0000", "-o", "json"]))
+        .await;
+    assert_eq!(output.code, Some(7));
+    let document: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(document["error"]["code"], "stale");
+    assert_eq!(document["exit_code"], 7);
+}
+
+#[tokio::test]
+async fn values_that_make_no_sense_are_refused_before_anything_is_read() {
+    let world = stranded(1).await;
+    for (flag, value) in [
+        ("--expect", "7f3a"),
+        ("--expect-count", "-1"),
+        ("--max-orders", "many"),
+        ("--max-amount", "5000"),
+        ("--max-amount", "50.00:XYZ"),
+        ("--plan-max-age", "1w"),
+    ] {
+        let argument = format!("{flag}={value}");
+        let output = world.relink(&with(&[&argument])).await;
+        assert_eq!(output.code, Some(2), "{argument}: {}", output.stderr);
+        assert!(output.stderr.contains(flag), "{}", output.stderr);
+    }
+    assert_eq!(world.requests().await, Vec::<Value>::new());
+}
+
+/// The table's text without its lines and breaks.
+fn unwrapped(output: &Output) -> String {
+    let is_text = |c: &char| !('\u{2500}'..='\u{257f}').contains(c);
+    let text: String = output.stdout.chars().filter(is_text).collect();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
+}
+
+/// A hold that only waits, or that a flag would release, says which flag and to what effect.
+#[tokio::test]
+async fn a_flag_that_would_matter_is_named_with_its_effect() {
+    let world = World::on(Backend::Sqlite).await;
+    world
+        .order(pending(5500).behind(open_session().minutes_old(5)))
+        .await;
+    let wrong = active_link()
+        .of(4500)
+        .with(open_session().of(4500).minutes_old(5));
+    world.order(pending(5500).behind(wrong)).await;
+    let shown = unwrapped(&world.relink(&["regen", "--all"]).await);
+    for said in [
+        "`--min-age 0s` would not wait)",
+        "`--allow-amount-change` would replace 45.00 USD by 55.00 USD",
+    ] {
+        assert!(shown.contains(said), "{said} is not in {shown}");
+    }
+    let allowed = ["regen", "--all", "--allow-amount-change"];
+    let shown = unwrapped(&world.relink(&allowed).await);
+    let said = "`--min-age 0s` would not wait for its open session to come of age";
+    assert!(shown.contains(said), "{shown}");
+    let dry = world
+        .relink(&[
+            "regen",
+            "--all",
+            "--allow-amount-change",
+            "--min-age",
+            "0s",
+            "-o",
+            "json",
+        ])
+        .await;
+    let plan: Value = serde_json::from_str(&dry.stdout).unwrap();
+    assert_eq!(plan["counts"]["replace"], json!(2), "{}", dry.stdout);
+}

@@ -1,0 +1,390 @@
+//! Plans in files: what was approved is what is done. Facts that moved take their order out, the rest goes on, and a plan
+//! is carried out once, in the place that it was made for, while it is young.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::on_each_backend;
+use crate::support::world::*;
+
+/// A folder for one test's plan.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Desk(tempfile::tempdir().unwrap())
+    }
+
+    fn plan(&self) -> PathBuf {
+        self.0.path().join("plan.json")
+    }
+}
+
+async fn save(world: &World, path: &Path, arguments: &[&str]) -> Output {
+    let mut all = arguments.to_vec();
+    all.extend(["--plan-out", path.to_str().unwrap()]);
+    let output = world.relink(&all).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    output
+}
+
+async fn commit(world: &World, path: &Path, more: &[&str]) -> Output {
+    let mut all = vec![
+        "regen",
+        "--plan",
+        path.to_str().unwrap(),
+        "--commit",
+        "--yes",
+    ];
+    all.extend(more);
+    world.relink(&all).await
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+async fn stranded<const N: usize>(world: &World) -> [OrderId; N] {
+    let mut orders = Vec::new();
+    for n in 0..N {
+        let order = pending(5500).for_player(&format!("Player {n}"));
+        orders.push(world.order(order.behind(expired_session())).await);
+    }
+    orders.try_into().unwrap()
+}
+
+async fn holds_a_link(world: &World, order: OrderId) -> bool {
+    let reference = world.row(order.0).await.reference.unwrap();
+    reference.starts_with("plink_")
+}
+
+on_each_backend! {
+    async fn one_paid_one_edited_one_canceled_and_exactly_the_rest_is_done(world) {
+        let [first, paid, edited, canceled, last] = stranded(&world).await;
+        let desk = Desk::new();
+        let saved = save(&world, &desk.plan(), &["regen", "--all"]).await;
+        let digest = read(&desk.plan())["digest"].as_str().unwrap().to_owned();
+        assert!(saved.stdout.contains(&format!("digest: {digest}\n")), "{}", saved.stdout);
+        world.rows.set(paid.0, "status", "'paid'").await;
+        world.rows.set(edited.0, "amount_cents", "6500").await;
+        world.rows.set(canceled.0, "status", "'canceled'").await;
+
+        let output = commit(&world, &desk.plan(), &["--expect", &digest]).await;
+        assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+        for order in [first, last] {
+            assert!(holds_a_link(&world, order).await);
+        }
+        for order in [paid, edited, canceled] {
+            assert!(!holds_a_link(&world, order).await);
+        }
+        assert_eq!(world.writes().await.len(), 2);
+        for said in [
+            "5 approved: 2 done",
+            "3 passed over",
+            "Player 1, 55.00 USD: moved: status was pending, is paid",
+            "Player 2, 55.00 USD: moved: amount was 55.00 USD, is 65.00 USD",
+            "Player 3, 55.00 USD: moved: status was pending, is canceled",
+        ] {
+            assert!(output.stdout.contains(said), "{said} is not in {}", output.stdout);
+        }
+        let journaled = world.journaled("runs", "SELECT plan_digest FROM {}").await;
+        assert_eq!(journaled, [digest.as_str()]);
+
+        let again = commit(&world, &desk.plan(), &[]).await;
+        assert_eq!(again.code, Some(7), "{}{}", again.stdout, again.stderr);
+        assert!(again.stderr.contains("2 done, 0 refused, 3 moved"), "{}", again.stderr);
+        assert_eq!(world.writes().await.len(), 2);
+    }
+}
+
+on_each_backend! {
+    async fn a_commit_that_was_killed_goes_on_and_what_it_did_counts_as_done(world) {
+        let [first, second, third] = stranded(&world).await;
+        let desk = Desk::new();
+        save(&world, &desk.plan(), &["regen", "--all"]).await;
+        let at_the_second = json!({"method": "POST", "path": "/v1/payment_links", "nth": 2, "when": "after", "kind": "park", "times": 1});
+        world.fault(at_the_second).await;
+        let path = desk.plan();
+        let path = path.to_str().unwrap();
+        let running = world.spawn(&["regen", "--plan", path, "--commit", "--yes", "--concurrency", "1"]);
+        let parked = world.wait_for_parked().await;
+        running.signal("KILL");
+        running.finish().await;
+        world.release(parked).await;
+        world.clear_faults().await;
+        assert!(holds_a_link(&world, first).await);
+        assert!(!holds_a_link(&world, third).await);
+
+        let looked = world.relink(&["inspect", "--plan", path, "-o", "json"]).await;
+        assert_eq!(looked.code, Some(0), "{}{}", looked.stdout, looked.stderr);
+        let document: Value = serde_json::from_str(&looked.stdout).unwrap();
+        let orders = document["orders"].as_array().unwrap();
+        let stands: Vec<&str> = orders.iter().map(|o| o["stands"].as_str().unwrap()).collect();
+        assert_eq!(stands, ["done", "begun", "due"]);
+
+        let output = commit(&world, &desk.plan(), &["--strict-plan"]).await;
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        assert!(output.stdout.contains("3 approved: 2 done"), "{}", output.stdout);
+        assert!(output.stdout.contains("done under this plan"), "{}", output.stdout);
+        for order in [first, second, third] {
+            let held = world.row(order.0).await.reference.unwrap();
+            assert_eq!(world.live_objects_of(order).await, [held]);
+        }
+        let applied = commit(&world, &desk.plan(), &[]).await;
+        assert_eq!(applied.code, Some(7), "{}{}", applied.stdout, applied.stderr);
+        assert!(applied.stderr.contains("is applied already: 3 done"), "{}", applied.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_strict_plan_is_all_or_nothing() {
+    let world = World::on(Backend::Sqlite).await;
+    let [_, edited] = stranded(&world).await;
+    let desk = Desk::new();
+    save(&world, &desk.plan(), &["regen", "--all"]).await;
+    world.rows.set(edited.0, "amount_cents", "6500").await;
+    let output = commit(&world, &desk.plan(), &["--strict-plan"]).await;
+    assert_eq!(output.code, Some(7), "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stderr.contains(&format!("order {edited}")),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(world.writes().await, Vec::<Value>::new());
+    let output = commit(&world, &desk.plan(), &[]).await;
+    assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.writes().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_plan_expires_on_stripes_clock() {
+    let world = World::on(Backend::Sqlite).await;
+    let [order] = stranded(&world).await;
+    let desk = Desk::new();
+    save(&world, &desk.plan(), &["regen", "--all"]).await;
+    world.pass(25 * 3600).await;
+    let output = commit(&world, &desk.plan(), &[]).await;
+    assert_eq!(output.code, Some(7), "{}{}", output.stdout, output.stderr);
+    assert!(output.stderr.contains("25 hours ago"), "{}", output.stderr);
+    assert_eq!(world.writes().await, Vec::<Value>::new());
+    let output = commit(&world, &desk.plan(), &["--plan-max-age", "26h"]).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    assert!(holds_a_link(&world, order).await);
+}
+
+/// Made by whoever may only read, committed by another role, both by the one file.
+#[tokio::test]
+async fn a_plan_is_of_one_database_whichever_role_reads_it() {
+    for flavour in [Flavour::NativeEnums, Flavour::TextColumns] {
+        let world = World::on(Backend::Postgres(flavour)).await;
+        let [order] = stranded(&world).await;
+        let desk = Desk::new();
+        let path = desk.plan();
+        let made = world.relink_reading(&["regen", "--all", "--plan-out", path.to_str().unwrap()]);
+        assert_eq!(made.code, Some(0), "{}{}", made.stdout, made.stderr);
+        let elsewhere = World::on(Backend::Postgres(flavour)).await;
+        let refused = commit(&elsewhere, &path, &[]).await;
+        assert_eq!(
+            refused.code,
+            Some(4),
+            "{}{}",
+            refused.stdout,
+            refused.stderr
+        );
+        assert!(
+            refused.stderr.contains("is for database"),
+            "{}",
+            refused.stderr
+        );
+        let output = commit(&world, &path, &[]).await;
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        assert!(holds_a_link(&world, order).await);
+    }
+}
+
+#[tokio::test]
+async fn a_plan_is_of_one_account() {
+    let world = World::on(Backend::Sqlite).await;
+    stranded::<1>(&world).await;
+    let desk = Desk::new();
+    save(&world, &desk.plan(), &["regen", "--all"]).await;
+    let other = json!({"id": "acct_another", "object": "account"});
+    world.fault(json!({"method": "GET", "path": "/v1/account", "kind": "status", "status": 200, "body": other, "times": 5})).await;
+    let output = commit(&world, &desk.plan(), &[]).await;
+    assert_eq!(output.code, Some(4), "{}{}", output.stdout, output.stderr);
+    assert!(output.stderr.contains("acct_another"), "{}", output.stderr);
+    assert_eq!(world.writes().await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_the_plan_that_was_written_is_refused_and_says_why() {
+    let world = World::on(Backend::Sqlite).await;
+    stranded::<1>(&world).await;
+    let desk = Desk::new();
+    let path = desk.plan();
+    save(&world, &path, &["regen", "--all"]).await;
+    let good = read(&path);
+    let mut dearer = good.clone();
+    dearer["orders"][0]["amount"]["minor"] = json!(1);
+    let mut extended = good.clone();
+    extended["made_at"] = json!("2031-01-01T00:00:00Z");
+    let mut newer = good.clone();
+    newer["schema"] = json!("relink.saved_plan/9");
+    let mut extra = good.clone();
+    extra["note"] = json!("hello");
+    let cases = [
+        (dearer.to_string(), "was changed since it was written"),
+        (extended.to_string(), "was changed since it was written"),
+        (newer.to_string(), "relink.saved_plan/9"),
+        (extra.to_string(), "unknown field `note`"),
+        ("{}".to_owned(), "names no schema"),
+        ("not a plan".to_owned(), "is not JSON"),
+        (good.to_string()[..200].to_owned(), "is not JSON"),
+    ];
+    for (text, why) in cases {
+        std::fs::write(&path, &text).unwrap();
+        let output = commit(&world, &path, &[]).await;
+        assert_eq!(
+            output.code,
+            Some(2),
+            "{text}: {}{}",
+            output.stdout,
+            output.stderr
+        );
+        assert!(
+            output.stderr.contains(why),
+            "{why} is not in {}",
+            output.stderr
+        );
+    }
+    std::fs::remove_file(&path).unwrap();
+    let output = commit(&world, &path, &[]).await;
+    assert_eq!(output.code, Some(2), "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.writes().await, Vec::<Value>::new());
+    // Laid out differently, it is the same plan.
+    std::fs::write(&path, good.to_string()).unwrap();
+    assert_eq!(commit(&world, &path, &[]).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_plan_is_committed_by_the_command_that_made_it() {
+    let world = World::on(Backend::Sqlite).await;
+    stranded::<1>(&world).await;
+    let desk = Desk::new();
+    let path = desk.plan();
+    save(&world, &path, &["mint", "--all"]).await;
+    let output = commit(&world, &path, &[]).await;
+    assert_eq!(output.code, Some(2), "{}{}", output.stdout, output.stderr);
+    let path = path.to_str().unwrap();
+    let instead = format!("relink mint --plan {path} --commit --yes");
+    assert!(output.stderr.contains(&instead), "{}", output.stderr);
+    let output = world
+        .relink(&["mint", "--plan", path, "--commit", "--yes"])
+        .await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+}
+
+#[tokio::test]
+async fn the_file_is_private_and_holds_no_address_and_no_key() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = pending(5500).mailed_to("parent@example.com");
+    world.order(order.behind(expired_session())).await;
+    let desk = Desk::new();
+    let path = desk.plan();
+    save(&world, &path, &["regen", "--all"]).await;
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = std::fs::read_to_string(&path).unwrap();
+    for secret in ["parent@example.com", KEY] {
+        assert!(!text.contains(secret), "{secret} is in {text}");
+    }
+    // It is written whole or not at all, and leaves nothing beside it.
+    let entries = std::fs::read_dir(path.parent().unwrap()).unwrap();
+    assert_eq!(entries.count(), 1);
+    world.rows.set(1001, "updated_at", "created_at").await;
+    world
+        .rows
+        .execute("UPDATE parents SET email = 'moved@example.com'")
+        .await;
+    let output = commit(&world, &path, &[]).await;
+    assert_eq!(output.code, Some(7), "{}{}", output.stdout, output.stderr);
+}
+
+#[tokio::test]
+async fn where_no_file_can_be_written_nothing_else_is_done() {
+    let world = World::on(Backend::Sqlite).await;
+    stranded::<1>(&world).await;
+    for path in ["/nowhere/at/all/plan.json", "/", "/dev/null/plan.json"] {
+        let output = world
+            .relink(&["regen", "--all", "--plan-out", path, "--commit", "--yes"])
+            .await;
+        assert_eq!(
+            output.code,
+            Some(4),
+            "{path}: {}{}",
+            output.stdout,
+            output.stderr
+        );
+        assert!(output.stderr.contains(path), "{}", output.stderr);
+    }
+    assert_eq!(world.writes().await, Vec::<Value>::new());
+}
+
+on_each_backend! {
+    async fn links_to_be_closed_are_saved_and_closed_once(world) {
+        let leaked = world.order(paid(5500).behind(active_link())).await;
+        let desk = Desk::new();
+        let path = desk.plan();
+        save(&world, &path, &["retire", "--all"]).await;
+        let path = path.to_str().unwrap();
+        let arguments = ["retire", "--plan", path, "--commit", "--yes"];
+        let output = world.relink(&arguments).await;
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        assert_eq!(world.live_objects_of(leaked).await, Vec::<String>::new());
+        let again = world.relink(&arguments).await;
+        assert_eq!(again.code, Some(7), "{}{}", again.stdout, again.stderr);
+        assert!(again.stderr.contains("is applied already"), "{}", again.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_is_gone_has_moved() {
+    let world = World::on(Backend::Sqlite).await;
+    let [gone, left] = stranded(&world).await;
+    let desk = Desk::new();
+    save(&world, &desk.plan(), &["regen", "--all"]).await;
+    let delete = format!("DELETE FROM orders WHERE id = {gone}");
+    world.rows.execute(&delete).await;
+    let output = commit(&world, &desk.plan(), &[]).await;
+    assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stdout.contains("row was there, is gone"),
+        "{}",
+        output.stdout
+    );
+    assert!(holds_a_link(&world, left).await);
+}
+
+#[tokio::test]
+async fn an_order_that_another_run_did_meanwhile_is_not_this_plans() {
+    let world = World::on(Backend::Sqlite).await;
+    let [done, left] = stranded(&world).await;
+    let desk = Desk::new();
+    save(&world, &desk.plan(), &["regen", "--all"]).await;
+    let id = done.to_string();
+    let other = world
+        .relink(&["regen", "--order-id", &id, "--commit", "--yes"])
+        .await;
+    assert_eq!(other.code, Some(0), "{}{}", other.stdout, other.stderr);
+    let output = commit(&world, &desk.plan(), &[]).await;
+    assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stdout.contains("checkout id was cs_"),
+        "{}",
+        output.stdout
+    );
+    assert!(holds_a_link(&world, left).await);
+    assert_eq!(world.writes().await.len(), 2);
+}
