@@ -309,7 +309,9 @@ pub fn retire_selection(select: &RetireSelect, narrow: &Narrow) -> Option<Select
     })
 }
 
-fn excluded(narrow: &Narrow) -> Vec<OrderId> {
+/// The orders of `--exclude-order-id`.
+#[must_use]
+pub fn excluded(narrow: &Narrow) -> Vec<OrderId> {
     narrow
         .exclude_order_id
         .iter()

@@ -54,7 +54,7 @@ pub enum Command {
     Regen(RegenArgs),
     /// Close live sessions and links that should not be
     #[command(
-        after_help = "Examples:\n  relink retire --all\n  relink retire --order-id 340 --commit\n  relink retire plink_1SbxA cs_test_b2 --commit"
+        after_help = "Examples:\n  relink retire --all\n  relink retire --order-id 340 --commit\n  relink retire plink_1SbxA cs_test_b2 --commit\n  relink retire --run 01a20cf6 --commit"
     )]
     Retire(RetireArgs),
     /// Mint and store a link for pending orders that hold no live object
@@ -222,6 +222,10 @@ pub struct RetireSelect {
     /// Every order of the database
     #[arg(long, group = "selection")]
     pub all: bool,
+    /// All links that this run minted (its id, or the beginning of it): the undo of a run. Their orders stay without a
+    /// link until `mint --order-id`
+    #[arg(long, value_name = "RUN", value_parser = NonEmptyStringValueParser::new(), group = "selection")]
+    pub run: Option<String>,
     /// The orders of a plan that was saved with --plan-out, as they were approved
     #[arg(long, value_name = "FILE", group = "selection")]
     pub plan: Option<PathBuf>,

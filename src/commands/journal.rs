@@ -6,11 +6,11 @@ use crate::cli::{Common, JournalCommand, JournalListArgs, JournalShowArgs, Momen
 use crate::domain::{OrderId, Timestamp};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::store::{FoundRun, Store};
+use crate::store::Store;
 use crate::ui::Runs;
 
-use super::Context;
 use super::opening::open_database;
+use super::{Context, past_run};
 
 pub async fn run(
     command: &JournalCommand,
@@ -57,22 +57,10 @@ async fn show(args: &JournalShowArgs, store: &Store, context: &Context<'_>) -> R
             .order_history(order, &history, |advice| context.with_connection(advice))?);
     }
     let id = args.run.as_deref().unwrap_or_default();
-    match store.find_run(id).await? {
-        FoundRun::One(run, history) => Ok(context
-            .ui
-            .run(&run, &history, |advice| context.with_connection(advice))?),
-        FoundRun::Nothing => Err(Error::usage(
-            format!("the journal knows no run `{}`", crate::redact::redact(id)),
-            "relink journal list names them",
-        )),
-        FoundRun::Several(runs) => {
-            let named: Vec<&str> = runs.iter().map(|run| run.as_str()).collect();
-            Err(Error::usage(
-                format!("more than one run begins with `{id}`: {}", named.join(", ")),
-                "give more of the id",
-            ))
-        }
-    }
+    let (run, history) = past_run::find(store, id).await?;
+    Ok(context
+        .ui
+        .run(&run, &history, |advice| context.with_connection(advice))?)
 }
 
 /// This host's clock, only to tell "24 hours ago" on the command line.

@@ -10,6 +10,7 @@ mod journal;
 mod mint;
 mod opening;
 pub mod owed;
+mod past_run;
 mod regen;
 mod replay;
 mod resolve;

@@ -1,7 +1,7 @@
 //! `relink retire`: closes live objects that should not be, by selection or by their own ids.
 //!
 //! A bare id is resolved to its order and handled as that order. What belongs to no order in scope is
-//! refused unless the operator insists.
+//! refused unless the operator insists. `--run` is the undo of a run: the links that it minted, and no other.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::store::{Scope, Selection};
 
 use super::opening::Opened;
 use super::survey::survey;
-use super::{Context, commit, owed, saved};
+use super::{Context, commit, owed, past_run, saved};
 
 pub async fn run(
     args: &RetireArgs,
@@ -28,15 +28,19 @@ pub async fn run(
         return saved::run(path, "retire", approving, common, context).await;
     }
     let (named, odd) = parse_objects(&args.select.objects)?;
-    let policy = policy(args, &named)?;
+    let mut policy = policy(args, &named)?;
     let verdicts = config::verdicts(&args.narrow);
     let expected = config::expected_account(&args.commit)?;
     let access = commit::access(&args.commit);
 
     let opened = Opened::open(common, context, access, expected).await?;
-    let resolved = match config::retire_selection(&args.select, &args.narrow) {
-        Some(selection) => Resolved::all_of(selection),
-        None => resolve(&opened, &named, &policy, args, context).await?,
+    let resolved = if let Some(run) = &args.select.run {
+        undo(&opened, run, &mut policy, args).await?
+    } else {
+        match config::retire_selection(&args.select, &args.narrow) {
+            Some(selection) => Resolved::all_of(selection),
+            None => resolve(&opened, &named, &policy, args, context).await?,
+        }
     };
     let mut survey = survey(&opened, &resolved.selection, &policy, &verdicts, context).await?;
     refuse_unless_retired(&survey.plan, &resolved.owned)?;
@@ -51,7 +55,8 @@ pub async fn run(
 }
 
 fn policy(args: &RetireArgs, named: &[CheckoutReference]) -> Result<Policy, Error> {
-    let goal = if args.pending {
+    // Undoing a run is meant for links that are good, of orders that are pending.
+    let goal = if args.pending || args.select.run.is_some() {
         Goal::RetirePending
     } else {
         Goal::Retire
@@ -105,6 +110,39 @@ impl Resolved {
     }
 }
 
+/// What a run minted, and nothing else of its orders. A link that is closed already, or whose order was paid, is no
+/// reason to refuse the others.
+async fn undo(
+    opened: &Opened,
+    run: &str,
+    policy: &mut Policy,
+    args: &RetireArgs,
+) -> Result<Resolved, Error> {
+    let (run, history) = past_run::find(&opened.store, run).await?;
+    let mode = opened.config.key.mode;
+    if run.mode != mode.to_string() {
+        return Err(Error::configuration(
+            format!(
+                "run {} was in {} mode, and this is {mode} mode",
+                run.id, run.mode
+            ),
+            "use the key of that mode",
+        ));
+    }
+    let minted = past_run::minted(&run, &history);
+    if minted.is_empty() {
+        return Err(Error::usage(
+            format!("run {} minted nothing that could be closed", run.id),
+            format!("see what it did: relink journal show {}", run.id),
+        ));
+    }
+    policy.objects = minted.values().flatten().cloned().collect();
+    Ok(Resolved::all_of(Selection {
+        scope: Scope::Known(minted.into_keys().collect()),
+        exclude: config::excluded(&args.narrow),
+    }))
+}
+
 /// Finds each object's order, by its metadata and by the rows that hold it.
 async fn resolve(
     opened: &Opened,
@@ -134,13 +172,7 @@ async fn resolve(
     let orders: BTreeSet<OrderId> = owned.iter().map(|(_, order)| *order).collect();
     let selection = Selection {
         scope: Scope::Orders(orders.into_iter().collect()),
-        exclude: args
-            .narrow
-            .exclude_order_id
-            .iter()
-            .copied()
-            .map(OrderId)
-            .collect(),
+        exclude: config::excluded(&args.narrow),
     };
     Ok(Resolved {
         selection,

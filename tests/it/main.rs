@@ -82,6 +82,7 @@ mod store_read;
 mod store_world;
 mod support;
 mod ui_terminal;
+mod undo;
 mod webhook_event;
 mod webhook_incidents;
 mod webhook_killed;

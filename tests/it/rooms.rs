@@ -54,6 +54,7 @@ fn the_pure_rooms_reach_for_no_clock_no_network_no_database_and_no_terminal() {
         "domain/",
         "plan/",
         "saga/",
+        "saved_plan/",
         "actions/",
         "webhook/decision",
         "webhook/event",
