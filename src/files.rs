@@ -1,11 +1,13 @@
 //! The only place that writes files, and that judges whether one is private enough to be read.
 //!
-//! A file is written whole or not at all: whoever reads it meanwhile finds the old one.
+//! A file is written whole or not at all, and nothing but a regular file is ever replaced.
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use uuid::Uuid;
 
 use crate::error::Error;
 
@@ -34,57 +36,6 @@ pub fn read_input(path: &Path) -> Result<String, Error> {
         return Err(unusable(&"it has more than 256 MiB"));
     }
     Ok(text)
-}
-
-/// Writes a file in one go, in place of one that may be there; only `mode`'s rights are given, whatever the umask.
-///
-/// # Errors
-/// Configuration: it cannot be written there. What was there before is untouched.
-pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
-    let draft = draft_of(path)?;
-    let written = write_draft(&draft, bytes, mode).and_then(|()| fs::rename(&draft, path));
-    if let Err(error) = written {
-        // Whatever there is of it is of no use to anybody.
-        let _ = fs::remove_file(&draft);
-        return Err(unwritable(path, &error));
-    }
-    // The file is there; that it is there after a power cut as well is best effort.
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
-    }
-    Ok(())
-}
-
-/// A name beside the file, so that renaming it stays within one file system.
-fn draft_of(path: &Path) -> Result<PathBuf, Error> {
-    let Some(name) = path.file_name() else {
-        return Err(unwritable(path, &"it names no file"));
-    };
-    let mut draft = std::ffi::OsString::from(".");
-    draft.push(name);
-    draft.push(format!(".{}", uuid::Uuid::new_v4().simple()));
-    Ok(path.with_file_name(draft))
-}
-
-fn write_draft(draft: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(draft)?;
-    file.set_permissions(fs::Permissions::from_mode(mode))?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-fn unwritable(path: &Path, why: &dyn std::fmt::Display) -> Error {
-    Error::configuration(
-        format!("`{}` cannot be written: {why}", path.display()),
-        "name a file in a folder that this user may write to",
-    )
 }
 
 /// Far more than any key; a device or a huge file given by mistake must not fill the memory.
@@ -118,4 +69,151 @@ pub fn read_private(path: &Path) -> Result<String, Error> {
         .read_to_string(&mut text)
         .map_err(|e| unreadable(&e))?;
     Ok(text)
+}
+
+/// Puts a whole file in place: whoever reads `path`, at any moment and after a crash, finds the old content or the new
+/// one. It has exactly `mode`, whatever the umask. What is no regular file is never replaced: not a link, since
+/// somebody else may have put it there, and not a device.
+///
+/// # Errors
+/// Configuration: it cannot be written; whatever was there before still is.
+pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
+    replace(path, bytes, mode).map_err(|why| unwritable(path, &why))
+}
+
+/// Makes a directory and those above it, where they are missing.
+///
+/// # Errors
+/// Configuration: it cannot be made.
+pub fn make_directory(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(|why| unwritable(path, &why))
+}
+
+fn unwritable(path: &Path, why: &io::Error) -> Error {
+    Error::configuration(
+        format!("`{}` cannot be written: {why}", path.display()),
+        "name a place that you may write to",
+    )
+}
+
+fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+    match fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() => {
+            return Err(io::Error::other(
+                "something else than a regular file is there",
+            ));
+        }
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+        Ok(_) | Err(_) => {}
+    }
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    // Only within one directory is the renaming one step.
+    let new = directory.join(format!(".{}.{}", name.to_string_lossy(), Uuid::new_v4()));
+    let written = write_durably(&new, bytes, mode).and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        // It may never have been made; what is left of it is in nobody's way.
+        let _ = fs::remove_file(&new);
+        return written;
+    }
+    // The name is durable with its directory. A file system that cannot sync one has no promise to break.
+    let _ = fs::File::open(directory).and_then(|directory| directory.sync_all());
+    Ok(())
+}
+
+/// The file is its owner's alone until it is whole.
+fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("orders.csv");
+        for (content, bits) in [("a longer content\n", 0o600), ("new\n", 0o664), ("", 0o640)] {
+            write_atomically(&path, content.as_bytes(), bits).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(mode(&path), bits, "of {content:?}");
+        }
+        assert_eq!(names(directory.path()), ["orders.csv"]);
+    }
+
+    #[test]
+    fn who_reads_meanwhile_sees_one_content_or_the_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("metrics.prom");
+        let contents = ["a".repeat(300_000), "b".repeat(300_000)];
+        write_atomically(&path, contents[0].as_bytes(), 0o644).unwrap();
+        std::thread::scope(|threads| {
+            let writer = threads.spawn(|| {
+                for content in contents.iter().cycle().take(100) {
+                    write_atomically(&path, content.as_bytes(), 0o644).unwrap();
+                }
+            });
+            while !writer.is_finished() {
+                let seen = fs::read_to_string(&path).unwrap();
+                assert!(
+                    contents.contains(&seen),
+                    "a torn file of {} bytes",
+                    seen.len()
+                );
+            }
+        });
+    }
+
+    #[test]
+    fn a_link_a_directory_and_a_device_are_left_as_they_are() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("target");
+        fs::write(&target, "mine").unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        for path in [link.as_path(), directory.path(), Path::new("/dev/null")] {
+            let why = write_atomically(path, b"theirs", 0o600).unwrap_err();
+            let shown = path.display().to_string();
+            assert!(why.to_string().contains(&shown), "{why}");
+            assert_eq!(why.describe().status.code(), 4);
+        }
+        assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(names(directory.path()), ["link", "target"]);
+    }
+
+    #[test]
+    fn a_failure_names_the_path_and_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("missing/plan.json");
+        let why = write_atomically(&path, b"{}", 0o600).unwrap_err();
+        assert!(why.to_string().contains("missing/plan.json"), "{why}");
+        let too_long = directory.path().join("x".repeat(250));
+        assert!(write_atomically(&too_long, b"{}", 0o600).is_err());
+        assert_eq!(names(directory.path()), Vec::<String>::new());
+    }
 }
