@@ -5,9 +5,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::cli::{Cli, LogOutput, Output, When};
+use crate::cli::{self, Cli, LogOutput, Output, When};
 use crate::command_line::{CommandLine, quote};
 use crate::commands::{self, Context};
 use crate::config::Environment;
@@ -20,7 +18,7 @@ use crate::ui::{self, Ui};
 
 /// Runs the whole program.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return refuse_arguments(&error),
     };
@@ -78,10 +76,15 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
     };
     let plain = redact(&error.render().to_string());
     let message = plain.lines().next().unwrap_or_default();
+    // What was probably meant, for a program that shows no more than the document.
+    let tips = plain
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("tip: "));
+    let hints: Vec<&str> = tips.chain(["see --help"]).collect();
     let failure = Failure {
         code: "usage",
         message: message.trim_start_matches("error: ").to_owned(),
-        hint: "see --help".to_owned(),
+        hint: hints.join("; "),
         request_id: None,
         status: ExitStatus::Usage,
     };

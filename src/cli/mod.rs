@@ -5,33 +5,41 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{
-    NonEmptyStringValueParser, OsStringValueParser, PossibleValuesParser, TypedValueParser,
-};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+mod grammar;
 mod safety;
 mod sandbox;
+mod shell;
+mod values;
+mod version;
 mod webhook;
 
+pub use grammar::{command, parse};
 pub use safety::{Approval, Commit};
 pub use sandbox::{PayMethod, SandboxCommand, ServeArgs};
+pub use shell::{CompletionsArgs, ManArgs, Shell, Topic};
+pub use values::Moment;
 pub use webhook::{ReceiveArgs, ReplayArgs, ResolveArgs, WebhookCommand};
 
-use crate::domain::Timestamp;
 use crate::plan::Verdict;
+use values::{parse_duration, parse_moment, path_or_empty};
 
 /// Find unpaid orders behind dead Stripe checkout URLs, and give each exactly one payment link.
 ///
-/// Nothing is written without --commit: every command first shows what it would do. Exit codes: 0 done,
-/// 2 usage, 3 partial or a person is needed, 4 configuration, 5 permission, 6 refused by a guard, 7 the plan is
-/// stale or not the expected one, 8 another run is at all of it, 9 Stripe or database unavailable, 10 and 11 what `inspect --check` found, 12 stopped by
-/// the failure breaker, 130/143 interrupted; treat an unknown code as failure.
+/// Nothing is written without --commit: every command first shows what it would do. `relink help exit-codes` tells how
+/// a run can end; treat an unknown code as failure.
 #[derive(Debug, Parser)]
-#[command(name = "relink", version, max_term_width = 100)]
-#[command(disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "relink", version = version::SHORT, long_version = version::LONG.as_str())]
+#[command(max_term_width = 100, arg_required_else_help = true)]
 #[command(
-    after_help = "Rehearse without an account or a server:\n  relink regen --tournament-id 2 --sandbox"
+    disable_help_subcommand = true,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+#[command(
+    after_help = "Examples:\n  relink regen --tournament-id 2 --sandbox\n  relink help regen\n  relink help exit-codes\n\nThe first is a rehearsal, without an account or a server."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -64,14 +72,20 @@ pub enum Command {
     Mint(MintArgs),
     /// Acknowledge an incident, or accept the amount that was paid, so that its alarm can end
     #[command(
-        after_help = "Examples:\n  relink resolve --order-id 207 --incident 1f0c9a3b5d7e --reason 'refunded, ticket 991'\n  relink resolve --order-id 207 --incident 1f0c9a3b5d7e --accept-amount --reason 'agreed on the phone' --commit"
+        after_help = "Examples:\n  relink resolve --order-id 207 --incident 1f0c9a3b5d7e --reason 'refunded, ticket 991'\n  relink resolve --order-id 207 --incident 1f0c9a3b5d7e --accept-amount --reason agreed --commit"
     )]
     Resolve(ResolveArgs),
     /// Receive Stripe's events: mark orders paid, and close their links
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  relink webhook serve --commit --listen 127.0.0.1:8484\n  relink webhook replay --since 72h"
+    )]
     Webhook(WebhookCommand),
     /// What past runs did
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  relink journal list --since 24h\n  relink journal show --order-id 207"
+    )]
     Journal(JournalCommand),
     /// Help to set relink up
     #[command(
@@ -79,8 +93,27 @@ pub enum Command {
     )]
     Doctor(DoctorArgs),
     /// The local Stripe double and its sample database, for rehearsal and tests
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  relink sandbox reset\n  relink sandbox pay plink_1SbxA\n  relink sandbox serve"
+    )]
     Sandbox(SandboxCommand),
+    /// Print a script with which the shell completes commands, flags and verdicts
+    #[command(
+        after_help = "Examples:\n  relink completions bash > ~/.local/share/bash-completion/completions/relink\n  relink completions zsh > ~/.zfunc/_relink\n  relink completions fish > ~/.config/fish/completions/relink.fish"
+    )]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write those of all commands into a directory
+    #[command(
+        after_help = "Examples:\n  relink man | man -l -\n  relink man --out ~/.local/share/man/man1"
+    )]
+    Man(ManArgs),
+    /// Tell about a command, or a topic: exit-codes, environment, json
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  relink help exit-codes\n  relink help environment\n  relink help json\n  relink help journal show"
+    )]
+    Help(Topic),
 }
 
 #[derive(Debug, Args)]
@@ -148,7 +181,7 @@ pub struct InspectArgs {
     #[command(flatten)]
     pub narrow: Narrow,
     /// For monitoring: exit 10 when work is pending, 11 when money needs a person (open incidents too)
-    #[arg(long, conflicts_with = "plan")]
+    #[arg(long, conflicts_with = "plan", help_heading = "Output")]
     pub check: bool,
 }
 
@@ -244,6 +277,7 @@ pub enum JournalCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
 pub struct JournalListArgs {
     /// Only runs that began since: a time such as 2026-03-14T02:00:00Z, or a duration back from now such as 24h
     #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
@@ -254,6 +288,7 @@ pub struct JournalListArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
 #[group(id = "what", required = true, multiple = false)]
 pub struct JournalShowArgs {
     /// A run's id, or the beginning of it
@@ -264,15 +299,8 @@ pub struct JournalShowArgs {
     pub order_id: Option<i64>,
 }
 
-/// A moment on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
-    At(Timestamp),
-    /// Seconds before now.
-    Ago(i64),
-}
-
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
 pub struct DoctorArgs {
     /// Print the SQL that makes the journal's tables, for the database's owner to run
     #[arg(long, required = true)]
@@ -368,85 +396,4 @@ pub enum When {
     Auto,
     Always,
     Never,
-}
-
-/// `--sandbox` without a value is the empty path; clap's own parser of paths refuses that.
-fn path_or_empty() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().map(PathBuf::from)
-}
-
-fn parse_moment(text: &str) -> Result<Moment, String> {
-    if let Ok(seconds) = parse_duration(text) {
-        return Ok(Moment::Ago(seconds));
-    }
-    let moment: Result<jiff::Timestamp, _> = text.parse();
-    match moment {
-        Ok(moment) => Ok(Moment::At(Timestamp(moment.as_second()))),
-        Err(_) => Err(
-            "expected a time such as `2026-03-14T02:00:00Z`, or a duration such as `24h`"
-                .to_owned(),
-        ),
-    }
-}
-
-/// Seconds from `90s`, `30m`, `2h`, `1d` or a bare number of seconds.
-fn parse_duration(text: &str) -> Result<i64, String> {
-    let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
-        Some(at) => text.split_at(at),
-        None => (text, "s"),
-    };
-    let number: i64 = digits
-        .parse()
-        .map_err(|_| "expected a duration such as `30m`, `2h` or `0s`".to_owned())?;
-    let scale = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return Err(format!("unknown unit `{unit}`: use s, m, h or d")),
-    };
-    number
-        .checked_mul(scale)
-        .filter(|seconds| *seconds <= 365 * 86_400)
-        .ok_or_else(|| "longer than a year".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_moment_is_a_time_or_a_while_ago() {
-        assert_eq!(parse_moment("24h"), Ok(Moment::Ago(86_400)));
-        let at = Moment::At(Timestamp(1_773_453_600));
-        assert_eq!(parse_moment("2026-03-14T02:00:00Z"), Ok(at));
-        for text in ["yesterday", "2026-03-14", "-3h"] {
-            assert!(parse_moment(text).is_err(), "{text:?} was accepted");
-        }
-    }
-
-    #[test]
-    fn durations_are_read_with_their_units() {
-        assert_eq!(parse_duration("30m"), Ok(1800));
-        assert_eq!(parse_duration("0s"), Ok(0));
-        assert_eq!(parse_duration("90"), Ok(90));
-        assert_eq!(parse_duration("2h"), Ok(7200));
-        for text in [
-            "",
-            "m",
-            "-5m",
-            "5w",
-            "1.5h",
-            "99999999999999999999s",
-            "400d",
-        ] {
-            assert!(parse_duration(text).is_err(), "{text:?} was accepted");
-        }
-    }
 }

@@ -9,25 +9,36 @@ use clap::{Args, Subcommand, ValueEnum};
 #[derive(Debug, Subcommand)]
 pub enum SandboxCommand {
     /// Serve the double on loopback, for Stripe's own tools and libraries
+    #[command(
+        after_help = "Examples:\n  relink sandbox serve --port 0\n  relink sandbox serve --webhook-url http://127.0.0.1:8484/stripe/webhook"
+    )]
     Serve(ServeArgs),
     /// Put the sample incident back as it was
+    #[command(after_help = "Example:\n  relink sandbox reset")]
     Reset,
     /// Open a link's URL as a parent would: makes a checkout session
+    #[command(
+        after_help = "Example:\n  relink sandbox visit https://buy.stripe.com/test_QxQ6ug8YSieRXkwwJV"
+    )]
     Visit {
         /// A link's URL or id, or a recovery URL
         url: String,
     },
     /// Pay as a parent would
+    #[command(
+        after_help = "Examples:\n  relink sandbox pay https://buy.stripe.com/test_QxQ6ug8YSieRXkwwJV\n  relink sandbox pay plink_1SbxA --method async"
+    )]
     Pay {
         /// A link's or session's URL or id
         url: String,
         /// How the parent pays
-        #[arg(long, value_enum, default_value_t = PayMethod::Card)]
+        #[arg(long, value_enum, default_value_t = PayMethod::Card, help_heading = "Selection")]
         method: PayMethod,
     },
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
 pub struct ServeArgs {
     /// Port on 127.0.0.1; 0 lets the system choose
     #[arg(long, default_value_t = 12111)]

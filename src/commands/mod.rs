@@ -4,9 +4,12 @@
 //! it hands values from one room to the next.
 
 mod commit;
+mod completions;
 mod doctor;
+mod help;
 mod inspect;
 mod journal;
+mod man;
 mod mint;
 mod opening;
 pub mod owed;
@@ -64,5 +67,8 @@ pub async fn run(cli: &Cli, context: &Context<'_>) -> Result<ExitStatus, Error> 
         Command::Journal(command) => journal::run(command, &cli.common, context).await,
         Command::Doctor(args) => doctor::run(args, &cli.common, context),
         Command::Sandbox(command) => sandbox::run(command, &cli.common, context).await,
+        Command::Completions(args) => completions::run(args, context),
+        Command::Man(args) => man::run(args, context),
+        Command::Help(topic) => help::run(*topic, context),
     }
 }

@@ -6,6 +6,9 @@
 
 use super::schema::Column;
 
+/// The SQLite that is built in; a test asks it.
+pub const SQLITE_VERSION: &str = "3.51.3";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     Postgres,

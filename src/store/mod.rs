@@ -26,6 +26,7 @@ use sqlx::AnyPool;
 use crate::domain::{LinkId, OrderId, TournamentId};
 
 pub use address::{DatabaseIdentity, DatabaseKind};
+pub use dialect::SQLITE_VERSION;
 pub use error::StoreError;
 pub use journal::{
     Claim, FoundRun, History, Holder, Intent, Journal, JournalError, Lease, Moment, NewRun,

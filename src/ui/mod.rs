@@ -8,6 +8,7 @@ mod explain;
 mod journal;
 mod json;
 mod look;
+mod manual;
 mod plan;
 mod progress;
 mod prompt;
@@ -18,6 +19,7 @@ mod standing;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod words;
 
 use std::io::{self, IsTerminal, Write};
@@ -28,6 +30,7 @@ pub use explain::Explanation;
 pub use journal::Runs;
 pub use look::ColorChoice;
 pub use look::count as counted;
+pub use manual::{ManualPage, manual_pages};
 pub use progress::Progress;
 pub use prompt::{Answer, NoTerminal, Question};
 pub use replay::Tense;
@@ -225,6 +228,34 @@ impl Ui {
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn text(&self, text: &str) -> io::Result<()> {
         print(text)
+    }
+
+    /// How a run can end.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn exit_codes(&self) -> io::Result<()> {
+        print(&topics::exit_codes(self.reading_width()))
+    }
+
+    /// The environment variables that are read.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn environment(&self) -> io::Result<()> {
+        print(&topics::environment(self.reading_width()))
+    }
+
+    /// The JSON documents that are printed.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn documents(&self) -> io::Result<()> {
+        print(&topics::documents(self.reading_width()))
+    }
+
+    fn reading_width(&self) -> usize {
+        usize::from(self.stdout.width).min(topics::WIDEST)
     }
 
     /// A value as it is: JSON, whatever the format.

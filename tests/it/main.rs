@@ -75,6 +75,7 @@ mod sandbox_circle;
 mod sandbox_process;
 mod sandbox_webhooks;
 mod saved_plans;
+mod shell;
 mod simulation;
 mod stale_lease;
 mod store_connect;

@@ -1,0 +1,90 @@
+//! Values on the command line that clap has no parser for: moments, durations, a path that may be empty.
+
+use std::path::PathBuf;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+
+use crate::domain::Timestamp;
+
+/// A moment on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    At(Timestamp),
+    /// Seconds before now.
+    Ago(i64),
+}
+
+/// `--sandbox` without a value is the empty path; clap's own parser of paths refuses that.
+pub(super) fn path_or_empty() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
+    if let Ok(seconds) = parse_duration(text) {
+        return Ok(Moment::Ago(seconds));
+    }
+    let moment: Result<jiff::Timestamp, _> = text.parse();
+    match moment {
+        Ok(moment) => Ok(Moment::At(Timestamp(moment.as_second()))),
+        Err(_) => Err(
+            "expected a time such as `2026-03-14T02:00:00Z`, or a duration such as `24h`"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Seconds from `90s`, `30m`, `2h`, `1d` or a bare number of seconds.
+pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
+    let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let number: i64 = digits
+        .parse()
+        .map_err(|_| "expected a duration such as `30m`, `2h` or `0s`".to_owned())?;
+    let scale = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(format!("unknown unit `{unit}`: use s, m, h or d")),
+    };
+    number
+        .checked_mul(scale)
+        .filter(|seconds| *seconds <= 365 * 86_400)
+        .ok_or_else(|| "longer than a year".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_time_or_a_while_ago() {
+        assert_eq!(parse_moment("24h"), Ok(Moment::Ago(86_400)));
+        let at = Moment::At(Timestamp(1_773_453_600));
+        assert_eq!(parse_moment("2026-03-14T02:00:00Z"), Ok(at));
+        for text in ["yesterday", "2026-03-14", "-3h"] {
+            assert!(parse_moment(text).is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn durations_are_read_with_their_units() {
+        assert_eq!(parse_duration("30m"), Ok(1800));
+        assert_eq!(parse_duration("0s"), Ok(0));
+        assert_eq!(parse_duration("90"), Ok(90));
+        assert_eq!(parse_duration("2h"), Ok(7200));
+        for text in [
+            "",
+            "m",
+            "-5m",
+            "5w",
+            "1.5h",
+            "99999999999999999999s",
+            "400d",
+        ] {
+            assert!(parse_duration(text).is_err(), "{text:?} was accepted");
+        }
+    }
+}
