@@ -40,10 +40,10 @@ fn revision_of_the_repository() -> Option<String> {
     })
 }
 
-/// A commit moves HEAD, or the branch that HEAD names, which may be packed.
+/// A commit moves HEAD or the branch that HEAD names; where the branch is packed, the log of HEAD tells.
 fn watch_the_head() {
     let branch = git(&["symbolic-ref", "--quiet", "HEAD"]);
-    for name in ["HEAD", "packed-refs"].into_iter().chain(branch.as_deref()) {
+    for name in ["HEAD", "logs/HEAD"].into_iter().chain(branch.as_deref()) {
         let path = git(&["rev-parse", "--git-path", name]);
         // A path that does not exist would have cargo run this every time.
         if let Some(path) = path.filter(|path| Path::new(path).exists()) {
