@@ -28,6 +28,7 @@ pub mod saga;
 pub mod sandbox;
 pub mod saved_plan;
 pub mod secrets;
+pub mod spreadsheet;
 pub mod store;
 pub mod stripe;
 pub mod timings;

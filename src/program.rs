@@ -25,7 +25,9 @@ pub fn run() -> ExitCode {
     let ui = Ui::new(ui_settings(&cli));
     logging::start(verbosity(&cli, &ui), log_format(&cli), ui.colors_stderr());
     let environment = Environment::read();
-    let status = match run_command(&cli, &ui, &environment) {
+    let command_line = CommandLine::shown(std::env::args_os().skip(1));
+    ui.begin(&command_line);
+    let status = match run_command(&cli, &ui, &environment, command_line) {
         Ok(status) => status,
         Err(error) => {
             let failure = error.describe();
@@ -33,10 +35,16 @@ pub fn run() -> ExitCode {
             failure.status
         }
     };
+    ui.end(status);
     status.into()
 }
 
-fn run_command(cli: &Cli, ui: &Ui, environment: &Environment) -> Result<ExitStatus, Error> {
+fn run_command(
+    cli: &Cli,
+    ui: &Ui,
+    environment: &Environment,
+    command_line: CommandLine,
+) -> Result<ExitStatus, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -50,7 +58,7 @@ fn run_command(cli: &Cli, ui: &Ui, environment: &Environment) -> Result<ExitStat
             ui,
             environment,
             interrupt: Interrupt::listen()?,
-            command_line: CommandLine::shown(std::env::args_os().skip(1)),
+            command_line,
             connection: shown_connection(cli),
         };
         commands::run(cli, &context).await
@@ -88,7 +96,9 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
         request_id: None,
         status: ExitStatus::Usage,
     };
+    ui.begin(&CommandLine::shown(std::env::args_os().skip(1)));
     ui.raw_error(&redact(&text), &failure);
+    ui.end(failure.status);
     failure.status.into()
 }
 
@@ -97,12 +107,27 @@ fn asked_format() -> ui::Format {
     let words: Vec<String> = std::env::args_os()
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let pair = |pair: &[String]| matches!(pair[0].as_str(), "-o" | "--output") && pair[1] == "json";
-    let one = |word: &String| matches!(word.as_str(), "-ojson" | "-o=json" | "--output=json");
-    if words.windows(2).any(pair) || words.iter().any(one) {
-        ui::Format::Json
-    } else {
-        ui::Format::Table
+    let after = |pair: &[String]| match pair[0].as_str() {
+        "-o" | "--output" => Some(pair[1].clone()),
+        _ => None,
+    };
+    let joined = |word: &String| {
+        ["--output=", "-o=", "-o"]
+            .iter()
+            .find_map(|flag| word.strip_prefix(flag))
+            .map(str::to_owned)
+    };
+    let asked = words
+        .windows(2)
+        .find_map(after)
+        .or_else(|| words.iter().find_map(joined));
+    match asked.as_deref() {
+        Some("json") => ui::Format::Json,
+        Some("jsonl") => ui::Format::Jsonl,
+        // Nothing but a document can tell of a failure.
+        Some("csv") => ui::Format::Csv,
+        Some("ids") => ui::Format::Ids,
+        _ => ui::Format::Table,
     }
 }
 
@@ -110,8 +135,14 @@ fn ui_settings(cli: &Cli) -> ui::Settings {
     ui::Settings {
         format: match cli.common.output {
             Output::Table => ui::Format::Table,
+            Output::Wide => ui::Format::Wide,
             Output::Json => ui::Format::Json,
+            Output::Jsonl => ui::Format::Jsonl,
+            Output::Csv => ui::Format::Csv,
+            Output::Ids => ui::Format::Ids,
         },
+        headers: !cli.common.no_headers,
+        show_pii: cli.common.show_pii,
         color: match cli.common.color {
             When::Auto => ui::ColorChoice::Auto,
             When::Always => ui::ColorChoice::Always,

@@ -365,7 +365,13 @@ pub struct Common {
     /// What goes to stdout
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Table, help_heading = "Output")]
     pub output: Output,
-    /// Say less on stderr
+    /// No header row in tables and CSV
+    #[arg(long, global = true, help_heading = "Output")]
+    pub no_headers: bool,
+    /// Show parents' e-mail addresses in tables in full; CSV and JSON always do
+    #[arg(long, global = true, help_heading = "Output")]
+    pub show_pii: bool,
+    /// No banner, notes and progress; and nothing at all when there is nothing to do and nobody is needed
     #[arg(short, long, global = true, help_heading = "Output")]
     pub quiet: bool,
     /// Say more on stderr (-vv, -vvv); without a terminal, every write is logged as with -v
@@ -381,8 +387,25 @@ pub struct Common {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
+    /// For people: ids shortened, addresses left out
     Table,
+    /// For people with wide screens: one line per order, whole ids, tournament and parent too
+    Wide,
+    /// One document
     Json,
+    /// One event per line, as it happens: first a header, last a summary with the exit code
+    Jsonl,
+    /// For spreadsheets
+    Csv,
+    /// Ids alone, one per line
+    Ids,
+}
+
+impl Output {
+    #[must_use]
+    pub fn is_for_people(self) -> bool {
+        matches!(self, Output::Table | Output::Wide)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -3,7 +3,7 @@
 //! Without `--commit` the run ends after the plan was shown: that is all there is to a dry run.
 
 use crate::approval::{Answer, Approved, Consent, Terms, approve, unsound};
-use crate::cli::{Approval, Commit, Common, Output};
+use crate::cli::{Approval, Commit, Common};
 use crate::config;
 use crate::domain::{AccountId, Mode, RunId};
 use crate::error::Error;
@@ -79,7 +79,7 @@ pub async fn conclude(
         context.ui.plan(&proposal.survey.plan, agreed, &next)?;
         return Ok(ExitStatus::Done);
     }
-    if common.output == Output::Table {
+    if common.output.is_for_people() {
         let agreed = proposal.agreed();
         context
             .ui
@@ -207,8 +207,8 @@ async fn prepare(opened: &Opened, index: &mut Index, context: &Context<'_>) -> R
 fn consent(commit: &Commit, common: &Common, context: &Context<'_>) -> Consent {
     if commit.yes {
         Consent::Given
-    } else if common.output == Output::Json {
-        Consent::Nobody("the question cannot be asked together with -o json")
+    } else if !common.output.is_for_people() {
+        Consent::Nobody("the question cannot be asked together with this -o")
     } else if !context.ui.can_prompt() {
         Consent::Nobody("there is no terminal to ask at")
     } else {

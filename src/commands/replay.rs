@@ -3,7 +3,7 @@
 //!
 //! Without `--commit` it shows what would follow and writes nothing.
 
-use crate::cli::{Common, Moment, Output, ReplayArgs};
+use crate::cli::{Common, Moment, ReplayArgs};
 use crate::config;
 use crate::domain::{OrderId, StripeObject, Timestamp};
 use crate::error::Error;
@@ -56,7 +56,7 @@ async fn replay(
         context.ui.replay(&foreseen, Tense::Would, &next)?;
         return Ok(ExitStatus::Done);
     }
-    if common.output == Output::Table {
+    if common.output.is_for_people() {
         let next = NextStep::default();
         context.ui.replay(&foreseen, Tense::Would, &next)?;
     }
@@ -164,8 +164,8 @@ fn agree(
             "look at what would follow, then add --yes to the same command",
         ))
     };
-    if common.output == Output::Json {
-        return nobody("the question cannot be asked together with -o json");
+    if !common.output.is_for_people() {
+        return nobody("the question cannot be asked together with this -o");
     }
     let question = format!("take in {} events?", foreseen.news.len());
     match context.ui.ask(&question) {

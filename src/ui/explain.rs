@@ -84,7 +84,7 @@ pub fn text(explanation: &Explanation, look: Look) -> String {
         decision,
         next,
     } = explanation;
-    let mut out = order(&facts.order).render(look, 0);
+    let mut out = order(&facts.order, look).render(look, 0);
     let account = super::talk::account_id(account.as_ref(), None);
     let heading = format!("stripe (account {account}, {mode} mode, read at {taken_at})");
     out.push_str(&format!("\n{}\n", look.bold(heading)));
@@ -112,7 +112,7 @@ fn fallback(decision: &Decision) -> String {
     })
 }
 
-fn order(order: &Order) -> Section {
+fn order(order: &Order, look: Look) -> Section {
     let Order {
         id,
         status,
@@ -140,7 +140,7 @@ fn order(order: &Order) -> Section {
     section.say(
         "parent",
         parent.as_ref().map_or_else(none, |p| match &p.email {
-            Some(_) => clean(&p.name).into_owned(),
+            Some(email) => format!("{} <{}>", clean(&p.name), look.address(email)),
             None => format!("{} (no e-mail address)", clean(&p.name)),
         }),
     );

@@ -49,6 +49,11 @@ pub fn wants_color(
 pub struct Look {
     pub color: bool,
     pub width: u16,
+    /// More columns, ids whole.
+    pub is_wide: bool,
+    pub headers: bool,
+    /// Parents' addresses in full.
+    pub show_pii: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +103,29 @@ impl Hue {
 }
 
 impl Look {
+    /// Nothing asked for beyond these two.
+    #[cfg(test)]
+    pub const fn of(color: bool, width: u16) -> Look {
+        Look {
+            color,
+            width,
+            is_wide: false,
+            headers: true,
+            show_pii: false,
+        }
+    }
+
+    /// A parent's address; unless it is asked for, only enough of it to be told from another.
+    #[must_use]
+    pub fn address(self, email: &str) -> String {
+        if self.show_pii {
+            return clean(email).into_owned();
+        }
+        let (name, host) = email.split_once('@').unwrap_or((email, ""));
+        let first: String = name.chars().take(1).collect();
+        clean(&format!("{first}…@{host}")).into_owned()
+    }
+
     /// `text` must be clean.
     #[must_use]
     pub fn paint(self, text: impl fmt::Display, hue: Hue) -> String {
@@ -133,7 +161,9 @@ impl Look {
         let cells = header
             .iter()
             .map(|text| Cell::new(text).add_attribute(Attribute::Bold));
-        table.set_header(cells);
+        if self.headers {
+            table.set_header(cells);
+        }
         table
     }
 }
@@ -195,6 +225,16 @@ pub fn short(reference: &CheckoutReference) -> String {
         }
         CheckoutReference::Session(_) | CheckoutReference::Link(_) => reference.to_string(),
         CheckoutReference::Other(text) => format!("`{}`", name(text, 40)),
+    }
+}
+
+/// Short, or whole where there is room.
+#[must_use]
+pub fn id(reference: &CheckoutReference, look: Look) -> String {
+    if look.is_wide {
+        full(reference)
+    } else {
+        short(reference)
     }
 }
 

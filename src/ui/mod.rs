@@ -15,6 +15,7 @@ mod prompt;
 mod replay;
 mod report;
 mod sanitize;
+mod settings;
 mod standing;
 mod talk;
 #[cfg(test)]
@@ -34,34 +35,18 @@ pub use manual::{ManualPage, manual_pages};
 pub use progress::Progress;
 pub use prompt::{Answer, NoTerminal, Question};
 pub use replay::Tense;
+pub use settings::{Format, Settings};
 pub use talk::{Banner, Stderr};
 
+use crate::command_line::CommandLine;
 use crate::domain::OrderId;
-use crate::exit::Failure;
-use crate::plan::{Digest, Plan};
+use crate::exit::{ExitStatus, Failure};
+use crate::plan::{Digest, Plan, Verdict};
 use crate::receiver::Foreseen;
 use crate::report::Report;
 use crate::saved_plan::{Due, SavedPlan, Standing};
 use crate::store::{History, RunEntry};
 use look::{Look, WIDE, wants_color};
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    #[default]
-    Table,
-    /// One document, the same facts.
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
-    pub format: Format,
-    pub color: ColorChoice,
-    /// No banner, no notes, no progress. Warnings, failures and questions are still shown.
-    pub quiet: bool,
-    /// Columns of the result; `None` takes the terminal's, or 200 when stdout is none.
-    pub width: Option<u16>,
-}
 
 /// What to do next, as the last lines of a result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,6 +67,7 @@ pub struct Agreed<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Ui {
     format: Format,
+    headers: bool,
     quiet: bool,
     stdout: Look,
     stderr: Look,
@@ -99,13 +85,20 @@ impl Ui {
                 Some((_, columns)) if is_terminal && columns > 0 => columns,
                 _ => WIDE,
             };
+            let is_wide = settings.format == Format::Wide;
             Look {
                 color: wants_color(settings.color, variable, is_terminal),
-                width: settings.width.unwrap_or(width),
+                width: settings
+                    .width
+                    .unwrap_or(if is_wide { u16::MAX } else { width }),
+                is_wide,
+                headers: settings.headers,
+                show_pii: settings.show_pii,
             }
         };
         Ui {
             format: settings.format,
+            headers: settings.headers,
             quiet: settings.quiet,
             stdout: look(&Term::stdout()),
             stderr: look(&Term::stderr()),
@@ -129,10 +122,14 @@ impl Ui {
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn plan(&self, plan: &Plan, agreed: Option<Agreed<'_>>, next: &NextStep) -> io::Result<()> {
-        match self.format {
-            Format::Table => print(&plan::text(plan, agreed, next, self.stdout)),
-            Format::Json => print_json(&json::PlanDocument::new(plan, agreed, next)),
+        let skips = agreed.is_some_and(|agreed| !agreed.skipped.is_empty());
+        if self.has_nothing_to_say(plan) && !skips {
+            return Ok(());
         }
+        self.show(
+            || plan::text(plan, agreed, next, self.stdout),
+            || json::PlanDocument::new(plan, agreed, next),
+        )
     }
 
     /// The plan as a person reads it before a question, on stderr when stdout must stay one JSON document.
@@ -141,12 +138,13 @@ impl Ui {
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn plan_before_commit(&self, plan: &Plan, agreed: Agreed<'_>) -> io::Result<()> {
         let next = NextStep::default();
-        match self.format {
-            Format::Table => print(&plan::text(plan, Some(agreed), &next, self.stdout)),
-            Format::Json => {
-                talk::write_stderr(&plan::text(plan, Some(agreed), &next, self.stderr));
-                Ok(())
-            }
+        if self.has_nothing_to_say(plan) && agreed.skipped.is_empty() {
+            Ok(())
+        } else if self.format.is_table() {
+            print(&plan::text(plan, Some(agreed), &next, self.stdout))
+        } else {
+            talk::write_stderr(&plan::text(plan, Some(agreed), &next, self.stderr));
+            Ok(())
         }
     }
 
@@ -155,10 +153,10 @@ impl Ui {
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn explain(&self, explanation: &Explanation) -> io::Result<()> {
-        match self.format {
-            Format::Table => print(&explain::text(explanation, self.stdout)),
-            Format::Json => print_json(&json::OrderDocument::new(explanation)),
-        }
+        self.show(
+            || explain::text(explanation, self.stdout),
+            || json::OrderDocument::new(explanation),
+        )
     }
 
     /// How a saved plan stands.
@@ -171,10 +169,10 @@ impl Ui {
         standing: &Standing,
         next: &NextStep,
     ) -> io::Result<()> {
-        match self.format {
-            Format::Table => print(&standing::text(saved, standing, next, self.stdout)),
-            Format::Json => print_json(&json::StandingDocument::new(saved, standing, next)),
-        }
+        self.show(
+            || standing::text(saved, standing, next, self.stdout),
+            || json::StandingDocument::new(saved, standing, next),
+        )
     }
 
     /// Past runs.
@@ -182,10 +180,10 @@ impl Ui {
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn runs(&self, runs: &Runs) -> io::Result<()> {
-        match self.format {
-            Format::Table => print(&journal::runs(runs, self.stdout)),
-            Format::Json => print_json(&json::RunsDocument::new(runs)),
-        }
+        self.show(
+            || journal::runs(runs, self.stdout),
+            || json::RunsDocument::new(runs),
+        )
     }
 
     /// One past run. `with_connection` completes a suggested command.
@@ -199,10 +197,10 @@ impl Ui {
         with_connection: impl Fn(&str) -> String,
     ) -> io::Result<()> {
         let next = journal::next(history, with_connection);
-        match self.format {
-            Format::Table => print(&journal::run(run, history, &next, self.stdout)),
-            Format::Json => print_json(&json::RunDocument::new(run, history, next)),
-        }
+        self.show(
+            || journal::run(run, history, &next, self.stdout),
+            || json::RunDocument::new(run, history, next.clone()),
+        )
     }
 
     /// What any run did for one order. `with_connection` completes a suggested command.
@@ -216,10 +214,10 @@ impl Ui {
         with_connection: impl Fn(&str) -> String,
     ) -> io::Result<()> {
         let next = journal::next(history, with_connection);
-        match self.format {
-            Format::Table => print(&journal::order(history, &next, self.stdout)),
-            Format::Json => print_json(&json::OrderHistoryDocument::new(order, history, next)),
-        }
+        self.show(
+            || journal::order(history, &next, self.stdout),
+            || json::OrderHistoryDocument::new(order, history, next.clone()),
+        )
     }
 
     /// A text of our own, as it is.
@@ -272,11 +270,12 @@ impl Ui {
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn fact(&self, fact: &str, next: &NextStep, value: &serde_json::Value) -> io::Result<()> {
         match self.format {
-            Format::Table => {
+            Format::Table | Format::Wide => {
                 let next = plan::next_step(next, self.stdout);
                 print(&format!("{}\n{next}", sanitize::clean(fact)))
             }
-            Format::Json => print_json(value),
+            Format::Jsonl => print(&json::line("object", value.clone())),
+            Format::Json | Format::Csv | Format::Ids => print_json(value),
         }
     }
 
@@ -285,10 +284,10 @@ impl Ui {
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn replay(&self, foreseen: &Foreseen, tense: Tense, next: &NextStep) -> io::Result<()> {
-        match self.format {
-            Format::Table => print(&replay::text(foreseen, tense, next, self.stdout)),
-            Format::Json => print_json(&json::ReplayDocument::new(foreseen, tense, next)),
-        }
+        self.show(
+            || replay::text(foreseen, tense, next, self.stdout),
+            || json::ReplayDocument::new(foreseen, tense, next),
+        )
     }
 
     /// What a commit did.
@@ -296,18 +295,79 @@ impl Ui {
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn report(&self, report: &Report) -> io::Result<()> {
+        let is_empty = report.outcomes.is_empty() && report.skipped.is_empty();
+        if is_empty && self.has_nothing_to_say(&report.plan) {
+            return Ok(());
+        }
         match self.format {
-            Format::Table => print(&report::text(report, self.stdout)),
-            Format::Json => print_json(&json::ReportDocument::new(report)),
+            // The others were told as they ended.
+            Format::Jsonl => print(&json::lines(&json::ReportDocument::of_untold(report))?),
+            _ => self.show(
+                || report::text(report, self.stdout),
+                || json::ReportDocument::new(report),
+            ),
         }
     }
 
     /// Says on stderr why the run could not be carried out; with JSON, a JSON object on stdout says it too.
     pub fn failure(&self, failure: &Failure) {
         talk::failure(failure, self.stderr);
-        if self.format == Format::Json {
-            // The run has failed already; that nobody listens changes nothing.
-            let _ = print_json(&json::ErrorDocument::new(failure));
+        self.failure_document(failure);
+    }
+
+    /// The run has failed already; that nobody listens changes nothing.
+    fn failure_document(&self, failure: &Failure) {
+        let document = json::ErrorDocument::new(failure);
+        let _ = match self.format {
+            Format::Json => print_json(&document),
+            Format::Jsonl => print(&document.line()),
+            Format::Table | Format::Wide | Format::Csv | Format::Ids => Ok(()),
+        };
+    }
+
+    /// The first line of a stream of events. Nothing in any other format.
+    pub fn begin(&self, command: &CommandLine) {
+        if self.format == Format::Jsonl {
+            let header = serde_json::json!({
+                "schema": "relink.events/1",
+                "version": env!("CARGO_PKG_VERSION"),
+                "command": command.to_string(),
+            });
+            // A closed stdout is found by whatever is printed next.
+            let _ = print(&json::line("header", header));
+        }
+    }
+
+    /// The last line of a stream of events.
+    pub fn end(&self, status: ExitStatus) {
+        if self.format == Format::Jsonl {
+            let summary = serde_json::json!({"exit_code": status.code(), "status": status});
+            let _ = print(&json::line("summary", summary));
+        }
+    }
+
+    /// Quiet means silent where nothing would be done and nobody is needed: cron sends no mail then.
+    fn has_nothing_to_say(&self, plan: &Plan) -> bool {
+        self.quiet
+            && self.format.is_table()
+            && !plan.has_work()
+            && plan.left_alone.is_empty()
+            && plan.for_a_person().next().is_none()
+            // `regen` leaves it to `retire`, and somebody must be told to.
+            && plan.decisions.iter().all(|d| d.verdict != Verdict::Leaked)
+    }
+
+    fn show<D: json::Document>(
+        &self,
+        text: impl FnOnce() -> String,
+        document: impl FnOnce() -> D,
+    ) -> io::Result<()> {
+        match self.format {
+            Format::Table | Format::Wide => print(&text()),
+            Format::Json => print_json(&document()),
+            Format::Jsonl => print(&json::lines(&document())?),
+            Format::Csv => print(&json::csv(&document(), self.headers)?),
+            Format::Ids => print(&json::ids(&document())?),
         }
     }
 
@@ -321,10 +381,7 @@ impl Ui {
     /// A refusal that is already worded and coloured: the argument parser's. With JSON, stdout says it too.
     pub fn raw_error(&self, text: &str, failure: &Failure) {
         talk::write_stderr(text);
-        if self.format == Format::Json {
-            // The run has failed already; that nobody listens changes nothing.
-            let _ = print_json(&json::ErrorDocument::new(failure));
-        }
+        self.failure_document(failure);
     }
 
     pub fn warn(&self, text: &str) {
@@ -341,12 +398,16 @@ impl Ui {
     /// Shows how far the run is: a bar on a terminal, else one line per 10 %; nothing when quiet.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        if self.quiet {
+        let progress = if self.quiet {
             Progress::silent()
         } else if self.stderr_is_terminal {
             Progress::bar(self.stderr)
         } else {
             Progress::lines()
+        };
+        match self.format {
+            Format::Jsonl => progress.telling_of_outcomes(),
+            _ => progress,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use comfy_table::Cell;
 
-use super::look::{Hue, Look, cell, full, name, render, right, short};
+use super::look::{Hue, Look, cell, full, id, list, name, render, right};
 use super::sanitize::clean;
 use super::words::{self, Ids};
 use super::{Agreed, NextStep, standing};
@@ -17,16 +17,9 @@ pub const NAME: usize = 24;
 pub fn text(plan: &Plan, agreed: Option<Agreed<'_>>, next: &NextStep, look: Look) -> String {
     let mut out = String::new();
     if !plan.decisions.is_empty() {
-        let mut table = look.table(&[
-            "order",
-            "player",
-            "amount",
-            "old object",
-            "verdict",
-            "what would be done",
-        ]);
+        let mut table = look.table(&header(look));
         for decision in &plan.decisions {
-            table.add_row(row(decision));
+            table.add_row(row(decision, look));
         }
         out.push_str(&render(&table));
     }
@@ -67,19 +60,52 @@ pub fn text(plan: &Plan, agreed: Option<Agreed<'_>>, next: &NextStep, look: Look
     out
 }
 
-fn row(decision: &Decision) -> Vec<Cell> {
+fn header(look: Look) -> Vec<&'static str> {
+    let mut names = vec!["order", "player"];
+    if look.is_wide {
+        names.extend(["parent", "tournament", "created"]);
+    }
+    names.extend(["amount", "old object", "verdict", "what would be done"]);
+    names
+}
+
+fn row(decision: &Decision, look: Look) -> Vec<Cell> {
     let hue = match decision.action {
         Action::Nothing => Hue::Dim,
         Action::Hold(_) | Action::Retire(_) | Action::Replace(_) | Action::Resume => Hue::Plain,
     };
-    vec![
-        right(decision.order.id),
-        Cell::new(player(&decision.order)),
-        right(amount(&decision.order)),
-        Cell::new(old_object(decision)),
-        cell(decision.verdict, Hue::of(decision.verdict)),
-        cell(words::would(decision, Ids::Short), hue),
-    ]
+    let order = &decision.order;
+    let ids = if look.is_wide { Ids::Full } else { Ids::Short };
+    let mut cells = vec![right(order.id), Cell::new(player(order))];
+    if look.is_wide {
+        cells.push(Cell::new(parent(order, look)));
+        cells.push(Cell::new(list(&order.tournaments, |t| {
+            clean(&t.name).into_owned()
+        })));
+        let created = order.created_at.map(|moment| moment.to_string());
+        cells.push(Cell::new(created.unwrap_or_else(none)));
+    }
+    cells.push(right(amount(order)));
+    cells.push(Cell::new(old_object(decision, look)));
+    cells.push(cell(decision.verdict, Hue::of(decision.verdict)));
+    cells.push(cell(words::would(decision, ids), hue));
+    cells
+}
+
+fn none() -> String {
+    "—".to_owned()
+}
+
+/// `Nell Nomail <n…@example.com>`
+fn parent(order: &Order, look: Look) -> String {
+    let Some(parent) = &order.parent else {
+        return none();
+    };
+    let name = name(&parent.name, NAME);
+    match &parent.email {
+        Some(email) => format!("{name} <{}>", look.address(email)),
+        None => name,
+    }
 }
 
 #[must_use]
@@ -98,9 +124,9 @@ pub fn amount(order: &Order) -> String {
     }
 }
 
-fn old_object(decision: &Decision) -> String {
+fn old_object(decision: &Decision, look: Look) -> String {
     match &decision.order.reference {
-        Some(reference) => format!("{} ({})", short(reference), decision.stored),
+        Some(reference) => format!("{} ({})", id(reference, look), decision.stored),
         None => decision.stored.to_string(),
     }
 }

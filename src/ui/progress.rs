@@ -1,5 +1,5 @@
-//! How far a run is, on stderr: a bar on a terminal, else one line per 10 %. Decides nothing, and never
-//! writes to stdout.
+//! How far a run is, on stderr: a bar on a terminal, else one line per 10 %. Decides nothing. To stdout it writes only
+//! where that is a stream of events: each order's outcome, as it ends.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::look::Look;
 use super::sanitize::clean;
-use super::{report, talk};
+use super::{json, report, talk};
 use crate::events::{Event, Listener};
 
 enum Kind {
@@ -19,6 +19,8 @@ enum Kind {
 /// Listens to one run.
 pub struct Progress {
     kind: Kind,
+    /// stdout is a stream of events.
+    tells_outcomes: bool,
     stage: Mutex<Stage>,
 }
 
@@ -46,8 +48,14 @@ impl Progress {
     fn of(kind: Kind) -> Self {
         Progress {
             kind,
+            tells_outcomes: false,
             stage: Mutex::default(),
         }
+    }
+
+    pub(super) fn telling_of_outcomes(mut self) -> Self {
+        self.tells_outcomes = true;
+        self
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -100,6 +108,10 @@ impl Listener for Progress {
             Event::Began { what, total } => self.begin(what, total),
             Event::Read => self.advance(None),
             Event::Ended(outcome) => {
+                if self.tells_outcomes {
+                    // A reader that went away is found by the report.
+                    let _ = super::print(&json::outcome_line(outcome));
+                }
                 let line = match self.kind {
                     Kind::Bar(look) => Some(report::line(outcome, look)),
                     Kind::Silent | Kind::Lines => None,

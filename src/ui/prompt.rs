@@ -187,10 +187,7 @@ mod tests {
             retire: 1,
             totals: vec![Money::new(98_500, Currency::USD)],
         };
-        let look = Look {
-            color: false,
-            width: 80,
-        };
+        let look = Look::of(false, 80);
         let shown = details(&question, look) + &prompt(&question);
         assert_snapshot!(shown, @"
 

@@ -98,7 +98,9 @@ pub fn words(stands: &Stands) -> String {
     }
 }
 
-fn moved_words(moved: &Moved) -> String {
+/// `amount was 55.00 USD, is 65.00 USD`
+#[must_use]
+pub fn moved_words(moved: &Moved) -> String {
     let Moved { fact, was, is } = moved;
     format!("{} was {}, is {}", clean(fact), clean(was), clean(is))
 }

@@ -118,10 +118,7 @@ mod tests {
     use super::*;
     use crate::exit::ExitStatus;
 
-    const LOOK: Look = Look {
-        color: false,
-        width: 200,
-    };
+    const LOOK: Look = Look::of(false, 200);
 
     #[test]
     fn the_banner_names_mode_account_host_and_database() {

@@ -47,6 +47,7 @@ mod kill_points;
 mod minting_over;
 mod model;
 mod odd_cases;
+mod output_formats;
 mod pinned_account;
 mod plan_cases;
 mod plan_laws;

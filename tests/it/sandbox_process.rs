@@ -249,15 +249,6 @@ async fn what_is_printed_against_a_served_sandbox_is_as_it_was_on_both_databases
     $ relink regen --order-id 201 --order-id=206 --commit --yes -q
     exit 0
     --- stdout
-    ┌───────┬────────────────┬───────────┬──────────────────────────────────────────────┬─────────┬────────────────────┐
-    │ order ┆ player         ┆ amount    ┆ old object                                   ┆ verdict ┆ what would be done │
-    ╞═══════╪════════════════╪═══════════╪══════════════════════════════════════════════╪═════════╪════════════════════╡
-    │   201 ┆ Avery Nakamura ┆ 55.00 USD ┆ cs_test_utah201 (session paid)               ┆ settled ┆ —                  │
-    │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ plink_1SbxIr9L7vmiPQsEKPj6IYu9 (link active) ┆ healthy ┆ —                  │
-    └───────┴────────────────┴───────────┴──────────────────────────────────────────────┴─────────┴────────────────────┘
-    2 orders: 1 settled, 1 healthy; would mint nothing; 0 need a person
-    0 approved: 0 done, 0 failed, 0 unknown, 0 need a person
-    Stripe requests: 7 reads, 0 writes
     --- stderr
 
     $ relink regen --order-id 999

@@ -8,6 +8,7 @@ use crate::store::{History, OperationEntry, OutcomeEntry, RunEntry, StepEntry};
 use super::super::NextStep;
 use super::super::journal::Runs;
 use super::Next;
+use super::shape::{Column, Document, Shape, plain};
 
 #[derive(Serialize)]
 pub struct RunsDocument<'a> {
@@ -15,6 +16,63 @@ pub struct RunsDocument<'a> {
     runs: Vec<RunBody<'a>>,
     /// There are older ones than the limit let through.
     more: bool,
+}
+
+impl Document for RunsDocument<'_> {
+    const SHAPE: Shape = Shape {
+        list: "runs",
+        item: "run",
+        id: "/id",
+        columns: &[
+            plain("run", "/id"),
+            plain("started_at", "/started_at"),
+            plain("ended_at", "/ended_at"),
+            plain("exit_code", "/exit_code"),
+            plain("mode", "/mode"),
+            plain("account", "/account"),
+            plain("os_user", "/os_user"),
+            plain("host", "/host"),
+            plain("orders", "/orders"),
+            plain("stripe_writes", "/stripe_writes"),
+            plain("left_open", "/left_open"),
+            plain("plan_digest", "/plan_digest"),
+            plain("reason", "/reason"),
+            plain("command", "/command"),
+        ],
+    };
+}
+
+const STEPS: &[Column] = &[
+    plain("intended_at", "/intended_at"),
+    plain("order_id", "/order_id"),
+    plain("attempt", "/attempt"),
+    plain("action", "/action"),
+    plain("object", "/object"),
+    plain("outcome", "/outcome/kind"),
+    plain("result_id", "/outcome/result_id"),
+    plain("result_url", "/outcome/result_url"),
+    plain("stripe_request_id", "/outcome/stripe_request_id"),
+    plain("error", "/outcome/error"),
+    plain("run", "/run"),
+    plain("operation", "/operation"),
+];
+
+impl Document for RunDocument<'_> {
+    const SHAPE: Shape = Shape {
+        list: "steps",
+        item: "step",
+        id: "/order_id",
+        columns: STEPS,
+    };
+}
+
+impl Document for OrderHistoryDocument<'_> {
+    const SHAPE: Shape = Shape {
+        list: "steps",
+        item: "step",
+        id: "/run",
+        columns: STEPS,
+    };
 }
 
 impl<'a> RunsDocument<'a> {

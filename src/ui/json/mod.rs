@@ -1,13 +1,14 @@
 //! The documents that programs read: structs of their own, apart from the domain's, each with a schema name
 //! and version. Fields are only ever added within a version; their order is the order of declaration.
 //!
-//! Money is minor units with a currency code, times are RFC 3339 UTC. Parents' e-mail addresses are left out.
+//! Money is minor units with a currency code, times are RFC 3339 UTC. Parents' e-mail addresses are in them in full.
 
 mod journal;
 mod order;
 mod plan;
 mod replay;
 mod report;
+mod shape;
 mod standing;
 
 use std::io;
@@ -18,12 +19,13 @@ pub use journal::{OrderHistoryDocument, RunDocument, RunsDocument};
 pub use order::OrderDocument;
 pub use plan::PlanDocument;
 pub use replay::ReplayDocument;
-pub use report::ReportDocument;
+pub use report::{ReportDocument, outcome_line};
+pub use shape::{Document, csv, ids, line, lines};
 pub use standing::StandingDocument;
 
 use super::NextStep;
 use super::sanitize::escape_json;
-use crate::domain::{Money, Order, OrderId, OrderStatus, TournamentId};
+use crate::domain::{Money, Order, OrderId, OrderStatus, Parent, TournamentId};
 use crate::exit::Failure;
 use crate::plan::{Reason, Release};
 
@@ -76,6 +78,31 @@ impl<'a> ErrorDocument<'a> {
     }
 }
 
+impl ErrorDocument<'_> {
+    /// The same as one event.
+    #[must_use]
+    pub fn line(&self) -> String {
+        line(
+            "error",
+            serde_json::to_value(&self.error).unwrap_or_default(),
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct ParentBody<'a> {
+    name: &'a str,
+    email: Option<&'a str>,
+}
+
+fn parent(order: &Order) -> Option<ParentBody<'_>> {
+    let Parent { name, email } = order.parent.as_ref()?;
+    Some(ParentBody {
+        name,
+        email: email.as_deref(),
+    })
+}
+
 #[derive(Serialize)]
 struct Named<'a, Id> {
     id: Id,
@@ -105,6 +132,7 @@ struct OrderHead<'a> {
     order_id: OrderId,
     status: &'a OrderStatus,
     player: Option<Named<'a, i64>>,
+    parent: Option<ParentBody<'a>>,
     tournaments: Vec<Named<'a, TournamentId>>,
     amount: Option<Money>,
     /// The row's checkout id.
@@ -118,6 +146,7 @@ impl<'a> OrderHead<'a> {
             order_id: order.id,
             status: &order.status,
             player: player(order),
+            parent: parent(order),
             tournaments: tournaments(order),
             amount: order.amount,
             reference: order.reference.as_ref().map(|r| r.as_str()),

@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use super::super::Explanation;
 use super::plan::Decided;
+use super::shape::{Document, Shape, amount, currency, plain};
 use super::{Named, Next, OrderHead};
 use crate::domain::{
     AccountId, Family, LinkId, Listing, Mode, Money, OpenOperation, Order, OrderFacts, OrderId,
-    Owner, Parent, Payment, PaymentLink, Product, Reading, Session, SessionState, Stored,
-    StripeObject, Timestamp,
+    Owner, Payment, PaymentLink, Product, Reading, Session, SessionState, Stored, StripeObject,
+    Timestamp,
 };
 
 #[derive(Serialize)]
@@ -23,6 +24,31 @@ pub struct OrderDocument<'a> {
     #[serde(flatten)]
     decided: Decided<'a>,
     next: Next,
+}
+
+impl Document for OrderDocument<'_> {
+    const SHAPE: Shape = Shape {
+        list: "",
+        item: "order",
+        id: "/order/order_id",
+        columns: &[
+            plain("order_id", "/order/order_id"),
+            plain("status", "/order/status"),
+            plain("player", "/order/player"),
+            plain("parent_email", "/order/parent/email"),
+            plain("tournaments", "/order/tournaments"),
+            amount("amount", "/order/amount"),
+            currency("currency", "/order/amount"),
+            plain("reference", "/order/reference"),
+            plain("url", "/order/url"),
+            plain("state", "/state"),
+            plain("verdict", "/verdict"),
+            plain("reason", "/reason/text"),
+            plain("action", "/action/kind"),
+            plain("objects", "/action/objects"),
+            plain("advice", "/advice"),
+        ],
+    };
 }
 
 impl<'a> OrderDocument<'a> {
@@ -69,16 +95,9 @@ struct RowBody<'a> {
     /// Minor units that went back of it; zero where that was not asked.
     payment_returned: i64,
     created_at: Option<Timestamp>,
-    parent: Option<ParentBody<'a>>,
     product: Option<ProductBody<'a>>,
     /// NULLs and dangling keys where none belong.
     gaps: &'a [String],
-}
-
-#[derive(Serialize)]
-struct ParentBody<'a> {
-    name: &'a str,
-    has_email: bool,
 }
 
 #[derive(Serialize)]
@@ -91,10 +110,6 @@ struct ProductBody<'a> {
 
 impl<'a> RowBody<'a> {
     fn new(order: &'a Order, payment_returned: i64) -> Self {
-        let parent = |Parent { name, email }: &'a Parent| ParentBody {
-            name,
-            has_email: email.is_some(),
-        };
         let product = |product: &'a Product| ProductBody {
             named: Named {
                 id: product.id,
@@ -108,7 +123,6 @@ impl<'a> RowBody<'a> {
             payment_intent: order.payment_intent.as_ref().map(|intent| intent.as_str()),
             payment_returned,
             created_at: order.created_at,
-            parent: order.parent.as_ref().map(parent),
             product: order.product.as_ref().map(product),
             gaps: &order.gaps,
         }

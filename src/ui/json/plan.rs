@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::super::words::Fates;
 use super::super::{Agreed, NextStep};
+use super::shape::{Document, Shape, amount, currency, plain};
 use super::standing::DueBody;
 use super::{Next, OrderHead, Why, flags};
 use crate::domain::{AccountId, CheckoutReference, LinkId, Mode, Money, OrderId, Timestamp};
@@ -37,6 +38,31 @@ pub struct PlanDocument<'a> {
     totals: Vec<Money>,
     counts: Counts,
     next: Next,
+}
+
+impl Document for PlanDocument<'_> {
+    const SHAPE: Shape = Shape {
+        list: "orders",
+        item: "order",
+        id: "/order_id",
+        columns: &[
+            plain("order_id", "/order_id"),
+            plain("status", "/status"),
+            plain("player", "/player"),
+            plain("parent_email", "/parent/email"),
+            plain("tournaments", "/tournaments"),
+            amount("amount", "/amount"),
+            currency("currency", "/amount"),
+            plain("reference", "/reference"),
+            plain("url", "/url"),
+            plain("state", "/state"),
+            plain("verdict", "/verdict"),
+            plain("reason", "/reason/text"),
+            plain("action", "/action/kind"),
+            plain("objects", "/action/objects"),
+            plain("advice", "/advice"),
+        ],
+    };
 }
 
 impl<'a> PlanDocument<'a> {

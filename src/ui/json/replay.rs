@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::super::NextStep;
 use super::super::replay::Tense;
 use super::Next;
+use super::shape::{Document, Shape, amount, currency, plain};
 use crate::domain::{LinkId, Money, OrderId, Timestamp};
 use crate::receiver::{Foreseen, Replayed};
 
@@ -16,6 +17,25 @@ pub struct ReplayDocument<'a> {
     events: Vec<EventBody<'a>>,
     received_before: usize,
     next: Next,
+}
+
+impl Document for ReplayDocument<'_> {
+    const SHAPE: Shape = Shape {
+        list: "events",
+        item: "event",
+        id: "/event",
+        columns: &[
+            plain("event", "/event"),
+            plain("type", "/type"),
+            plain("created", "/created"),
+            plain("order_id", "/order_id"),
+            amount("amount", "/amount"),
+            currency("currency", "/amount"),
+            plain("ruling", "/ruling"),
+            plain("incident", "/incident"),
+            plain("closes", "/closes"),
+        ],
+    };
 }
 
 #[derive(Serialize)]

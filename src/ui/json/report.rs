@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::super::report::{Tally, closed, detail, next, outcome_code, stops_words};
+use super::shape::{Document, Shape, amount, currency, line, plain};
 use super::standing::DueBody;
-use super::{Named, Next, Why, player};
+use super::{Named, Next, ParentBody, Why, parent, player};
 use crate::domain::{AccountId, Mode, Money, OrderId, RunId};
 use crate::exit::ExitStatus;
 use crate::plan::{Decision, Digest, Goal, Verdict};
@@ -37,6 +38,34 @@ pub struct ReportDocument<'a> {
     /// All that held, foremost first.
     statuses: BTreeSet<ExitStatus>,
     next: Next,
+}
+
+impl Document for ReportDocument<'_> {
+    const SHAPE: Shape = Shape {
+        list: "outcomes",
+        item: "outcome",
+        id: "/order_id",
+        columns: &[
+            plain("order_id", "/order_id"),
+            plain("player", "/player"),
+            plain("parent_email", "/parent/email"),
+            amount("amount", "/amount"),
+            currency("currency", "/amount"),
+            plain("old", "/old"),
+            plain("retired", "/retired"),
+            plain("outcome", "/outcome"),
+            plain("link", "/link/id"),
+            plain("url", "/link/url"),
+            plain("detail", "/detail"),
+        ],
+    };
+}
+
+/// One outcome as an event.
+#[must_use]
+pub fn outcome_line(outcome: &Outcome) -> String {
+    let value = serde_json::to_value(OutcomeBody::new(outcome));
+    line("outcome", value.unwrap_or_default())
 }
 
 impl<'a> ReportDocument<'a> {
@@ -74,11 +103,27 @@ impl<'a> ReportDocument<'a> {
     }
 }
 
+impl<'a> ReportDocument<'a> {
+    /// With those outcomes that no event told of: of orders that were never begun.
+    #[must_use]
+    pub fn of_untold(report: &'a Report) -> Self {
+        let untold = report
+            .outcomes
+            .iter()
+            .filter(|outcome| outcome.conclusion == Conclusion::NotBegun);
+        ReportDocument {
+            outcomes: untold.map(OutcomeBody::new).collect(),
+            ..ReportDocument::new(report)
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct OutcomeBody<'a> {
     /// Null for an object that was retired without an order.
     order_id: Option<OrderId>,
     player: Option<Named<'a, i64>>,
+    parent: Option<ParentBody<'a>>,
     amount: Option<Money>,
     /// The row's checkout id as it was approved, or the bare object.
     old: Option<&'a str>,
@@ -123,6 +168,7 @@ impl<'a> OutcomeBody<'a> {
                 Subject::Object(_) => None,
             },
             player: order.and_then(|order| player(order)),
+            parent: order.and_then(|order| parent(order)),
             amount: order.and_then(|order| order.amount),
             old: old.map(|reference| reference.as_str()),
             retired: retired.iter().map(|object| object.as_str()).collect(),

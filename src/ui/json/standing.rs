@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use super::super::NextStep;
-use super::super::standing::{Tally, code};
+use super::super::look::list;
+use super::super::standing::{Tally, code, moved_words};
 use super::Next;
+use super::shape::{Document, Shape, amount, currency, plain};
 use crate::domain::{AccountId, Mode, Money, OrderId, Timestamp};
 use crate::plan::{Digest, Goal, Verdict};
 use crate::saved_plan::{Due, Moved, SavedPlan, Standing, Stands};
@@ -29,6 +31,24 @@ pub struct StandingDocument<'a> {
     refused: usize,
     stale: usize,
     next: Next,
+}
+
+impl Document for StandingDocument<'_> {
+    const SHAPE: Shape = Shape {
+        list: "orders",
+        item: "order",
+        id: "/order_id",
+        columns: &[
+            plain("order_id", "/order_id"),
+            plain("object", "/object"),
+            plain("player", "/player"),
+            amount("amount", "/amount"),
+            currency("currency", "/amount"),
+            plain("verdict", "/verdict"),
+            plain("stands", "/stands"),
+            plain("moved", "/moved_text"),
+        ],
+    };
 }
 
 impl<'a> StandingDocument<'a> {
@@ -74,6 +94,8 @@ pub(super) struct DueBody<'a> {
     stands: &'static str,
     /// Empty unless it is stale.
     moved: Vec<MovedBody<'a>>,
+    /// The same in words; empty unless it is stale.
+    moved_text: String,
 }
 
 #[derive(Serialize)]
@@ -100,6 +122,7 @@ impl<'a> DueBody<'a> {
                 .iter()
                 .map(|Moved { fact, was, is }| MovedBody { fact, was, is })
                 .collect(),
+            moved_text: list(moved, moved_words),
         }
     }
 }

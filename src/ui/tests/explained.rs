@@ -39,57 +39,57 @@ fn an_order_is_shown_with_every_object_found() {
         note: None,
     };
     assert_snapshot!(text(&explanation(tangled(), next), PLAIN), @"
-order 1
-  status        pending
-  amount        55.00 USD
-  player        Ann Lee (id 101)
-  parent        Parent of Ann Lee
-  product       Utah fee (id 3, category tournament)
-  tournaments   Utah Invitational (id 2)
-  checkout id   plink_own1
-  checkout URL  https://pay.example.com/1
-  created       2026-09-12T14:13:20Z
+    order 1
+      status        pending
+      amount        55.00 USD
+      player        Ann Lee (id 101)
+      parent        Parent of Ann Lee <p…@example.com>
+      product       Utah fee (id 3, category tournament)
+      tournaments   Utah Invitational (id 2)
+      checkout id   plink_own1
+      checkout URL  https://pay.example.com/1
+      created       2026-09-12T14:13:20Z
 
-stripe (account acct_1Utah, test mode, read at 2026-09-21T14:13:20Z)
-  payment link plink_own1, in the row
-    state       active
-    URL         https://buy.stripe.com/test_1
-    asks for    55.00 USD
-    metadata    names order 1
-    completed   1 by its own count
-    relink key  0123456789abcdefghij
-    sessions    2
-    checkout session cs_test_open1, opened from this link
-      state     open
-      asks for  55.00 USD
-      metadata  names order 1
-      created   2026-09-19T14:13:20Z
-      expires   2026-09-22T14:13:20Z
-      link      plink_own1
-    checkout session cs_test_paid1, opened from this link
-      state     paid, 55.00 USD, pi_1
-      asks for  55.00 USD
-      metadata  names order 1
-      created   2026-09-19T14:13:20Z
-      expiry    2026-09-20T14:13:20Z
-      link      plink_own1
-  checkout session cs_test_copy1, not in the row
-    state         expired
-    asks for      55.00 USD
-    metadata      names no order
-    created       2026-09-19T14:13:20Z
-    expiry        2026-09-20T14:13:20Z
-    recovery URL  can be paid until 2026-10-11T14:13:20Z
-    copy of       cs_test_first1
+    stripe (account acct_1Utah, test mode, read at 2026-09-21T14:13:20Z)
+      payment link plink_own1, in the row
+        state       active
+        URL         https://buy.stripe.com/test_1
+        asks for    55.00 USD
+        metadata    names order 1
+        completed   1 by its own count
+        relink key  0123456789abcdefghij
+        sessions    2
+        checkout session cs_test_open1, opened from this link
+          state     open
+          asks for  55.00 USD
+          metadata  names order 1
+          created   2026-09-19T14:13:20Z
+          expires   2026-09-22T14:13:20Z
+          link      plink_own1
+        checkout session cs_test_paid1, opened from this link
+          state     paid, 55.00 USD, pi_1
+          asks for  55.00 USD
+          metadata  names order 1
+          created   2026-09-19T14:13:20Z
+          expiry    2026-09-20T14:13:20Z
+          link      plink_own1
+      checkout session cs_test_copy1, not in the row
+        state         expired
+        asks for      55.00 USD
+        metadata      names no order
+        created       2026-09-19T14:13:20Z
+        expiry        2026-09-20T14:13:20Z
+        recovery URL  can be paid until 2026-10-11T14:13:20Z
+        copy of       cs_test_first1
 
-verdict
-  verdict  paid_unrecorded
-  reason   cs_test_paid1 is paid, the order is not
-  action   held, needs a person: cs_test_paid1 is paid, the order is not
+    verdict
+      verdict  paid_unrecorded
+      reason   cs_test_paid1 is paid, the order is not
+      action   held, needs a person: cs_test_paid1 is paid, the order is not
 
-next
-  relink webhook replay --order-id 1
-");
+    next
+      relink webhook replay --order-id 1
+    ");
 }
 
 #[test]

@@ -160,7 +160,7 @@ proptest! {
         }
         // No text can add a line of its own: one order makes as many lines as a tame one.
         let tame = plan_of(vec![poisoned("x", stored)], Goal::Regen, &[]);
-        let wide = super::super::look::Look { color: false, width: u16::MAX };
+        let wide = super::super::look::Look::of(false, u16::MAX);
         prop_assert_eq!(
             plan::text(&plan, None, &next(), wide).lines().count(),
             plan::text(&tame, None, &next(), wide).lines().count()

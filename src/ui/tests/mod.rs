@@ -6,6 +6,7 @@ mod documents;
 mod explained;
 mod hostile;
 mod journaled;
+mod order_document;
 mod planned;
 mod reported;
 mod resumed;
@@ -23,10 +24,7 @@ use crate::plan::{Goal, Plan, Policy, Release, decide};
 const NOW: i64 = 1_790_000_000;
 const DAY: i64 = 24 * 60 * 60;
 
-const PLAIN: Look = Look {
-    color: false,
-    width: 200,
-};
+const PLAIN: Look = Look::of(false, 200);
 
 fn usd(minor: i64) -> Money {
     Money::new(minor, Currency::USD)

@@ -105,10 +105,7 @@ next: nothing to do
 
 #[test]
 fn a_narrow_terminal_wraps_and_loses_no_character_of_an_id() {
-    let narrow = Look {
-        color: false,
-        width: 80,
-    };
+    let narrow = Look::of(false, 80);
     let plan = plan_of(vec![expired(1, "Ann Lee", 5500)], Goal::Regen, &[]);
     let shown = plan::text(&plan, None, &next(), narrow);
     let table = shown
@@ -132,10 +129,7 @@ next: relink regen --tournament-id 2 --sandbox --commit
 
 #[test]
 fn colours_tell_money_from_waiting_from_good() {
-    let look = Look {
-        color: true,
-        width: 200,
-    };
+    let look = Look::of(true, 200);
     let shown = plan::text(
         &plan_of(odd_orders(), Goal::Regen, &[]),
         None,

@@ -73,35 +73,35 @@ fn another_goal_leaves_it_to_a_person() {
 fn an_order_in_doubt_is_explained_with_the_run_that_left_it() {
     let explanation = super::explained::explanation(in_doubt().remove(0), NextStep::default());
     assert_snapshot!(explain::text(&explanation, PLAIN), @"
-order 7
-  status        pending
-  amount        55.00 USD
-  player        Flo Cut (id 107)
-  parent        Parent of Flo Cut
-  product       Utah fee (id 3, category tournament)
-  tournaments   Utah Invitational (id 2)
-  checkout id   cs_test_a1kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk0007
-  checkout URL  https://pay.example.com/7
-  created       2026-09-12T14:13:20Z
+    order 7
+      status        pending
+      amount        55.00 USD
+      player        Flo Cut (id 107)
+      parent        Parent of Flo Cut <p…@example.com>
+      product       Utah fee (id 3, category tournament)
+      tournaments   Utah Invitational (id 2)
+      checkout id   cs_test_a1kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk0007
+      checkout URL  https://pay.example.com/7
+      created       2026-09-12T14:13:20Z
 
-stripe (account acct_1Utah, test mode, read at 2026-09-21T14:13:20Z)
-  checkout session cs_test_a1kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk0007, in the row
-    state     expired
-    asks for  55.00 USD
-    metadata  names order 7
-    created   2026-09-19T14:13:20Z
-    expiry    2026-09-20T14:13:20Z
-  no other object names this order
+    stripe (account acct_1Utah, test mode, read at 2026-09-21T14:13:20Z)
+      checkout session cs_test_a1kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk0007, in the row
+        state     expired
+        asks for  55.00 USD
+        metadata  names order 7
+        created   2026-09-19T14:13:20Z
+        expiry    2026-09-20T14:13:20Z
+      no other object names this order
 
-verdict
-  verdict  in_doubt
-  reason   an earlier run left this open: minting, run 0197a000-0001-7000-8000-00000000000a on cron@db1 since 2026-09-21T13:13:20Z
-  action   would go on: an earlier run left this open: minting, run 0197a000-0001-7000-8000-00000000000a on cron@db1 since 2026-09-21T13:13:20Z
-  journal  left open: minting, run 0197a000-0001-7000-8000-00000000000a on cron@db1 since 2026-09-21T13:13:20Z
+    verdict
+      verdict  in_doubt
+      reason   an earlier run left this open: minting, run 0197a000-0001-7000-8000-00000000000a on cron@db1 since 2026-09-21T13:13:20Z
+      action   would go on: an earlier run left this open: minting, run 0197a000-0001-7000-8000-00000000000a on cron@db1 since 2026-09-21T13:13:20Z
+      journal  left open: minting, run 0197a000-0001-7000-8000-00000000000a on cron@db1 since 2026-09-21T13:13:20Z
 
-next
-  relink regen --order-id 7
-");
+    next
+      relink regen --order-id 7
+    ");
 }
 
 #[test]
