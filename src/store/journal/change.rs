@@ -209,3 +209,7 @@ impl Journal {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "change_tests.rs"]
+mod tests;
