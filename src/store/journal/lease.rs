@@ -98,6 +98,16 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_of_any_length_is_a_long_one_and_no_number_overflows() {
+        assert_eq!(micros(Duration::from_secs(60)), 60_000_000);
+        let century = 100 * 365 * 86_400 * 1_000_000;
+        let longest = micros(Duration::MAX);
+        assert!(longest > century, "{longest}");
+        // The database adds it to its own clock.
+        assert!(longest.checked_add(century).is_some(), "{longest}");
+    }
+
+    #[test]
     fn sleep_counts_even_where_the_process_did_not_notice_it() {
         let Some(now) = process::since_boot() else {
             return;

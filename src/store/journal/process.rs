@@ -50,6 +50,10 @@ impl ProcessIdentity {
 
     /// Whether the process `other` still runs, as seen from this one.
     pub fn sees(&self, other: &ProcessIdentity) -> Alive {
+        self.sees_with(other, started)
+    }
+
+    fn sees_with(&self, other: &ProcessIdentity, started: impl Fn(u32) -> Start) -> Alive {
         if self.machine.is_empty() || self.machine != other.machine {
             return Alive::Unknown;
         }
@@ -90,16 +94,21 @@ pub(super) fn since_boot() -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Start {
     At(i64),
     NoProcess,
     Unknown,
 }
 
+fn started(pid: u32) -> Start {
+    start_in(fs::read_to_string(format!("/proc/{pid}/stat")))
+}
+
 /// Field 22 of `/proc/PID/stat`. The second field is the program's name in parentheses, which may hold
 /// spaces and parentheses of its own.
-fn started(pid: u32) -> Start {
-    match fs::read_to_string(format!("/proc/{pid}/stat")) {
+fn start_in(stat: std::io::Result<String>) -> Start {
+    match stat {
         Ok(stat) => {
             let after_name = stat.rsplit_once(')').map(|(_, rest)| rest);
             // What follows the name begins with field 3.
@@ -169,6 +178,84 @@ mod tests {
         assert_eq!(on(&own.machine, None, namespace), Alive::Unknown);
         assert_eq!(on(&own.machine, boot, Some("pid:[1]")), Alive::Unknown);
         assert_eq!(on(&own.machine, Some("another"), namespace), Alive::No);
+    }
+
+    #[test]
+    fn who_cannot_tell_its_own_host_or_namespace_proves_nothing() {
+        let own = ProcessIdentity::own();
+        let nameless = ProcessIdentity {
+            machine: String::new(),
+            ..own.clone()
+        };
+        let rebooted = ProcessIdentity {
+            boot: Some("another".to_owned()),
+            ..nameless.clone()
+        };
+        assert_eq!(nameless.sees(&rebooted), Alive::Unknown);
+        let unspaced = ProcessIdentity {
+            namespace: None,
+            ..own
+        };
+        let earlier = ProcessIdentity {
+            started: unspaced.started.map(|ticks| ticks - 1),
+            ..unspaced.clone()
+        };
+        assert_eq!(unspaced.sees(&earlier), Alive::Unknown);
+    }
+
+    /// `/proc` mounted with `hidepid`: a live process of another user looks as if it were none.
+    #[test]
+    fn where_processes_are_hidden_none_is_gone() {
+        let own = ProcessIdentity::own();
+        let other = ProcessIdentity {
+            pid: 4711,
+            ..own.clone()
+        };
+        let hidden = |_| Start::NoProcess;
+        assert_eq!(own.sees_with(&other, hidden), Alive::Unknown);
+        let unreadable = |_| Start::Unknown;
+        assert_eq!(own.sees_with(&other, unreadable), Alive::Unknown);
+        let shown = |pid| match pid {
+            1 => Start::At(1),
+            _ => Start::NoProcess,
+        };
+        assert_eq!(own.sees_with(&other, shown), Alive::No);
+    }
+
+    #[test]
+    fn a_start_is_read_behind_any_program_name_and_never_guessed() {
+        let fields = "S 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 987654 1 2";
+        for name in ["relink", "a b", "(x) R 1 1", ""] {
+            let stat = format!("4711 ({name}) {fields}");
+            assert_eq!(start_in(Ok(stat)), Start::At(987_654), "{name}");
+        }
+        for cut in ["", "4711 (relink", "4711 (relink) S 1 42"] {
+            assert_eq!(start_in(Ok(cut.to_owned())), Start::Unknown, "{cut}");
+        }
+        let failed = |kind: ErrorKind| start_in(Err(kind.into()));
+        assert_eq!(failed(ErrorKind::NotFound), Start::NoProcess);
+        assert_eq!(failed(ErrorKind::PermissionDenied), Start::Unknown);
+    }
+
+    #[test]
+    fn this_process_says_what_the_kernel_says() {
+        let own = ProcessIdentity::own();
+        let kernel = |path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{error}"));
+        let boot = kernel("/proc/sys/kernel/random/boot_id");
+        assert_eq!(own.boot.as_deref(), Some(boot.trim_end()));
+        let name = kernel("/proc/sys/kernel/hostname");
+        assert!(own.machine.starts_with(name.trim_end()), "{}", own.machine);
+        assert_eq!(own.pid, std::process::id());
+        assert!(own.started.is_some_and(|ticks| ticks > 0));
+    }
+
+    #[test]
+    fn the_time_since_boot_is_known_and_passes() {
+        let then = since_boot();
+        std::thread::sleep(Duration::from_millis(50));
+        let now = since_boot();
+        assert!(then > Some(Duration::ZERO), "{then:?}");
+        assert!(now > then, "{then:?} {now:?}");
     }
 
     #[test]
