@@ -358,42 +358,6 @@ async fn a_claim_does_not_wait_for_a_transaction_of_the_holder() {
     }
 }
 
-/// The server ends the session that shows the run's life. The next beat shows it again.
-#[tokio::test]
-async fn a_sign_of_life_that_broke_is_taken_anew() {
-    let world = World::postgres_enums().await;
-    let beating = Timings {
-        heartbeat: Duration::from_millis(100),
-        ..timings()
-    };
-    let one = begin_at(&world.url, new_run("run-1"), beating).await;
-    claim_fresh(&one, &order(1), &replacement()).await;
-    let two = begin(&world, "run-2").await;
-    let ours = "FROM pg_locks l JOIN relink.runs r \
-                ON r.beacon = (CAST(l.classid AS BIGINT) << 32) + CAST(l.objid AS BIGINT) \
-                WHERE l.locktype = 'advisory' AND r.run_id = 'run-1' \
-                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    let signs = &format!("SELECT CAST(COUNT(*) AS TEXT) {ours}");
-    assert_eq!(world.value(signs).await.as_deref(), Some("1"));
-    world
-        .run(&format!("SELECT pg_terminate_backend(l.pid) {ours}"))
-        .await;
-    for _ in 0..50 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        if world.value(signs).await.as_deref() == Some("1") {
-            break;
-        }
-    }
-    assert_eq!(world.value(signs).await.as_deref(), Some("1"));
-    claim_held(&two, &order(1)).await;
-    one.finish(ExitStatus::Done).await.unwrap();
-    assert_eq!(
-        world.value(signs).await.as_deref(),
-        Some("0"),
-        "given up at the end"
-    );
-}
-
 #[test]
 fn the_spellings_of_outcomes_are_the_journals() {
     let names = [

@@ -38,6 +38,7 @@ mod journal_claim;
 mod journal_commit;
 mod journal_facts;
 mod journal_history;
+mod journal_life;
 mod journal_open;
 mod journal_publish;
 mod journal_shown;

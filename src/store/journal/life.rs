@@ -127,17 +127,17 @@ impl Pulse {
                 _ = &mut stopped => break,
                 () = tokio::time::sleep(wait) => {}
             }
-            let beat = tokio::time::timeout(LONGEST_BEAT, self.beat()).await;
-            wait = match beat {
-                Ok(Ok(())) => every,
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "a heartbeat failed");
+            let failure = match tokio::time::timeout(LONGEST_BEAT, self.beat()).await {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => Some("the database did not answer in time".to_owned()),
+            };
+            wait = match failure {
+                None => every,
+                Some(why) => {
+                    tracing::warn!(why, "a heartbeat failed");
                     self.session = None;
-                    every / 4
-                }
-                Err(_) => {
-                    tracing::warn!("a heartbeat was not answered in time");
-                    self.session = None;
+                    // The leases run on: it is soon made up for.
                     every / 4
                 }
             };
