@@ -15,7 +15,7 @@ use relink::store::{Access, Claim, Journal, JournalError, Published, StoreError}
 
 use crate::journal_world::{
     begin, claim_fresh, claim_held, done, minted, minting, new_run, order, publication,
-    replacement, take_over, timings,
+    replacement, replacement_of, take_over, timings,
 };
 use crate::store_world::{World, open};
 
@@ -282,6 +282,32 @@ async fn an_intent_that_cannot_be_read_back_is_an_error() {
     );
 }
 
+/// What a transaction found that has nothing to keep is told once its locks are gone: here nothing else runs in
+/// between.
+#[tokio::test]
+async fn what_is_not_to_be_kept_is_rolled_back_before_it_is_told() {
+    let world = World::postgres_enums().await;
+    let journal = begin(&world, "run-1").await;
+    let operation = minted(&replacement(), LINK);
+    let lease = claim_fresh(&journal, &order(1), &operation).await;
+    let wanted = publication(1, Some("cs_test_other"), 5500);
+    let told = journal.publish(&lease, &operation, &wanted).await.unwrap();
+    let open = std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(count(
+                &world,
+                "pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
+            ))
+        });
+        looking.join().unwrap()
+    });
+    assert_eq!((told, open.as_str()), (Published::RowMoved, "0"));
+}
+
 /// While the first run's claim hangs in its commit, the second one goes on to other orders.
 #[tokio::test]
 async fn a_claim_does_not_wait_for_another_that_is_being_committed() {
@@ -298,9 +324,15 @@ async fn a_claim_does_not_wait_for_another_that_is_being_committed() {
         }
         let holder = claim_held(&two, &subject).await;
         let committed = count(&world, "{operations}").await;
+        let other = claim_fresh(&two, &order(3), &replacement_of(3, None, 5500)).await;
+        assert!(two.may_send(&other), "other orders are free");
+        let begun_by = world
+            .journaled("SELECT string_agg(begun_by, ' ') FROM {operations}")
+            .await;
         assert_eq!(
-            committed, "0",
-            "it was told while the other's transaction was open"
+            (committed.as_str(), begun_by.as_deref()),
+            ("0", Some("run-2")),
+            "both were told while the other's transaction was open"
         );
         holder
     });

@@ -139,6 +139,9 @@ on_each_backend! {
         for run in &listed {
             assert!(output.stderr.contains(run["id"].as_str().unwrap()), "{}", output.stderr);
         }
+        let none = world.relink(&["journal", "show", "zz"]).await;
+        assert_eq!(none.code, Some(2), "{}", none.stderr);
+        assert!(none.stderr.contains("knows no run `zz`"), "{}", none.stderr);
         assert_eq!(json_of(&world, &["journal", "list", "--limit", "1"]).await["runs"].as_array().unwrap().len(), 1);
         assert_eq!(json_of(&world, &["journal", "list", "--since", "2100-01-01T00:00:00Z"]).await["runs"], json!([]));
         assert_eq!(json_of(&world, &["journal", "list", "--since", "1h"]).await["runs"].as_array().unwrap().len(), 2);

@@ -1,12 +1,17 @@
 //! What a run writes about an operation: the intent byte for byte, exactly one outcome, and the end.
 
+use std::time::Duration;
+
 use relink::domain::CheckoutReference;
 use relink::saga::{Ending, Operation, State};
-use relink::store::{Intent, JournalError, Outcome, OutcomeKind, StepAction, StoreError};
+use relink::store::{
+    Intent, JournalError, Outcome, OutcomeKind, Published, StepAction, StoreError,
+};
+use relink::stripe::Timings;
 
 use crate::journal_world::{
-    begin, claim_fresh, done, mint, minted, minting, on_both_databases, order, replacement,
-    replacement_of, take_over,
+    begin, begin_at, claim_fresh, done, mint, minted, minting, new_run, on_both_databases, order,
+    publication, replacement, replacement_of, take_over, timings,
 };
 use crate::store_world::World;
 
@@ -18,6 +23,7 @@ on_both_databases!(
     an_end_leaves_no_step_without_an_outcome,
     what_is_closed_makes_room_for_the_next_operation,
     every_change_extends_the_lease,
+    a_change_is_a_reason_to_send_again_and_a_row_that_moved_is_none,
 );
 
 async fn an_intent_is_journaled_byte_for_byte_before_anything_leaves(world: World) {
@@ -188,5 +194,29 @@ async fn every_change_extends_the_lease(world: World) {
         let seconds: i64 = seconds.parse().unwrap();
         assert!((600..660).contains(&seconds), "{seconds}");
     }
+    assert!(journal.may_send(&lease));
+}
+
+/// The heart does not beat in between: only what the database granted counts.
+async fn a_change_is_a_reason_to_send_again_and_a_row_that_moved_is_none(world: World) {
+    let send_within = Duration::from_secs(2);
+    let brief = Timings {
+        send_within,
+        ..timings()
+    };
+    let journal = begin_at(&world.url, new_run("run-1"), brief).await;
+    let lease = claim_fresh(&journal, &order(1), &replacement()).await;
+    let (operation, intent) = minting(&replacement(), 1, "key-1");
+    tokio::time::sleep(send_within).await;
+    assert!(!journal.may_send(&lease), "nobody renewed it");
+    let after = minted(&operation, "plink_new");
+    let elsewhere = publication(1, Some("cs_test_other"), 5500);
+    let told = journal.publish(&lease, &after, &elsewhere).await.unwrap();
+    assert_eq!(told, Published::RowMoved);
+    assert!(
+        !journal.may_send(&lease),
+        "it was rolled back with all that it did"
+    );
+    journal.intend(&lease, &operation, &intent).await.unwrap();
     assert!(journal.may_send(&lease));
 }
