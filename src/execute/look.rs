@@ -159,9 +159,8 @@ impl Run<'_> {
             return Ok(None);
         };
         let (site, mint) = (self.site, &intended.mint);
-        let age = held.mint_age.unwrap_or(0).max(LEAST_LOOK_BACK);
         let now = site.stripe.now().unwrap_or(Timestamp(0));
-        let since = Timestamp(now.0 - (age + MARGIN).min(OLDEST_EVENT));
+        let since = oldest_event(now, held.mint_age);
         let by_event = site
             .stripe
             .links_minted_with(&mint.write.key, &mint.relink_key, since)
@@ -189,7 +188,41 @@ impl Run<'_> {
     }
 }
 
+/// From when on the events are asked for a mint that was first intended so many seconds ago.
+fn oldest_event(now: Timestamp, mint_age: Option<i64>) -> Timestamp {
+    let age = mint_age.unwrap_or(0).max(LEAST_LOOK_BACK);
+    let back = age.saturating_add(MARGIN).min(OLDEST_EVENT);
+    Timestamp(now.0.saturating_sub(back))
+}
+
 /// In what a decision rests on.
 fn is_same_row(one: &Order, other: &Order) -> bool {
     one.status == other.status && one.reference == other.reference && one.amount == other.amount
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3600;
+    const NOW: Timestamp = Timestamp(1_800_000_000);
+
+    fn hours_back(mint_age: Option<i64>) -> i64 {
+        (NOW.0 - oldest_event(NOW, mint_age).0) / HOUR
+    }
+
+    /// Under a young key Stripe may repeat an answer that is a day old: the link is as old as that.
+    #[test]
+    fn the_events_are_searched_for_longer_than_stripe_may_repeat_an_answer() {
+        for age in [None, Some(0), Some(HOUR)] {
+            assert_eq!(hours_back(age), 27, "{age:?}");
+        }
+    }
+
+    #[test]
+    fn the_events_are_searched_from_before_the_mint_and_never_further_than_they_reach() {
+        assert_eq!(hours_back(Some(100 * HOUR)), 101);
+        assert_eq!(hours_back(Some(90 * 24 * HOUR)), 30 * 24);
+        assert_eq!(hours_back(Some(i64::MAX)), 30 * 24);
+    }
 }

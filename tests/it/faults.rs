@@ -78,9 +78,25 @@ async fn one_order_that_fails_does_not_stop_the_others() {
     let body = json!({"error": {"type": "card_error", "code": "card_declined", "message": "no"}});
     world.fault(json!({"method": "POST", "kind": "status", "status": 402, "body": body, "when": "before", "times": 1})).await;
     let output = world
-        .relink(&["regen", "--all", "--commit", "--yes", "--concurrency", "1"])
+        .relink(&[
+            "regen",
+            "--all",
+            "--commit",
+            "--yes",
+            "--concurrency",
+            "1",
+            "-v",
+        ])
         .await;
     assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+    // A log that is kept says how each order ended.
+    let logged = |words| output.stderr.matches(words).count();
+    assert_eq!(
+        (logged("order not done"), logged("link replaced")),
+        (1, 3),
+        "{}",
+        output.stderr
+    );
     let mut stored = 0;
     for order in &orders {
         stored += usize::from(

@@ -164,3 +164,79 @@ on_each_backend! {
         assert_all_concluded(&world).await;
     }
 }
+
+/// What the journal's database says to the end of an operation, in SQLite's words.
+async fn at_an_end(world: &World, when: &str, words: &str) {
+    let operations = world.journal_table("operations");
+    let sql = format!(
+        "CREATE TRIGGER at_an_end {when} UPDATE ON {operations} WHEN NEW.closed_at IS NOT NULL BEGIN {words}; END"
+    );
+    world.rows.execute(&sql).await;
+}
+
+async fn no_more_at_an_end(world: &World) {
+    world.rows.execute("DROP TRIGGER at_an_end").await;
+}
+
+/// An order whose mint is in doubt, and whose amount was edited since: the operation is ended without a link, and
+/// another one is due.
+async fn edited_in_doubt(world: &World) -> OrderId {
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    kill_at(world, "/v1/payment_links", "after").await;
+    world.rows.set(order.0, "amount_cents", "6000").await;
+    order
+}
+
+/// It is not "another run's": this run itself holds it open, and the next one can end it.
+#[tokio::test]
+async fn an_operation_whose_end_the_journal_refuses_is_said_to_be_left_open() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = edited_in_doubt(&world).await;
+    at_an_end(&world, "BEFORE", "SELECT RAISE(ABORT, 'no room')").await;
+    let output = world.relink(&COMMIT).await;
+    assert_eq!(output.code, Some(9), "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stdout.contains("the journal still holds it open"),
+        "{}",
+        output.stdout
+    );
+    assert_eq!(open_operations(&world).await, [format!("order:{order}")]);
+
+    no_more_at_an_end(&world).await;
+    let again = world.relink(&COMMIT).await;
+    assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+    assert_eq!(
+        world.live_objects_of(order).await,
+        [world.row(order.0).await.reference.unwrap()]
+    );
+    assert_all_concluded(&world).await;
+}
+
+/// Between two transactions of this run another one began anew, and died: what it left is the next run's, which must
+/// not have to wait for the end of this one.
+#[tokio::test]
+async fn what_another_run_left_between_two_transactions_is_left_open_and_let_go() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = edited_in_doubt(&world).await;
+    let operations = world.journal_table("operations");
+    let taken = "subject, order_id, mode, account, task, state, record, attempt, expected_reference, begun_by, \
+                 held_by, held_since, last_tx, begun_at, updated_at";
+    let left = format!(
+        "INSERT INTO {operations} (operation_id, {taken}) SELECT 'left', {taken} FROM {operations} \
+         WHERE (SELECT COUNT(*) FROM {operations}) = 1"
+    );
+    at_an_end(&world, "AFTER", &left).await;
+    let output = world.relink(&COMMIT).await;
+    assert_eq!(output.code, Some(9), "{}{}", output.stdout, output.stderr);
+    let leased = "SELECT operation_id FROM {} WHERE closed_at IS NULL AND lease_token IS NULL";
+    assert_eq!(world.journaled("operations", leased).await, ["left"]);
+
+    no_more_at_an_end(&world).await;
+    let again = world.relink(&COMMIT).await;
+    assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+    assert_eq!(
+        world.live_objects_of(order).await,
+        [world.row(order.0).await.reference.unwrap()]
+    );
+    assert_all_concluded(&world).await;
+}
