@@ -50,6 +50,7 @@ mod model;
 mod odd_cases;
 mod output_formats;
 mod pinned_account;
+mod plan_acts;
 mod plan_cases;
 mod plan_laws;
 mod prompt;
