@@ -53,6 +53,8 @@ mod pinned_account;
 mod plan_acts;
 mod plan_cases;
 mod plan_laws;
+mod plan_retire;
+mod plan_words;
 mod prompt;
 mod race_runs;
 mod race_stalled;

@@ -1,0 +1,222 @@
+//! The words of a plan that people type and programs compare: flags, the next command for each verdict, what the row's
+//! object looked like, and the digest. A name once given stays.
+
+use relink::domain::*;
+use relink::plan::*;
+
+use crate::support::facts::*;
+
+const ORDER: i64 = 42;
+
+fn decided(facts: &OrderFacts, goal: Goal) -> Decision {
+    let moment = Moment {
+        taken_at: Timestamp(NOW),
+        witness: Witness::Absent,
+    };
+    decide_order(facts, moment, &Policy::new(goal))
+}
+
+#[test]
+fn every_release_is_the_flag_of_its_name() {
+    let flags = [
+        (Release::MissingIsDead, "--missing-is-dead"),
+        (Release::AcceptRecoveryUrl, "--accept-recovery-url"),
+        (Release::AdoptUnowned, "--adopt-unowned"),
+        (Release::AllowAmountChange, "--allow-amount-change"),
+        (Release::AllowCurrencyChange, "--allow-currency-change"),
+        (Release::OverForeign, "--over-foreign"),
+    ];
+    for (release, flag) in flags {
+        assert_eq!(release.flag(), flag);
+    }
+}
+
+#[test]
+fn every_verdict_is_read_back_from_its_name() {
+    let names: Vec<&str> = Verdict::ALL.into_iter().map(Verdict::name).collect();
+    assert_eq!(
+        names.join(" "),
+        "out_of_scope unobserved in_doubt missing unknown_object foreign overpaid paid_unrecorded processing \
+         recoverable leaked settled invalid_order duplicate unowned wrong dying withdrawn dead healthy"
+    );
+    for verdict in Verdict::ALL {
+        assert_eq!(verdict.name().parse::<Verdict>().unwrap(), verdict);
+        assert_eq!(verdict.to_string(), verdict.name());
+    }
+    assert!("deadly".parse::<Verdict>().is_err());
+}
+
+fn stored(state: SessionState) -> OrderFacts {
+    let own = StripeObject::Session(session("cs_own", ORDER, state));
+    facts(order(ORDER, Some("cs_own")), Some(own), vec![])
+}
+
+fn held(active: bool) -> OrderFacts {
+    let own = StripeObject::Link(family("plink_own", ORDER, active, vec![]));
+    facts(order(ORDER, Some("plink_own")), Some(own), vec![])
+}
+
+fn read_as(reading: Reading) -> OrderFacts {
+    let mut facts = stored(SessionState::Expired);
+    let reference = CheckoutReference::classify("cs_own");
+    facts.stored = Stored::Read(reference, Box::new(reading));
+    facts
+}
+
+#[test]
+fn what_the_rows_object_looked_like_is_said_in_two_words() {
+    let nothing = facts(order(ORDER, None), None, vec![]);
+    let mut unknown = nothing.clone();
+    unknown.stored = Stored::Unknown("in_1".to_owned());
+    let mut skipped = nothing.clone();
+    skipped.stored = Stored::Skipped;
+    for (facts, words) in [
+        (nothing, "none"),
+        (unknown, "unknown object"),
+        (skipped, "not read"),
+        (read_as(Reading::NotLive), "not live"),
+        (read_as(Reading::NoSuchObject), "not found"),
+        (read_as(Reading::Unread("timeout".to_owned())), "unread"),
+        (held(true), "link active"),
+        (held(false), "link inactive"),
+        (stored(SessionState::Open), "session open"),
+        (stored(SessionState::Expired), "session expired"),
+        (stored(paid("pi_1")), "session paid"),
+        (stored(SessionState::Processing), "session processing"),
+        (stored(SessionState::Failed), "session failed"),
+        (stored(SessionState::Unknown("new".to_owned())), "unread"),
+    ] {
+        let said = decided(&facts, Goal::Regen).stored.to_string();
+        assert_eq!(said, words);
+    }
+}
+
+/// A decision with this verdict, as a run that may not do anything more about it would hold it.
+fn of(verdict: Verdict, action: Action) -> Decision {
+    Decision {
+        verdict,
+        action,
+        ..decided(&held(true), Goal::Regen)
+    }
+}
+
+#[test]
+fn every_verdict_that_leaves_something_to_do_names_the_next_command() {
+    let needs = |release| Action::Hold(Hold::NeedsPerson { release });
+    let waits = Action::Hold(Hold::Waits);
+    let correct = "correct the row of order 42, then relink inspect --order-id 42";
+    for (verdict, action, advice) in [
+        (Verdict::OutOfScope, Action::Nothing, None),
+        (Verdict::Settled, Action::Nothing, None),
+        (Verdict::Healthy, Action::Nothing, None),
+        (Verdict::Processing, waits.clone(), None),
+        (Verdict::Dying, waits.clone(), None),
+        (
+            Verdict::Dying,
+            Action::Replace(vec![]),
+            Some("relink regen --order-id 42"),
+        ),
+        (
+            Verdict::Dead,
+            Action::Replace(vec![]),
+            Some("relink regen --order-id 42"),
+        ),
+        (
+            Verdict::Duplicate,
+            needs(None),
+            Some("relink regen --order-id 42"),
+        ),
+        (
+            Verdict::InDoubt,
+            Action::Resume,
+            Some("relink regen --order-id 42"),
+        ),
+        (
+            Verdict::Leaked,
+            waits.clone(),
+            Some("relink retire --order-id 42"),
+        ),
+        (Verdict::Withdrawn, waits, Some("relink mint --order-id 42")),
+        (
+            Verdict::PaidUnrecorded,
+            needs(None),
+            Some("relink webhook replay --order-id 42"),
+        ),
+        (
+            Verdict::Overpaid,
+            needs(None),
+            Some("refund in Stripe, then relink inspect --order-id 42"),
+        ),
+        (
+            Verdict::Unobserved,
+            needs(None),
+            Some("relink inspect --order-id 42"),
+        ),
+        (Verdict::Foreign, needs(None), Some(correct)),
+        (Verdict::UnknownObject, needs(None), Some(correct)),
+        (Verdict::InvalidOrder, needs(None), Some(correct)),
+        (
+            Verdict::Missing,
+            needs(Some(Release::MissingIsDead)),
+            Some("relink regen --order-id 42 --missing-is-dead"),
+        ),
+        (
+            Verdict::Recoverable,
+            needs(Some(Release::AcceptRecoveryUrl)),
+            Some("relink regen --order-id 42 --accept-recovery-url"),
+        ),
+        (
+            Verdict::Unowned,
+            needs(None),
+            Some("relink regen --order-id 42"),
+        ),
+        (
+            Verdict::Wrong,
+            needs(Some(Release::AllowAmountChange)),
+            Some("relink regen --order-id 42 --allow-amount-change"),
+        ),
+    ] {
+        let said = advise(&of(verdict, action));
+        assert_eq!(said.as_deref(), advice, "{verdict}");
+    }
+}
+
+fn plan_of(orders: Vec<OrderFacts>) -> Plan {
+    let snapshot = Snapshot {
+        taken_at: Timestamp(NOW),
+        mode: Mode::Test,
+        account: None,
+        witness: Witness::Absent,
+        orders,
+    };
+    decide(&snapshot, &Policy::new(Goal::Regen))
+}
+
+/// It is written into approvals and into the journal.
+#[test]
+fn the_digest_of_a_plan_stays_and_every_deed_of_it_counts() {
+    let plan = plan_of(vec![stored(SessionState::Expired)]);
+    let digest = plan.digest();
+    assert_eq!(digest.len(), 9, "{digest}");
+    assert_eq!(digest, plan.clone().digest());
+    let changes: [&dyn Fn(&mut Plan); 8] = [
+        &|plan| plan.mode = Mode::Live,
+        &|plan| plan.account = Some(AccountId::parse("acct_1").unwrap()),
+        &|plan| plan.policy.goal = Goal::Mint,
+        &|plan| plan.decisions[0].order.amount = Some(usd(5501)),
+        &|plan| plan.decisions[0].action = Action::Resume,
+        &|plan| plan.gone = vec![OrderId(7)],
+        &|plan| plan.paid_links = vec![LinkId::parse("plink_1").unwrap()],
+        &|plan| plan.forced = vec![CheckoutReference::classify("plink_1")],
+    ];
+    let mut digests = vec![digest];
+    for change in changes {
+        let mut changed = plan.clone();
+        change(&mut changed);
+        digests.push(changed.digest());
+    }
+    let all = digests.len();
+    digests.sort();
+    digests.dedup();
+    assert_eq!(digests.len(), all, "{digests:?}");
+}
