@@ -52,6 +52,7 @@ mod output_formats;
 mod pinned_account;
 mod plan_acts;
 mod plan_cases;
+mod plan_judgements;
 mod plan_laws;
 mod plan_retire;
 mod plan_words;
