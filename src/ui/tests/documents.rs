@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::super::json::{ErrorDocument, OrderDocument, PlanDocument, ReportDocument, render};
+use super::super::json::{ErrorDocument, PlanDocument, ReportDocument, render};
 use super::*;
 use crate::exit::{ExitStatus, Failure};
 
