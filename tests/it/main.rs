@@ -14,6 +14,7 @@ mod client_world;
 mod client_writes;
 mod crash_matrix;
 mod double_catalog;
+mod double_endpoints;
 mod double_events;
 mod double_faults;
 mod double_idempotency;

@@ -159,8 +159,10 @@ impl<'a> Change<'a> {
 
 impl Change<'_> {
     fn is_awaited(&self, kind: &str) -> bool {
-        let mut patterns = self.world.subscribed.iter();
-        patterns.any(|pattern| events::covers(pattern, kind))
+        let subscribed = self.world.subscribed.iter();
+        subscribed
+            .flat_map(|subscribed| &subscribed.events)
+            .any(|pattern| events::covers(pattern, kind))
     }
 }
 

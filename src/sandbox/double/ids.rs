@@ -17,6 +17,7 @@ pub(super) enum IdKind {
     Product,
     LineItem,
     Event,
+    WebhookEndpoint,
     /// The secret part of a public URL.
     Slug,
 }
@@ -34,6 +35,7 @@ impl IdKind {
             IdKind::Product => format!("prod_{}", letters("prod", counter, 14)),
             IdKind::LineItem => format!("li_1Sbx{}", letters("li", counter, 20)),
             IdKind::Event => format!("evt_1Sbx{}", letters("evt", counter, 20)),
+            IdKind::WebhookEndpoint => format!("we_1Sbx{}", letters("we", counter, 20)),
             IdKind::Slug => letters("slug", counter, 18),
         }
     }

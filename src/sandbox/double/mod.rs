@@ -303,7 +303,10 @@ impl Inner {
     fn send_webhooks(&self, to: Webhooks) -> Result<(), String> {
         to.check()?;
         let mut core = self.core();
-        core.world.subscribed = to.events.clone();
+        core.world.subscribed = Some(world::Subscribed {
+            url: to.url.clone(),
+            events: to.events.clone(),
+        });
         core.outbox.webhooks = Some(Arc::new(to));
         self.sends.store(true, Ordering::Release);
         self.due.notify_one();

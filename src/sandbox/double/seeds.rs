@@ -7,7 +7,7 @@ use super::change::{Change, Undo, revert};
 use super::ids::IdKind;
 use super::merge;
 use super::objects::sessions::{self, Draft};
-use super::objects::{catalog, items, payment_links, payments};
+use super::objects::{catalog, items, payment_links, payments, webhook_endpoints};
 use super::spec::{entries, spec};
 use super::world::{Entry, Kind, Mode, World};
 
@@ -56,6 +56,7 @@ fn put_one(change: &mut Change, seed: &Value) -> Result<Value, String> {
         Kind::PaymentIntent => (intent(change, seed), Value::Null),
         Kind::Refund => (refund(change, seed), Value::Null),
         Kind::Price => (price(change, seed)?, Value::Null),
+        Kind::WebhookEndpoint => (webhook_endpoints::draft(change, seed), Value::Null),
         Kind::Product | Kind::Event => (product(change, seed), Value::Null),
     };
     merge(&mut value, seed.clone());

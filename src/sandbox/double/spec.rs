@@ -1,6 +1,6 @@
 //! The published shapes of Stripe's API (`fixtures/stripe/openapi-subset.json`) as the double reads them: which
 //! operations exist, which parameters they take, and what a complete object looks like. It knows nothing of state,
-//! and it refuses to guess: what the subset does not describe is not served (two small read-only additions aside).
+//! and it refuses to guess: what the subset does not describe is not served (three small read-only additions aside).
 
 use std::sync::OnceLock;
 
@@ -37,7 +37,8 @@ pub(super) fn spec() -> &'static Spec {
 impl Spec {
     fn read(text: &str) -> Spec {
         // The subset is compiled in and a test reads it, so an unreadable one can only be an empty API.
-        let root: Value = serde_json::from_str(text).unwrap_or_default();
+        let mut root: Value = serde_json::from_str(text).unwrap_or_default();
+        root["components"]["schemas"]["webhook_endpoint"] = webhook_endpoint();
         let mut operations = Vec::new();
         for (template, methods) in entries(&root["paths"]) {
             for (method, operation) in entries(methods) {
@@ -187,8 +188,34 @@ impl Spec {
     }
 }
 
-/// Two read-only operations Stripe has and the subset leaves out; operators look there after a payment.
-fn additions() -> [Operation; 2] {
+/// An object that the subset leaves out (docs.stripe.com/api/webhook_endpoints/object), without the secret that only the
+/// answer to its making shows.
+fn webhook_endpoint() -> Value {
+    let text = json!({"type": "string"});
+    let nullable = json!({"type": "string", "nullable": true});
+    let names = [
+        "id",
+        "object",
+        "api_version",
+        "application",
+        "created",
+        "description",
+        "enabled_events",
+        "livemode",
+        "metadata",
+        "status",
+        "url",
+    ];
+    json!({"type": "object", "required": names, "properties": {
+        "id": text, "object": text, "api_version": nullable, "application": nullable,
+        "created": {"type": "integer"}, "description": nullable,
+        "enabled_events": {"type": "array", "items": text}, "livemode": {"type": "boolean"},
+        "metadata": {"type": "object"}, "status": text, "url": text}})
+}
+
+/// Three read-only operations Stripe has and the subset leaves out: operators look at the first two after a payment,
+/// and at the third before one.
+fn additions() -> [Operation; 3] {
     let listed = |extra: Value| {
         let mut properties = json!({
             "created": {"anyOf": [
@@ -204,6 +231,9 @@ fn additions() -> [Operation; 2] {
         super::merge(&mut properties, extra);
         json!({"type": "object", "properties": properties, "additionalProperties": false})
     };
+    let paged = json!({"type": "object", "additionalProperties": false, "properties": {
+        "expand": {"type": "array", "items": {"type": "string"}}, "limit": {"type": "integer"},
+        "starting_after": {"type": "string"}, "ending_before": {"type": "string"}}});
     let single = json!({"type": "object", "additionalProperties": false,
         "properties": {"expand": {"type": "array", "items": {"type": "string"}}}});
     [
@@ -219,6 +249,13 @@ fn additions() -> [Operation; 2] {
             template: "/v1/refunds/{refund}".into(),
             params: single,
             response: json!({"$ref": "#/components/schemas/refund"}),
+        },
+        Operation {
+            method: "GET".into(),
+            template: "/v1/webhook_endpoints".into(),
+            params: paged,
+            response: json!({"type": "object", "properties": {
+                "data": {"type": "array", "items": {"$ref": "#/components/schemas/webhook_endpoint"}}}}),
         },
     ]
 }

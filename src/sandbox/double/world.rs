@@ -49,10 +49,11 @@ pub(super) enum Kind {
     Price,
     Product,
     Event,
+    WebhookEndpoint,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::PaymentLink,
         Kind::Session,
         Kind::PaymentIntent,
@@ -60,6 +61,7 @@ impl Kind {
         Kind::Price,
         Kind::Product,
         Kind::Event,
+        Kind::WebhookEndpoint,
     ];
 
     /// The value of the `object` field, which is also the schema's name.
@@ -72,6 +74,7 @@ impl Kind {
             Kind::Price => "price",
             Kind::Product => "product",
             Kind::Event => "event",
+            Kind::WebhookEndpoint => "webhook_endpoint",
         }
     }
 
@@ -222,10 +225,18 @@ pub(super) struct World {
     /// Unix seconds on the double's own clock.
     pub now: i64,
     pub counters: Counters,
-    /// Types of events that an endpoint waits for. Of this process, not of the state.
-    pub subscribed: Vec<String>,
+    /// Where events are sent to. Of this process, not of the state.
+    pub subscribed: Option<Subscribed>,
     test: Realm,
     live: Realm,
+}
+
+/// An endpoint that waits for events.
+#[derive(Clone, Debug)]
+pub(super) struct Subscribed {
+    pub url: String,
+    /// Types of events, with `*` as Stripe takes it.
+    pub events: Vec<String>,
 }
 
 /// Requests have a counter of their own, so that reading never changes the ids of what is made later.
@@ -240,7 +251,7 @@ impl World {
         World {
             now: CLOCK_START,
             counters: Counters::default(),
-            subscribed: Vec::new(),
+            subscribed: None,
             test: Realm::default(),
             live: Realm::default(),
         }
@@ -262,7 +273,7 @@ impl World {
 
     /// No objects, no keys, the clock and the counters at their start; who waits for events goes on waiting.
     pub fn empty(&mut self) {
-        let subscribed = std::mem::take(&mut self.subscribed);
+        let subscribed = self.subscribed.take();
         *self = World::new();
         self.subscribed = subscribed;
     }

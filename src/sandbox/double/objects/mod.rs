@@ -9,6 +9,7 @@ pub(super) mod payment_links;
 pub(super) mod payments;
 pub(super) mod recovery;
 pub(super) mod sessions;
+pub(super) mod webhook_endpoints;
 
 use serde_json::{Map, Value};
 
@@ -70,6 +71,7 @@ pub(super) fn run(
         ("DELETE", "/v1/products/{id}") => catalog::delete_product(change, id),
         ("GET", "/v1/events") => events::list(world, mode, params),
         ("GET", "/v1/events/{id}") => events::shown(world, mode, id),
+        ("GET", "/v1/webhook_endpoints") => webhook_endpoints::list(world, mode, params),
         ("GET", "/v1/payment_intents") => payments::list_intents(world, mode, params),
         ("GET", "/v1/payment_intents/{intent}") => {
             shown(world, mode, Kind::PaymentIntent, id, "intent")
