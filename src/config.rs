@@ -48,33 +48,52 @@ impl Config {
     /// # Errors
     /// Usage for malformed values and flags that exclude each other, configuration for keys and modes.
     pub fn resolve(common: &Common, environment: &Environment) -> Result<Config, Error> {
-        let currency = Currency::parse(&common.currency)
-            .map_err(|e| Error::usage(format!("--currency: {e}"), "give it as `usd`"))?;
-        let stripe_account = parse_account("--stripe-account", common.stripe_account.as_deref())?;
-        let success_url = common
-            .success_url
-            .as_deref()
-            .map(parse_success_url)
-            .transpose()?;
+        let Values {
+            stripe_account,
+            success_url,
+            currency,
+        } = Values::read(common)?;
         let (place, key) = match &common.sandbox {
             Some(dir) => sandbox_place(dir, common, environment)?,
             None => real_place(common, environment)?,
-        };
-        let own_base = match &place {
-            Place::Sandbox(_) => true,
-            Place::Real { stripe_base, .. } => stripe_base.as_str().trim_end_matches('/') != STRIPE,
         };
         Ok(Config {
             rps: match (&place, common.rps) {
                 // The double has no limit unless it is told to have one.
                 (Place::Sandbox(_), None) => Rps::Unlimited,
-                (_, rps) => parse_rps(rps, own_base)?,
+                (Place::Sandbox(_), rps) => parse_rps(rps, true)?,
+                (Place::Real { stripe_base, .. }, _) => rps_for(stripe_base, common)?,
             },
             concurrency: usize::from(common.concurrency),
             place,
             key,
             stripe_account,
             success_url,
+            currency,
+        })
+    }
+}
+
+/// What is right or wrong by itself, wherever the run works.
+pub struct Values {
+    pub stripe_account: Option<AccountId>,
+    pub success_url: Option<String>,
+    pub currency: Currency,
+}
+
+impl Values {
+    /// # Errors
+    /// Usage: one of them is malformed.
+    pub fn read(common: &Common) -> Result<Values, Error> {
+        let currency = Currency::parse(&common.currency)
+            .map_err(|e| Error::usage(format!("--currency: {e}"), "give it as `usd`"))?;
+        Ok(Values {
+            stripe_account: parse_account("--stripe-account", common.stripe_account.as_deref())?,
+            success_url: common
+                .success_url
+                .as_deref()
+                .map(parse_success_url)
+                .transpose()?,
             currency,
         })
     }
@@ -196,33 +215,68 @@ pub fn database_url(common: &Common) -> Result<SecretString, Error> {
     Ok(SecretString::from(url.clone()))
 }
 
-fn real_place(common: &Common, environment: &Environment) -> Result<(Place, StripeKey), Error> {
-    let key = find_key(
-        environment.stripe_api_key.clone(),
-        common.stripe_key_file.as_deref(),
-    )?;
-    match (key.mode, common.live) {
-        (Mode::Live, false) => {
-            return Err(Error::configuration(
-                "this is a live key, and --live was not given",
-                "add --live if real money is meant, or use a test key",
-            ));
+/// A real place piece by piece: each is right or wrong by itself.
+pub struct Pieces {
+    pub key: Result<StripeKey, Error>,
+    /// Whether the key's mode and `--live` say the same; `None` without a key.
+    pub mode: Option<Result<(), Error>>,
+    pub stripe_base: Result<Url, Error>,
+    pub database_url: Result<SecretString, Error>,
+}
+
+impl Pieces {
+    #[must_use]
+    pub fn read(common: &Common, environment: &Environment) -> Pieces {
+        let key = find_key(
+            environment.stripe_api_key.clone(),
+            common.stripe_key_file.as_deref(),
+        );
+        let mode = key.as_ref().ok().map(|key| key.mode);
+        Pieces {
+            mode: mode.map(|mode| agree(mode, common.live)),
+            // Without a key, no base is refused for its mode.
+            stripe_base: parse_base(
+                common.stripe_api_base.as_deref(),
+                mode.unwrap_or(Mode::Test),
+            ),
+            database_url: database_url(common),
+            key,
         }
-        (Mode::Test, true) => {
-            return Err(Error::configuration(
-                "--live was given with a test key",
-                "leave --live out, or use the live key",
-            ));
-        }
-        (Mode::Live, true) | (Mode::Test, false) => {}
     }
-    let stripe_base = parse_base(common.stripe_api_base.as_deref(), key.mode)?;
-    let database_url = database_url(common)?;
+}
+
+fn real_place(common: &Common, environment: &Environment) -> Result<(Place, StripeKey), Error> {
+    let pieces = Pieces::read(common, environment);
+    let key = pieces.key?;
+    pieces.mode.unwrap_or(Ok(()))?;
+    let stripe_base = pieces.stripe_base?;
     let place = Place::Real {
-        database_url,
+        database_url: pieces.database_url?,
         stripe_base,
     };
     Ok((place, key))
+}
+
+fn agree(key: Mode, live: bool) -> Result<(), Error> {
+    match (key, live) {
+        (Mode::Live, false) => Err(Error::configuration(
+            "this is a live key, and --live was not given",
+            "add --live if real money is meant, or use a test key",
+        )),
+        (Mode::Test, true) => Err(Error::configuration(
+            "--live was given with a test key",
+            "leave --live out, or use the live key",
+        )),
+        (Mode::Live, true) | (Mode::Test, false) => Ok(()),
+    }
+}
+
+/// The request budget for this address of Stripe.
+///
+/// # Errors
+/// Usage: it is no rate, or none at all for Stripe itself.
+pub fn rps_for(base: &Url, common: &Common) -> Result<Rps, Error> {
+    parse_rps(common.rps, base.as_str().trim_end_matches('/') != STRIPE)
 }
 
 fn parse_base(text: Option<&str>, mode: Mode) -> Result<Url, Error> {

@@ -38,6 +38,14 @@ pub fn read_input(path: &Path) -> Result<String, Error> {
     Ok(text)
 }
 
+/// Whether this process may write a file, or into a folder. Nothing is opened, and nothing is written.
+///
+/// # Errors
+/// The operating system's word.
+pub fn may_write(path: &Path) -> std::io::Result<()> {
+    rustix::fs::access(path, rustix::fs::Access::WRITE_OK).map_err(std::io::Error::from)
+}
+
 /// Far more than any key; a device or a huge file given by mistake must not fill the memory.
 const LARGEST_SECRET: u64 = 64 * 1024;
 

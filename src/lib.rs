@@ -9,6 +9,7 @@ pub mod cli;
 pub mod command_line;
 pub mod commands;
 pub mod config;
+pub mod doctor;
 pub mod domain;
 pub mod error;
 pub mod events;

@@ -20,6 +20,14 @@ pub struct StripeKey {
     pub mode: Mode,
 }
 
+impl StripeKey {
+    /// Whether it may do only what it was given permissions for.
+    #[must_use]
+    pub fn is_restricted(&self) -> bool {
+        self.secret.expose_secret().starts_with("rk_")
+    }
+}
+
 /// Finds the key in the environment or in the file.
 ///
 /// # Errors

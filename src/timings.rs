@@ -57,6 +57,16 @@ impl Default for Timings {
 }
 
 impl Timings {
+    /// For whoever only wants to know whether there is an answer.
+    #[must_use]
+    pub fn for_a_look(self) -> Self {
+        Timings {
+            total: Duration::from_secs(20),
+            attempts: 2,
+            ..self
+        }
+    }
+
     /// For a double on this host: there is no network to wait for, and nobody else to spare.
     #[must_use]
     pub fn on_loopback() -> Self {

@@ -87,9 +87,9 @@ pub enum Command {
         after_help = "Examples:\n  relink journal list --since 24h\n  relink journal show --order-id 207"
     )]
     Journal(JournalCommand),
-    /// Help to set relink up
+    /// Check everything that relink needs, before it is needed: nothing is written
     #[command(
-        after_help = "Example, where the application's role may not create tables:\n  relink doctor --print-sql --role shop | psql --dbname club --username owner"
+        after_help = "It looks at the database, its tables, columns, types and rights; the journal; the key, its mode, account and permissions; the webhook endpoint; the clock. What depends on something that failed, or cannot be seen without writing, is named as not checked. Exit codes: 0 nothing failed (a warning is no failure), 5 login, right or permission, 4 configuration, schema or mode, 9 Stripe or the database unavailable; the first of these that holds.\n\nExamples:\n  relink doctor\n  relink doctor --live -o json\n  relink doctor --sandbox\n\nWhere the application's role may not create tables:\n  relink doctor --print-sql --role shop | psql --dbname club --username owner"
     )]
     Doctor(DoctorArgs),
     /// The local Stripe double and its sample database, for rehearsal and tests
@@ -302,11 +302,11 @@ pub struct JournalShowArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct DoctorArgs {
-    /// Print the SQL that makes the journal's tables, for the database's owner to run
-    #[arg(long, required = true)]
+    /// Check nothing, and print the SQL that makes the journal's tables, for the database's owner to run
+    #[arg(long)]
     pub print_sql: bool,
     /// The role that relink runs as, to be granted its rights (default: the user of the database URL)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "print_sql")]
     pub role: Option<String>,
 }
 
@@ -362,7 +362,7 @@ pub struct Common {
     /// Orders in flight together
     #[arg(long, global = true, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub concurrency: u16,
-    /// What goes to stdout
+    /// What goes to stdout: a table (or a wide one), one JSON document, events line by line, CSV, ids alone
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Table, help_heading = "Output")]
     pub output: Output,
     /// No header row in tables and CSV
@@ -387,17 +387,17 @@ pub struct Common {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// For people: ids shortened, addresses left out
+    // For people: ids shortened, addresses left out.
     Table,
-    /// For people with wide screens: one line per order, whole ids, tournament and parent too
+    // For people with wide screens: one line per order, whole ids, tournament and parent too.
     Wide,
-    /// One document
+    // One document.
     Json,
-    /// One event per line, as it happens: first a header, last a summary with the exit code
+    // One event per line, as it happens: first a header, last a summary with the exit code.
     Jsonl,
-    /// For spreadsheets
+    // For spreadsheets.
     Csv,
-    /// Ids alone, one per line
+    // Ids alone, one per line.
     Ids,
 }
 

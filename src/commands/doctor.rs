@@ -1,16 +1,58 @@
-//! `relink doctor`: for now, the SQL that makes the journal's tables. Connects to nothing.
+//! `relink doctor`: looks at everything that relink needs, each part whatever became of the others, and says what it
+//! found. It writes nothing. With `--print-sql` it connects to nothing.
 
 use secrecy::SecretString;
 
 use crate::cli::{Common, DoctorArgs};
 use crate::config;
+use crate::doctor::{Facts, diagnose};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::store::Store;
 
 use super::Context;
+use super::findings::{DatabaseFindings, StripeFindings, Subject};
 
-pub fn run(args: &DoctorArgs, common: &Common, context: &Context<'_>) -> Result<ExitStatus, Error> {
+pub async fn run(
+    args: &DoctorArgs,
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    if args.print_sql {
+        return print_sql(args, common, context);
+    }
+    let subject = Subject::open(common, context).await?;
+    let looking = async { Ok(look(&subject).await) };
+    let facts = context.interrupt.unless_asked(looking).await;
+    subject.close().await?;
+    let diagnosis = diagnose(&facts?);
+    context.ui.diagnosis(&diagnosis)?;
+    Ok(diagnosis.status())
+}
+
+async fn look(subject: &Subject) -> Facts {
+    let (database, stripe) =
+        tokio::join!(DatabaseFindings::of(subject), StripeFindings::of(subject));
+    Facts {
+        database: database.reached,
+        catalogue: database.catalogue,
+        journal: database.journal,
+        pinned: database.pinned,
+        key: subject.key(),
+        mode: subject.mode(),
+        api_base: stripe.api_base,
+        account: stripe.account,
+        reads: stripe.reads,
+        endpoints: stripe.endpoints,
+        clock: stripe.clock,
+    }
+}
+
+fn print_sql(
+    args: &DoctorArgs,
+    common: &Common,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
     let url = match &common.sandbox {
         // The sandbox's database is a SQLite file, and its tables do not depend on where it lies.
         Some(_) => SecretString::from("sqlite://sandbox.db".to_owned()),

@@ -6,6 +6,7 @@
 mod commit;
 mod completions;
 mod doctor;
+mod findings;
 mod help;
 mod inspect;
 mod journal;
@@ -65,7 +66,7 @@ pub async fn run(cli: &Cli, context: &Context<'_>) -> Result<ExitStatus, Error> 
         Command::Resolve(args) => resolve::run(args, &cli.common, context).await,
         Command::Webhook(command) => webhook::run(command, &cli.common, context).await,
         Command::Journal(command) => journal::run(command, &cli.common, context).await,
-        Command::Doctor(args) => doctor::run(args, &cli.common, context),
+        Command::Doctor(args) => doctor::run(args, &cli.common, context).await,
         Command::Sandbox(command) => sandbox::run(command, &cli.common, context).await,
         Command::Completions(args) => completions::run(args, context),
         Command::Man(args) => man::run(args, context),

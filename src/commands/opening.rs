@@ -55,11 +55,7 @@ impl Opened {
             account: config.stripe_account.clone(),
             mode: config.key.mode,
             rps: config.rps,
-            timings: if Settings::is_on_loopback(&base) {
-                Timings::on_loopback()
-            } else {
-                Timings::default()
-            },
+            timings: timings(&base),
         })?;
         let store = Store::connect(&database_url, access).await?;
         let (account, account_name) = find_account(&stripe, expected).await?;
@@ -117,7 +113,16 @@ pub async fn open_database(common: &Common, context: &Context<'_>) -> Result<Sto
     Ok(Store::connect(&url, Access::ReadOnly).await?)
 }
 
-fn parse_sandbox_base(text: &str) -> Result<Url, Error> {
+/// A double on this host is not waited for as Stripe is.
+pub fn timings(base: &Url) -> Timings {
+    if Settings::is_on_loopback(base) {
+        Timings::on_loopback()
+    } else {
+        Timings::default()
+    }
+}
+
+pub fn parse_sandbox_base(text: &str) -> Result<Url, Error> {
     Url::parse(text).map_err(|e| Error::Bug(format!("the sandbox's address is not a URL: {e}")))
 }
 

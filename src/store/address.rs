@@ -75,6 +75,11 @@ impl DatabaseIdentity {
     pub fn kind(&self) -> DatabaseKind {
         self.kind
     }
+
+    /// Without the kind: of SQLite the file.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
 }
 
 impl fmt::Display for DatabaseIdentity {
@@ -120,6 +125,11 @@ impl Address {
 
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// A SQLite file that is opened to be read whatever a run wants.
+    pub fn is_read_only_file(&self) -> bool {
+        self.identity.kind == DatabaseKind::Sqlite && self.url.query() == Some("mode=ro")
     }
 
     pub fn identity(&self) -> &DatabaseIdentity {

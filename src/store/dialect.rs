@@ -106,29 +106,6 @@ impl Dialect {
         }
     }
 
-    /// A query for `(table, column)` of the named tables, as `search_path` resolves them. It reads the
-    /// catalogue, not `information_schema`: the latter hides columns that the role may not read, and a
-    /// missing right is not a missing column.
-    pub fn columns_of(self, tables: &[&str]) -> String {
-        let quoted = |quote: &dyn Fn(&&str) -> String| {
-            tables.iter().map(quote).collect::<Vec<_>>().join(", ")
-        };
-        match self {
-            Dialect::Postgres => format!(
-                "SELECT CAST(c.relname AS TEXT) AS table_name, CAST(a.attname AS TEXT) AS column_name \
-                 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
-                 WHERE c.oid IN ({}) AND a.attnum > 0 AND NOT a.attisdropped",
-                quoted(&|table| format!("to_regclass('\"{table}\"')"))
-            ),
-            Dialect::Sqlite => format!(
-                "SELECT m.name AS table_name, c.name AS column_name \
-                 FROM sqlite_master m JOIN pragma_table_info(m.name) c \
-                 WHERE m.type IN ('table', 'view') AND m.name IN ({})",
-                quoted(&|table| format!("'{table}'"))
-            ),
-        }
-    }
-
     /// What stands before the name of a table of the journal. On Postgres it is a schema of its own, which
     /// the application's migrations never see.
     pub fn journal_prefix(self) -> &'static str {

@@ -6,13 +6,16 @@
 //! inside its transactions.
 
 mod address;
+mod catalogue;
 mod commit;
 mod connect;
 mod dialect;
 mod error;
+mod examine;
 mod journal;
 #[cfg(feature = "kill-points")]
 mod kill_points;
+mod kinds;
 mod orders;
 mod publish;
 mod receiver;
@@ -42,6 +45,7 @@ pub use schema::URL_CAPACITY;
 
 use address::Address;
 use dialect::Dialect;
+use schema::FoundColumns;
 
 /// What the session may do. `ReadOnly` is enforced by the database itself, not by this program: Postgres
 /// refuses every write of the session, SQLite opens the file read-only.
@@ -116,13 +120,30 @@ impl Store {
     /// A malformed URL, a server that does not answer within 10 seconds, a refused login, a missing
     /// database, and missing tables or columns, all named. No message holds the password.
     pub async fn connect(url: &SecretString, access: Access) -> Result<Store, StoreError> {
+        let (store, found) = Store::reach_with(url, access).await?;
+        found.require()?;
+        Ok(store)
+    }
+
+    /// Connects to read, whatever tables there are: to find out about them.
+    ///
+    /// # Errors
+    /// As for [`Store::connect`], but for missing tables and columns.
+    pub async fn reach(url: &SecretString) -> Result<Store, StoreError> {
+        let (store, _) = Store::reach_with(url, Access::ReadOnly).await?;
+        Ok(store)
+    }
+
+    async fn reach_with(
+        url: &SecretString,
+        access: Access,
+    ) -> Result<(Store, FoundColumns), StoreError> {
         let address = Address::parse(url, access)?;
         let mut first = connect::open(&address, access).await?;
         let found = schema::read_columns(&mut first, address.dialect()).await;
         connect::close(first).await;
         let found = found?;
-        found.require()?;
-        Ok(Store {
+        let store = Store {
             pool: connect::pool(&address, access)?,
             dialect: address.dialect(),
             identity: address.identity().clone(),
@@ -130,7 +151,8 @@ impl Store {
             has_paid_at: found.has(&schema::ORDER_PAID_AT),
             #[cfg(feature = "kill-points")]
             gate: kill_points::Gated::from_environment()?,
-        })
+        };
+        Ok((store, found))
     }
 
     /// Where this store reads and writes, fit to be shown: it holds no password.

@@ -10,6 +10,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::StoreError;
 use super::dialect::Dialect;
+use crate::doctor::{Need, Use};
 
 /// Characters that `orders.stripe_checkout_url` holds, `varchar(500)`. SQLite would not enforce it.
 pub const URL_CAPACITY: usize = 500;
@@ -18,6 +19,12 @@ pub const URL_CAPACITY: usize = 500;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Table(&'static str);
 
+impl Table {
+    pub fn name(self) -> &'static str {
+        self.0
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Column {
     table: Table,
@@ -25,6 +32,10 @@ pub(super) struct Column {
 }
 
 impl Column {
+    pub fn table(self) -> Table {
+        self.table
+    }
+
     /// `orders.amount_cents`
     pub fn path(&self) -> String {
         format!("{}.{}", self.table.0, self.name)
@@ -51,53 +62,57 @@ pub(super) const TOURNAMENTS: Table = Table("tournaments");
 /// Which tournament sells which product, once per team: the same product may stand there several times.
 pub(super) const SALES: Table = Table("tournament_products");
 
+/// A column with what it must hold, and who needs it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    pub column: Column,
+    pub need: Need,
+    pub uses: Use,
+}
+
 macro_rules! columns {
-    ($($constant:ident = $table:ident . $name:literal;)*) => {
+    ($($constant:ident = $table:ident . $name:literal, $need:expr, $uses:ident;)*) => {
         $(pub(super) const $constant: Column = Column { table: $table, name: $name };)*
-        /// What relink cannot work without.
-        const REQUIRED: &[Column] = &[$($constant),*];
+        pub(super) const COLUMNS: &[Known] =
+            &[$(Known { column: $constant, need: $need, uses: Use::$uses }),*];
     };
 }
 
+#[allow(clippy::cast_possible_truncation)]
+const URL: Need = Need::Url(URL_CAPACITY as u32);
+
 columns! {
-    ORDER_ID = ORDERS."id";
-    ORDER_STATUS = ORDERS."status";
-    ORDER_AMOUNT = ORDERS."amount_cents";
-    ORDER_REFERENCE = ORDERS."stripe_checkout_session_id";
-    ORDER_URL = ORDERS."stripe_checkout_url";
-    ORDER_PAYMENT_INTENT = ORDERS."stripe_payment_intent_id";
-    ORDER_CREATED_AT = ORDERS."created_at";
-    ORDER_PLAYER = ORDERS."player_id";
-    ORDER_PRODUCT = ORDERS."product_id";
-    PLAYER_ID = PLAYERS."id";
-    PLAYER_NAME = PLAYERS."name";
-    PLAYER_PARENT = PLAYERS."parent_id";
-    PARENT_ID = PARENTS."id";
-    PARENT_NAME = PARENTS."name";
-    PARENT_EMAIL = PARENTS."email";
-    PRODUCT_ID = PRODUCTS."id";
-    PRODUCT_NAME = PRODUCTS."name";
-    PRODUCT_CATEGORY = PRODUCTS."category";
-    PRODUCT_IS_ACTIVE = PRODUCTS."is_active";
-    TOURNAMENT_ID = TOURNAMENTS."id";
-    TOURNAMENT_NAME = TOURNAMENTS."name";
-    SALE_TOURNAMENT = SALES."tournament_id";
-    SALE_PRODUCT = SALES."product_id";
+    ORDER_ID = ORDERS."id", Need::Id, Read;
+    // `canceled` and `refunded` are read where they are there, and never written.
+    ORDER_STATUS = ORDERS."status", Need::Word(&["pending", "paid"]), Payment;
+    ORDER_AMOUNT = ORDERS."amount_cents", Need::Amount, Read;
+    ORDER_REFERENCE = ORDERS."stripe_checkout_session_id", Need::StripeId, Link;
+    ORDER_URL = ORDERS."stripe_checkout_url", URL, Link;
+    ORDER_PAYMENT_INTENT = ORDERS."stripe_payment_intent_id", Need::StripeId, Payment;
+    ORDER_CREATED_AT = ORDERS."created_at", Need::Moment, Read;
+    ORDER_PLAYER = ORDERS."player_id", Need::Id, Read;
+    ORDER_PRODUCT = ORDERS."product_id", Need::Id, Read;
+    // Kept up to date where it exists; a table without it is fine.
+    ORDER_UPDATED_AT = ORDERS."updated_at", Need::Moment, Touched;
+    ORDER_PAID_AT = ORDERS."paid_at", Need::Moment, ReceiverOnly;
+    PLAYER_ID = PLAYERS."id", Need::Id, Read;
+    PLAYER_NAME = PLAYERS."name", Need::Shown, Read;
+    PLAYER_PARENT = PLAYERS."parent_id", Need::Id, Read;
+    PARENT_ID = PARENTS."id", Need::Id, Read;
+    PARENT_NAME = PARENTS."name", Need::Shown, Read;
+    PARENT_EMAIL = PARENTS."email", Need::Shown, Read;
+    PRODUCT_ID = PRODUCTS."id", Need::Id, Read;
+    PRODUCT_NAME = PRODUCTS."name", Need::Shown, Read;
+    // The scope; without it, no order is ever worked on.
+    PRODUCT_CATEGORY = PRODUCTS."category", Need::Word(&["tournament"]), Read;
+    PRODUCT_IS_ACTIVE = PRODUCTS."is_active", Need::Flag, Read;
+    TOURNAMENT_ID = TOURNAMENTS."id", Need::Id, Read;
+    TOURNAMENT_NAME = TOURNAMENTS."name", Need::Shown, Read;
+    SALE_TOURNAMENT = SALES."tournament_id", Need::Id, Read;
+    SALE_PRODUCT = SALES."product_id", Need::Id, Read;
 }
 
-/// Kept up to date where it exists; a table without it is fine.
-pub(super) const ORDER_UPDATED_AT: Column = Column {
-    table: ORDERS,
-    name: "updated_at",
-};
-
-/// Needed by the receiver only.
-pub(super) const ORDER_PAID_AT: Column = Column {
-    table: ORDERS,
-    name: "paid_at",
-};
-
-const TABLES: &[Table] = &[ORDERS, PLAYERS, PARENTS, PRODUCTS, TOURNAMENTS, SALES];
+pub(super) const TABLES: &[Table] = &[ORDERS, PLAYERS, PARENTS, PRODUCTS, TOURNAMENTS, SALES];
 
 /// The columns that the database has, of the tables that relink knows.
 pub(super) struct FoundColumns(BTreeSet<(String, String)>);
@@ -116,8 +131,9 @@ impl FoundColumns {
             .iter()
             .filter(|table| !present(table))
             .map(|table| format!("table `{}` is missing", table.0));
-        let columns = REQUIRED
-            .iter()
+        let required = COLUMNS.iter().filter(|known| known.uses.is_required());
+        let columns = required
+            .map(|known| known.column)
             .filter(|column| present(&column.table) && !self.has(column))
             .map(|column| format!("column `{}` is missing", column.path()));
         let missing: Vec<String> = tables.chain(columns).collect();

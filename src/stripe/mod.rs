@@ -14,6 +14,7 @@ mod http;
 mod index;
 mod judge;
 mod observe;
+mod preflight;
 mod read;
 mod refunds;
 pub mod retry;

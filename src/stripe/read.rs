@@ -117,6 +117,14 @@ impl Client {
         }
     }
 
+    /// One object at most, of any kind: whether the key may read these at all, and of which mode they are.
+    pub(super) async fn newest(&self, path: &str) -> Result<(), StripeError> {
+        let page: wire::List<wire::Named> = self.get(path, &[("limit", "1")]).await?;
+        page.data
+            .iter()
+            .try_for_each(|object| self.check_mode(object))
+    }
+
     /// The smallest question there is, for the `Date` of its answer.
     pub(super) async fn probe(&self) -> Result<(), StripeError> {
         let query = [("limit", "1")];
@@ -229,7 +237,7 @@ impl Client {
     }
 
     fn check<T: Object>(&self, object: &T) -> Result<(), StripeError> {
-        let (id, mode) = (object.id(), self.mode());
+        let id = object.id();
         match object.kind() {
             Some(kind) if kind == T::KIND => {}
             other => {
@@ -240,6 +248,11 @@ impl Client {
                 )));
             }
         }
+        self.check_mode(object)
+    }
+
+    fn check_mode<T: Object>(&self, object: &T) -> Result<(), StripeError> {
+        let (id, mode) = (object.id(), self.mode());
         match object.livemode().map(Mode::from_livemode) {
             Some(told) if told != mode => Err(StripeError::WrongMode {
                 message: format!("`{id}` is a {told} mode object, but a {mode} mode key is set"),

@@ -154,6 +154,19 @@ pub(super) struct Refund {
 }
 object!(Refund, "refund");
 
+#[derive(Debug, Deserialize)]
+pub(super) struct WebhookEndpoint {
+    pub id: String,
+    pub object: Option<String>,
+    pub livemode: Option<bool>,
+    pub url: Option<String>,
+    pub status: Option<String>,
+    #[serde(default)]
+    pub enabled_events: Vec<String>,
+    pub api_version: Option<String>,
+}
+object!(WebhookEndpoint, "webhook_endpoint");
+
 /// Any object, where only its id matters.
 #[derive(Debug, Deserialize)]
 pub(super) struct Named {

@@ -4,6 +4,7 @@
 //! the database or Stripe passes `sanitize` first. A reader that closes stdout early has had enough: that is
 //! success, and ends quietly.
 
+mod doctor;
 mod explain;
 mod journal;
 mod json;
@@ -39,6 +40,7 @@ pub use settings::{Format, Settings};
 pub use talk::{Banner, Stderr};
 
 use crate::command_line::CommandLine;
+use crate::doctor::Diagnosis;
 use crate::domain::OrderId;
 use crate::exit::{ExitStatus, Failure};
 use crate::plan::{Digest, Plan, Verdict};
@@ -217,6 +219,17 @@ impl Ui {
         self.show(
             || journal::order(history, &next, self.stdout),
             || json::OrderHistoryDocument::new(order, history, next.clone()),
+        )
+    }
+
+    /// What `doctor` found.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn diagnosis(&self, diagnosis: &Diagnosis) -> io::Result<()> {
+        self.show(
+            || doctor::text(diagnosis, self.stdout),
+            || json::DoctorDocument::new(diagnosis),
         )
     }
 

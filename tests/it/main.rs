@@ -13,6 +13,7 @@ mod client_server;
 mod client_world;
 mod client_writes;
 mod crash_matrix;
+mod doctor;
 mod double_catalog;
 mod double_endpoints;
 mod double_events;

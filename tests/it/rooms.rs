@@ -51,6 +51,7 @@ fn within(name: &str, rooms: &[&str]) -> bool {
 #[test]
 fn the_pure_rooms_reach_for_no_clock_no_network_no_database_and_no_terminal() {
     let pure = [
+        "doctor/",
         "domain/",
         "plan/",
         "saga/",

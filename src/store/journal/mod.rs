@@ -6,6 +6,7 @@
 
 mod change;
 mod claim;
+mod examine;
 mod facts;
 mod history;
 mod holder;

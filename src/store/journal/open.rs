@@ -52,7 +52,10 @@ impl Store {
         Ok(version)
     }
 
-    async fn version(&self, connection: &mut AnyConnection) -> Result<Option<u32>, StoreError> {
+    pub(super) async fn version(
+        &self,
+        connection: &mut AnyConnection,
+    ) -> Result<Option<u32>, StoreError> {
         let found = sqlx::query(self.dialect.find_journal())
             .fetch_optional(&mut *connection)
             .await
@@ -151,25 +154,29 @@ impl Store {
 
     /// Everything that a run needs later is asked for now, before anything is retired.
     async fn check_rights(&self) -> Result<(), StoreError> {
-        let mut wanted = Vec::new();
-        for (table, rights) in Tables::of(self.dialect).rights() {
-            wanted.extend(rights.iter().map(|right| (table.to_string(), *right)));
-        }
-        let Some(statement) = self.dialect.missing_rights(&wanted) else {
-            return Ok(());
-        };
-        let row = sqlx::query(AssertSqlSafe(statement))
-            .fetch_one(&self.pool)
-            .await
-            .map_err(StoreError::query(READ))?;
-        let missing: Option<String> = row.try_get(0).map_err(StoreError::query(READ))?;
-        match missing {
+        match self.missing_rights().await? {
             None => Ok(()),
             Some(rights) => Err(StoreError::AccessDenied {
                 what: "write the journal",
                 detail: format!("the role lacks {rights}"),
             }),
         }
+    }
+
+    /// The rights that this role lacks on the newest version's tables, as a text.
+    pub(super) async fn missing_rights(&self) -> Result<Option<String>, StoreError> {
+        let mut wanted = Vec::new();
+        for (table, rights) in Tables::of(self.dialect).rights() {
+            wanted.extend(rights.iter().map(|right| (table.to_string(), *right)));
+        }
+        let Some(statement) = self.dialect.missing_rights(&wanted) else {
+            return Ok(None);
+        };
+        let row = sqlx::query(AssertSqlSafe(statement))
+            .fetch_one(&self.pool)
+            .await
+            .map_err(StoreError::query(READ))?;
+        row.try_get(0).map_err(StoreError::query(READ))
     }
 
     /// The role that this session acts as; `None` where there are no roles.
@@ -185,7 +192,7 @@ impl Store {
     }
 }
 
-fn newest(versions: &[Version]) -> u32 {
+pub(super) fn newest(versions: &[Version]) -> u32 {
     u32::try_from(versions.len()).unwrap_or(u32::MAX)
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Money is minor units with a currency code, times are RFC 3339 UTC. Parents' e-mail addresses are in them in full.
 
+mod doctor;
 mod journal;
 mod order;
 mod plan;
@@ -15,6 +16,7 @@ use std::io;
 
 use serde::Serialize;
 
+pub use doctor::DoctorDocument;
 pub use journal::{OrderHistoryDocument, RunDocument, RunsDocument};
 pub use order::OrderDocument;
 pub use plan::PlanDocument;

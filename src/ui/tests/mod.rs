@@ -2,6 +2,7 @@
 //! hostile text is proved harmless. The plans come from `decide`, not from hand.
 #![allow(clippy::unwrap_used)]
 
+mod diagnosed;
 mod documents;
 mod explained;
 mod hostile;

@@ -7,7 +7,7 @@ const RULES: &str = "With -o json, stdout holds one JSON document and nothing el
     fields are only ever added. Money is an integer of minor units with its currency code, times are RFC 3339 in UTC. \
     Parents' e-mail addresses are left out.";
 
-const SCHEMAS: [(&str, &str); 11] = [
+const SCHEMAS: [(&str, &str); 12] = [
     (
         "relink.plan/1",
         "inspect, and regen, retire and mint without --commit: one decision per order, and the next command",
@@ -40,6 +40,10 @@ const SCHEMAS: [(&str, &str); 11] = [
     (
         "relink.standing/1",
         "inspect --plan FILE: how a saved plan stands, and what has moved since",
+    ),
+    (
+        "relink.doctor/1",
+        "doctor: one entry per check, with what was found and what to do",
     ),
     (
         "relink.events/1",

@@ -1,0 +1,161 @@
+//! What `doctor` is told of the database: the catalogue's word on tables, columns, types and rights, and whether
+//! anything could be written here. It reads, in a session that may do nothing else, and judges nothing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::address::Address;
+use super::dialect::Dialect;
+use super::schema::{COLUMNS, TABLES};
+use super::{Access, Store, StoreError, kinds};
+use crate::doctor::{Catalogue, ColumnFacts, Database, Found, Writing};
+use crate::files;
+
+const WHAT: &str = "read the catalogue";
+
+type Columns = BTreeMap<(String, String), Found>;
+
+impl Store {
+    /// What is there of the application's tables, and what this session's role may do with it. `url` is the one that
+    /// this store was reached by.
+    ///
+    /// # Errors
+    /// What any query can meet.
+    pub async fn examine(&self, url: &SecretString) -> Result<Catalogue, StoreError> {
+        let names: Vec<&str> = TABLES.iter().map(|table| table.name()).collect();
+        let columns = self.described_columns(&names).await?;
+        let is_there = |table: &str| columns.keys().any(|(known, _)| known == table);
+        let filtered = match self.dialect.filtered_tables(&names) {
+            Some(statement) => self.texts(statement).await?,
+            None => Vec::new(),
+        };
+        let role = match self.dialect.current_role() {
+            Some(statement) => self.texts(statement.to_owned()).await?.pop(),
+            None => None,
+        };
+        Ok(Catalogue {
+            database: match self.dialect {
+                Dialect::Postgres => Database::Postgres,
+                Dialect::Sqlite => Database::Sqlite,
+            },
+            version: self
+                .texts(self.dialect.version().to_owned())
+                .await?
+                .concat(),
+            role,
+            tables: TABLES.len(),
+            missing_tables: names
+                .iter()
+                .copied()
+                .filter(|name| !is_there(name))
+                .collect(),
+            columns: COLUMNS
+                .iter()
+                .filter(|known| is_there(known.column.table().name()))
+                .map(|known| {
+                    let key = (
+                        known.column.table().name().to_owned(),
+                        known.column.name.to_owned(),
+                    );
+                    ColumnFacts {
+                        path: known.column.path(),
+                        need: known.need,
+                        uses: known.uses,
+                        found: columns.get(&key).cloned(),
+                    }
+                })
+                .collect(),
+            filtered,
+            writing: self.writing(url).await?,
+            answers_early: match self.dialect.answers_before_it_is_durable() {
+                Some(statement) => self.number(statement).await? != 0,
+                None => false,
+            },
+        })
+    }
+
+    async fn described_columns(&self, tables: &[&str]) -> Result<Columns, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(self.dialect.described_columns(tables)))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::query(WHAT))?;
+        let columns: Result<Columns, _> = rows.iter().map(|row| self.described(row)).collect();
+        columns.map_err(StoreError::query(WHAT))
+    }
+
+    fn described(&self, row: &AnyRow) -> Result<((String, String), Found), sqlx::Error> {
+        let declared: String = row.try_get("declared")?;
+        let (kind, length) = match self.dialect {
+            Dialect::Postgres => {
+                let words: Option<String> = row.try_get("labels")?;
+                let base: String = row.try_get("base")?;
+                kinds::postgres(&base, row.try_get("modifier")?, words.as_deref())
+            }
+            Dialect::Sqlite => kinds::sqlite(&declared),
+        };
+        let found = Found {
+            declared,
+            kind,
+            length,
+            may_select: row.try_get::<i64, _>("may_select")? == 1,
+            may_update: row.try_get::<i64, _>("may_update")? == 1,
+        };
+        Ok((
+            (row.try_get("table_name")?, row.try_get("column_name")?),
+            found,
+        ))
+    }
+
+    async fn writing(&self, url: &SecretString) -> Result<Writing, StoreError> {
+        match self.dialect.refuses_writes() {
+            Some(statement) => Ok(match self.number(statement).await? {
+                0 => Writing::Possible,
+                1 => Writing::ReadOnly("the server is a standby, which only reads".to_owned()),
+                _ => Writing::ReadOnly(
+                    "sessions of this role are read-only by its or the database's setting \
+                     (default_transaction_read_only)"
+                        .to_owned(),
+                ),
+            }),
+            None => {
+                let address = Address::parse(url, Access::ReadWrite)?;
+                Ok(match address.is_read_only_file() {
+                    true => Writing::ReadOnly("the URL says `mode=ro`".to_owned()),
+                    false => writing_of_file(&PathBuf::from(self.identity.place())),
+                })
+            }
+        }
+    }
+
+    async fn texts(&self, statement: String) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(statement))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::query(WHAT))?;
+        let texts: Result<_, _> = rows.iter().map(|row| row.try_get(0)).collect();
+        texts.map_err(StoreError::query(WHAT))
+    }
+
+    async fn number(&self, statement: &'static str) -> Result<i64, StoreError> {
+        let row = sqlx::query(statement)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(StoreError::query(WHAT))?;
+        row.try_get(0).map_err(StoreError::query(WHAT))
+    }
+}
+
+/// SQLite writes beside its file as well: the folder must let it.
+fn writing_of_file(file: &Path) -> Writing {
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    for place in [file, folder] {
+        if let Err(error) = files::may_write(place) {
+            return Writing::Denied(format!("`{}` cannot be written: {error}", place.display()));
+        }
+    }
+    Writing::Possible
+}
