@@ -88,8 +88,14 @@ pub enum Command {
     )]
     Journal(JournalCommand),
     /// Check everything that relink needs, before it is needed: nothing is written
+    ///
+    /// It looks at the database, its tables, columns, types and rights; the journal; the key, its mode, account
+    /// and permissions; the webhook endpoint; the clock. What depends on something that failed, or cannot be
+    /// seen without writing, is named as not checked. Exit codes: 0 nothing failed (a warning is no failure), 5
+    /// login, right or permission, 4 configuration, schema or mode, 9 Stripe or the database unavailable; the
+    /// first of these that holds.
     #[command(
-        after_help = "It looks at the database, its tables, columns, types and rights; the journal; the key, its mode, account and permissions; the webhook endpoint; the clock. What depends on something that failed, or cannot be seen without writing, is named as not checked. Exit codes: 0 nothing failed (a warning is no failure), 5 login, right or permission, 4 configuration, schema or mode, 9 Stripe or the database unavailable; the first of these that holds.\n\nExamples:\n  relink doctor\n  relink doctor --live -o json\n  relink doctor --sandbox\n\nWhere the application's role may not create tables:\n  relink doctor --print-sql --role shop | psql --dbname club --username owner"
+        after_help = "Examples:\n  relink doctor\n  relink doctor --live -o json\n  relink doctor --sandbox\n\nWhere the application's role may not create tables:\n  relink doctor --print-sql --role shop | psql --dbname club --username owner"
     )]
     Doctor(DoctorArgs),
     /// The local Stripe double and its sample database, for rehearsal and tests

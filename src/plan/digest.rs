@@ -14,7 +14,7 @@ use super::decide::{Action, Decision, Plan};
 use crate::domain::{AccountId, CheckoutReference, LinkId, Mode, Money, OrderId};
 
 /// `7f3a-91c2`
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest(String);
 

@@ -342,7 +342,7 @@ impl Ui {
     pub fn begin(&self, command: &CommandLine) {
         if self.format == Format::Jsonl {
             let header = serde_json::json!({
-                "schema": "relink.events/1",
+                "schema": json::EVENTS,
                 "version": env!("CARGO_PKG_VERSION"),
                 "command": command.to_string(),
             });

@@ -95,7 +95,8 @@ fn bash_offers_commands_topics_and_values_and_no_files_for_a_number() {
     let bash = Bash::with_completions();
     assert_eq!(bash.offers(&["re"]), set(&["regen", "resolve", "retire"]));
     assert_eq!(bash.offers(&["journal", "s"]), set(&["show"]));
-    assert_eq!(bash.offers(&["regen", "-o", ""]), set(&["table", "json"]));
+    let formats = ["table", "wide", "json", "jsonl", "csv", "ids"];
+    assert_eq!(bash.offers(&["regen", "-o", ""]), set(&formats));
     assert_eq!(bash.offers(&["completions", "z"]), set(&["zsh"]));
     assert_eq!(
         bash.offers(&["help", "e"]),

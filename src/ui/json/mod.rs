@@ -22,7 +22,7 @@ pub use order::OrderDocument;
 pub use plan::PlanDocument;
 pub use replay::ReplayDocument;
 pub use report::{ReportDocument, outcome_line};
-pub use shape::{Document, csv, ids, line, lines};
+pub use shape::{Document, EVENTS, csv, ids, line, lines};
 pub use standing::StandingDocument;
 
 use super::NextStep;

@@ -10,6 +10,9 @@ use super::super::sanitize::{clean, escape_json};
 use crate::domain::{Currency, Money};
 use crate::spreadsheet::{self, Cell};
 
+/// What a stream of lines is.
+pub const EVENTS: &str = "relink.events/1";
+
 /// A document that programs read.
 pub trait Document: Serialize {
     const SHAPE: Shape;
