@@ -35,6 +35,15 @@ impl CommandLine {
         CommandLine(words)
     }
 
+    /// For a person to type next: without what concerns monitoring, which is told of runs that it waits for.
+    #[must_use]
+    pub fn for_a_person(&self) -> Self {
+        let mut line = self.clone();
+        line.0.retain(|word| word != "--check");
+        line.without_value("--metrics-file")
+            .without_value("--ping-url-file")
+    }
+
     /// With this switch, once.
     #[must_use]
     pub fn with(mut self, switch: &str) -> Self {
@@ -142,6 +151,20 @@ mod tests {
                 .to_string(),
             "relink --live regen --all"
         );
+    }
+
+    #[test]
+    fn nobody_is_told_to_type_what_concerns_monitoring() {
+        let line = typed(&[
+            "inspect",
+            "--all",
+            "--check",
+            "--metrics-file=a.prom",
+            "-q",
+            "--ping-url-file",
+            "a b",
+        ]);
+        assert_eq!(line.for_a_person().to_string(), "relink inspect --all -q");
     }
 
     #[test]

@@ -38,6 +38,20 @@ pub fn read_input(path: &Path) -> Result<String, Error> {
     Ok(text)
 }
 
+/// The text of a file of ours that may be missing; at most 1 MiB. `None` too for what cannot be read or is no text.
+#[must_use]
+pub fn read_if_there(path: &Path) -> Option<String> {
+    const LONGEST: u64 = 1024 * 1024;
+    let file = fs::File::open(path).ok()?;
+    // A pipe or a device would keep us waiting.
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut text = String::new();
+    file.take(LONGEST).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
 /// Whether this process may write a file, or into a folder. Nothing is opened, and nothing is written.
 ///
 /// # Errors
@@ -49,15 +63,15 @@ pub fn may_write(path: &Path) -> std::io::Result<()> {
 /// Far more than any key; a device or a huge file given by mistake must not fill the memory.
 const LARGEST_SECRET: u64 = 64 * 1024;
 
-/// Reads a secret's file.
+/// Reads a secret's file; `name` is what it is called in an error.
 ///
 /// # Errors
 /// Configuration: it is missing, unreadable, not a regular file, readable by others, or not text.
-pub fn read_private(path: &Path) -> Result<String, Error> {
+pub fn read_private(path: &Path, name: &str) -> Result<String, Error> {
     let shown = path.display();
     let unreadable = |why: &dyn std::fmt::Display| {
         Error::configuration(
-            format!("key file `{shown}` cannot be read: {why}"),
+            format!("{name} `{shown}` cannot be read: {why}"),
             "give --stripe-key-file a readable file that holds the key alone",
         )
     };
@@ -68,7 +82,7 @@ pub fn read_private(path: &Path) -> Result<String, Error> {
     }
     if metadata.permissions().mode() & 0o007 != 0 {
         return Err(Error::configuration(
-            format!("key file `{shown}` is open to everybody on this host"),
+            format!("{name} `{shown}` is open to everybody on this host"),
             format!("chmod 600 {shown}"),
         ));
     }

@@ -4,15 +4,19 @@
 //! What clap would repeat of a mistaken argument loses its keys before it is shown.
 
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{self, Cli, LogOutput, Output, When};
 use crate::command_line::{CommandLine, quote};
 use crate::commands::{self, Context};
 use crate::config::Environment;
+use crate::domain::Timestamp;
 use crate::error::Error;
 use crate::exit::{ExitStatus, Failure};
 use crate::interrupt::Interrupt;
 use crate::logging;
+use crate::monitor::{Ended, Monitor};
+use crate::ping::Ping;
 use crate::redact::redact;
 use crate::ui::{self, Ui};
 
@@ -27,42 +31,93 @@ pub fn run() -> ExitCode {
     let environment = Environment::read();
     let command_line = CommandLine::shown(std::env::args_os().skip(1));
     ui.begin(&command_line);
-    let status = match run_command(&cli, &ui, &environment, command_line) {
-        Ok(status) => status,
-        Err(error) => {
-            let failure = error.describe();
-            ui.failure(&failure);
-            failure.status
-        }
-    };
+    let status = run_watched(&cli, &ui, &environment, command_line);
     ui.end(status);
     status.into()
 }
 
-fn run_command(
+/// The command with whatever watches it. Monitoring hears how the run ended and changes nothing about it.
+fn run_watched(
     cli: &Cli,
     ui: &Ui,
     environment: &Environment,
     command_line: CommandLine,
-) -> Result<ExitStatus, Error> {
+) -> ExitStatus {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
-        .build()
-        .map_err(|e| Error::Io {
-            what: "starting".to_owned(),
-            detail: e.to_string(),
-        })?;
-    runtime.block_on(async {
-        let context = Context {
-            ui,
-            environment,
-            interrupt: Interrupt::listen()?,
-            command_line,
-            connection: shown_connection(cli),
-        };
-        commands::run(cli, &context).await
-    })
+        .build();
+    let monitor = Monitor::of(cli);
+    match runtime {
+        Ok(runtime) => runtime.block_on(async {
+            let ping = begin_ping(cli, ui);
+            let ended = run_command(cli, ui, environment, &monitor, command_line).await;
+            let status = conclude(ended, &monitor, ui);
+            if let Some(ping) = ping
+                && let Err(why) = ping.end(status, monitor.run().as_ref()).await
+            {
+                ui.warn(&format!("the ping URL was {why}"));
+            }
+            status
+        }),
+        Err(error) => {
+            let error = Error::Io {
+                what: "starting".to_owned(),
+                detail: error.to_string(),
+            };
+            conclude(Err(error), &monitor, ui)
+        }
+    }
+}
+
+async fn run_command(
+    cli: &Cli,
+    ui: &Ui,
+    environment: &Environment,
+    monitor: &Monitor,
+    command_line: CommandLine,
+) -> Result<ExitStatus, Error> {
+    let context = Context {
+        ui,
+        environment,
+        interrupt: Interrupt::listen()?,
+        monitor,
+        command_line,
+        connection: shown_connection(cli),
+    };
+    commands::run(cli, &context).await
+}
+
+/// Says why the run failed, if it did, and leaves the metrics file.
+fn conclude(ended: Result<ExitStatus, Error>, monitor: &Monitor, ui: &Ui) -> ExitStatus {
+    let status = ended.unwrap_or_else(|error| {
+        let failure = error.describe();
+        ui.failure(&failure);
+        failure.status
+    });
+    if let Err(error) = monitor.finish(Ended { at: now(), status }) {
+        ui.warn(&format!("monitoring was not told of this run: {error}"));
+    }
+    status
+}
+
+/// A watchdog that is not pinged raises its alarm by itself, so that a warning is enough.
+fn begin_ping(cli: &Cli, ui: &Ui) -> Option<Ping> {
+    let file = cli.command.monitoring()?.ping_url_file.as_ref()?;
+    match Ping::begin(file) {
+        Ok(ping) => Some(ping),
+        Err(error) => {
+            ui.warn(&format!("nothing is pinged: {error}"));
+            None
+        }
+    }
+}
+
+/// The host's clock, for monitoring alone.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since.map_or(0, |since| since.as_secs());
+    Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
 /// Help and version go to stdout and succeed; everything else is a usage error.

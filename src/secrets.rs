@@ -13,6 +13,9 @@ use crate::files;
 const KEY_HINT: &str = "set STRIPE_API_KEY, or --stripe-key-file FILE, to a secret or restricted key \
      (sk_test_…, rk_test_…, sk_live_…, rk_live_…)";
 
+/// What the file of a secret is called in an error.
+const KEY_FILE: &str = "key file";
+
 /// A secret or restricted key with the mode that its prefix names.
 #[derive(Debug)]
 pub struct StripeKey {
@@ -56,7 +59,7 @@ pub fn find_key(
 }
 
 fn read_key_file(path: &Path) -> Result<SecretString, Error> {
-    let text = files::read_private(path)?;
+    let text = files::read_private(path, KEY_FILE)?;
     Ok(SecretString::from(
         text.trim_end_matches(['\n', '\r']).to_owned(),
     ))
@@ -76,10 +79,12 @@ pub fn signing_secrets(
         "set {name}, or give --webhook-secret-file a file that nobody else can read and that holds the secret alone"
     );
     let from_file = match file {
-        Some(path) => Some(files::read_private(path).map_err(|error| match error {
-            Error::Configuration { message, .. } => Error::configuration(message, hint.clone()),
-            other => other,
-        })?),
+        Some(path) => Some(
+            files::read_private(path, KEY_FILE).map_err(|error| match error {
+                Error::Configuration { message, .. } => Error::configuration(message, hint.clone()),
+                other => other,
+            })?,
+        ),
         None => None,
     };
     let text = match (&from_file, environment) {

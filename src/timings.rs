@@ -33,6 +33,8 @@ pub struct Timings {
     pub closing_poll: Duration,
     /// The wait after a link was not closed; each further one doubles it.
     pub closing_backoff: Duration,
+    /// One ping to a watchdog, with its answer: nobody's run is held up by it for long.
+    pub ping: Duration,
 }
 
 impl Default for Timings {
@@ -52,6 +54,7 @@ impl Default for Timings {
             farewell: Duration::from_secs(25),
             closing_poll: Duration::from_secs(5),
             closing_backoff: Duration::from_secs(5),
+            ping: Duration::from_secs(5),
         }
     }
 }
@@ -76,6 +79,7 @@ impl Timings {
             longest_retry_after: Duration::from_secs(1),
             closing_poll: Duration::from_millis(200),
             closing_backoff: Duration::from_millis(200),
+            ping: Duration::from_secs(2),
             ..Timings::default()
         }
     }

@@ -9,6 +9,7 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 mod grammar;
+mod monitoring;
 mod safety;
 mod sandbox;
 mod shell;
@@ -17,6 +18,7 @@ mod version;
 mod webhook;
 
 pub use grammar::{command, parse};
+pub use monitoring::Monitoring;
 pub use safety::{Approval, Commit};
 pub use sandbox::{PayMethod, SandboxCommand, ServeArgs};
 pub use shell::{CompletionsArgs, ManArgs, Shell, Topic};
@@ -189,6 +191,8 @@ pub struct InspectArgs {
     /// For monitoring: exit 10 when work is pending, 11 when money needs a person (open incidents too)
     #[arg(long, conflicts_with = "plan", help_heading = "Output")]
     pub check: bool,
+    #[command(flatten)]
+    pub monitoring: Monitoring,
 }
 
 #[derive(Debug, Args)]
@@ -203,6 +207,8 @@ pub struct RegenArgs {
     pub commit: Commit,
     #[command(flatten)]
     pub approval: Approval,
+    #[command(flatten)]
+    pub monitoring: Monitoring,
 }
 
 #[derive(Debug, Args)]
@@ -222,6 +228,8 @@ pub struct MintArgs {
     pub commit: Commit,
     #[command(flatten)]
     pub approval: Approval,
+    #[command(flatten)]
+    pub monitoring: Monitoring,
 }
 
 #[derive(Debug, Args)]
@@ -243,6 +251,8 @@ pub struct RetireArgs {
     pub commit: Commit,
     #[command(flatten)]
     pub approval: Approval,
+    #[command(flatten)]
+    pub monitoring: Monitoring,
 }
 
 #[derive(Debug, Args)]

@@ -67,6 +67,7 @@ pub async fn conclude(
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
     let (commit, approval) = args;
+    watch_incidents(opened, context).await;
     if let Some(violation) = audit(&proposal.survey.plan).first() {
         return Err(unsound(violation));
     }
@@ -136,6 +137,7 @@ pub async fn conclude(
     let listener = context.ui.progress();
     let mut report = execute(approved, &site, &context.interrupt, &listener).await;
     report.skipped = skipped;
+    context.monitor.reported(&report);
     drop(site);
     if let Err(error) = journal.finish(report.exit_status()).await {
         tracing::warn!(%error, "the end of the run could not be journaled");
@@ -143,6 +145,17 @@ pub async fn conclude(
     owed::cross_off(&opened.store, opened.config.key.mode, &report).await;
     context.ui.report(&report)?;
     Ok(report.exit_status())
+}
+
+/// Only for monitoring: that they cannot be read is no reason to do nothing.
+async fn watch_incidents(opened: &Opened, context: &Context<'_>) {
+    if !context.monitor.wants_metrics() {
+        return;
+    }
+    match opened.store.open_incidents(opened.config.key.mode).await {
+        Ok(open) => context.monitor.incidents(open.len()),
+        Err(error) => tracing::warn!(%error, "open incidents could not be counted"),
+    }
 }
 
 /// The first commit says to which account this database belongs. With a live key that is said by a person,
@@ -187,8 +200,13 @@ async fn begin_run(
         plan_digest: approved.digest().to_string(),
         reason: commit.reason.as_deref().map(redact),
     };
-    let timings = *opened.stripe.timings();
-    Ok(opened.store.begin_run(run, timings).await?)
+    let id = run.id.clone();
+    let journal = opened
+        .store
+        .begin_run(run, *opened.stripe.timings())
+        .await?;
+    context.monitor.began(&id);
+    Ok(journal)
 }
 
 /// Whatever a run needs after it has closed something is tried before it closes anything: the right to
@@ -254,7 +272,10 @@ fn next_step(plan: &Plan, approval: &Approval, context: &Context<'_>) -> NextSte
     if plan.has_work() {
         let command = match &approval.plan_out {
             Some(path) => saved::commit_command(path, plan, context),
-            None => context.command_line.clone().with("--commit").to_string(),
+            None => {
+                let command = context.command_line.for_a_person();
+                command.with("--commit").to_string()
+            }
         };
         return NextStep {
             command: Some(command),

@@ -35,6 +35,7 @@ pub async fn run(
             .plan(&survey.plan, None, &next_step(&survey.plan, context))?,
     }
     let mut incidents = opened.store.open_incidents(opened.config.key.mode).await?;
+    context.monitor.incidents(incidents.len());
     if !args.check {
         // Those of other orders are somebody else's question.
         incidents.retain(|incident| incident.order.is_some_and(|id| policy.named.contains(&id)));
@@ -104,8 +105,8 @@ fn explained(survey: &Survey, context: &Context<'_>) -> Option<Explanation> {
 /// Work first, since a regen settles most of it; then whatever needs a person.
 fn next_step(plan: &Plan, context: &Context<'_>) -> NextStep {
     let command = if plan.work().next().is_some() {
-        let command = context.command_line.clone().renamed("inspect", "regen");
-        Some(command.to_string())
+        let command = context.command_line.for_a_person();
+        Some(command.renamed("inspect", "regen").to_string())
     } else {
         let advised = plan
             .decisions

@@ -30,6 +30,7 @@ use crate::config::Environment;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
+use crate::monitor::Monitor;
 use crate::ui::Ui;
 
 /// What every command is given.
@@ -37,6 +38,8 @@ pub struct Context<'a> {
     pub ui: &'a Ui,
     pub environment: &'a Environment,
     pub interrupt: Interrupt,
+    /// Is told what the run reached.
+    pub monitor: &'a Monitor,
     /// As it was typed.
     pub command_line: CommandLine,
     /// The flags of it that say where: `--sandbox`, `--live`, …

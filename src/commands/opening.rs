@@ -9,6 +9,7 @@ use crate::cli::Common;
 use crate::config::{Config, Place, database_url, default_sandbox_dir};
 use crate::domain::{AccountId, Mode};
 use crate::error::Error;
+use crate::loopback::is_on_loopback;
 use crate::sandbox::Sandbox;
 use crate::store::{Access, Store};
 use crate::stripe::{Client, Settings, StripeError, Timings};
@@ -60,6 +61,7 @@ impl Opened {
         let store = Store::connect(&database_url, access).await?;
         let (account, account_name) = find_account(&stripe, expected).await?;
         refuse_other_account(&store, config.key.mode, account.as_ref()).await?;
+        context.monitor.reached(account.as_ref());
         context.ui.banner(&Banner {
             mode: config.key.mode,
             account: account.clone(),
@@ -115,7 +117,7 @@ pub async fn open_database(common: &Common, context: &Context<'_>) -> Result<Sto
 
 /// A double on this host is not waited for as Stripe is.
 pub fn timings(base: &Url) -> Timings {
-    if Settings::is_on_loopback(base) {
+    if is_on_loopback(base) {
         Timings::on_loopback()
     } else {
         Timings::default()

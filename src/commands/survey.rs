@@ -68,6 +68,7 @@ pub async fn survey(
     };
     let (snapshot, index) = context.interrupt.unless_asked(reading).await?;
     let plan = decide(&snapshot, policy).narrowed_to(verdicts);
+    context.monitor.observed(&plan, opened.config.currency);
     Ok(Survey {
         snapshot,
         plan,

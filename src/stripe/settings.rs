@@ -2,10 +2,11 @@
 //! and no way back to text but the `Authorization` header.
 
 use secrecy::SecretString;
-use url::{Host, Url};
+use url::Url;
 
 use super::{StripeError, Timings};
 use crate::domain::{AccountId, Mode};
+use crate::loopback::is_on_loopback;
 
 /// Stripe's own address. Any other base is a double, a proxy or a mistake.
 pub const STRIPE_API_HOST: &str = "api.stripe.com";
@@ -34,17 +35,6 @@ pub enum Rps {
 }
 
 impl Settings {
-    /// Whether the API base is on this host.
-    #[must_use]
-    pub fn is_on_loopback(base: &Url) -> bool {
-        match base.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
-    }
-
     /// # Errors
     /// [`StripeError::BadSettings`] for every combination that could show the key to somebody, or spend
     /// real money at a place that is not Stripe.
@@ -94,6 +84,6 @@ impl Settings {
     }
 
     pub(super) fn is_loopback(&self) -> bool {
-        Settings::is_on_loopback(&self.base)
+        is_on_loopback(&self.base)
     }
 }
