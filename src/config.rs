@@ -85,8 +85,7 @@ impl Values {
     /// # Errors
     /// Usage: one of them is malformed.
     pub fn read(common: &Common) -> Result<Values, Error> {
-        let currency = Currency::parse(&common.currency)
-            .map_err(|e| Error::usage(format!("--currency: {e}"), "give it as `usd`"))?;
+        let currency = currency(common)?;
         Ok(Values {
             stripe_account: parse_account("--stripe-account", common.stripe_account.as_deref())?,
             success_url: common
@@ -97,6 +96,15 @@ impl Values {
             currency,
         })
     }
+}
+
+/// The currency of every order.
+///
+/// # Errors
+/// Usage: none that Stripe knows.
+pub fn currency(common: &Common) -> Result<Currency, Error> {
+    Currency::parse(&common.currency)
+        .map_err(|e| Error::usage(format!("--currency: {e}"), "give it as `usd`"))
 }
 
 /// What is taken from the environment besides clap's own variables, read once in `main`.

@@ -4,6 +4,7 @@
 
 pub mod actions;
 pub mod approval;
+pub mod blast;
 pub mod breaker;
 pub mod cli;
 pub mod command_line;

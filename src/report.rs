@@ -146,6 +146,48 @@ impl Report {
     }
 }
 
+/// Whose mail is out of date.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outdated {
+    /// Parents who were sent a URL that this run replaced, each once.
+    pub parents: usize,
+    /// Orders with such a URL whose parent has no address.
+    pub without_address: usize,
+}
+
+impl Report {
+    /// Parents whose mail holds a URL that leads nowhere since this run, or before it.
+    #[must_use]
+    pub fn outdated(&self) -> Outdated {
+        let replaced = self
+            .outcomes
+            .iter()
+            .filter(|o| matches!(o.conclusion, Conclusion::Ended(Ending::Replaced { .. })));
+        let mut addresses = BTreeSet::new();
+        let mut outdated = Outdated::default();
+        for outcome in replaced {
+            let Subject::Order(order) = &outcome.subject else {
+                continue;
+            };
+            if order.url.is_none() {
+                continue;
+            }
+            match order
+                .parent
+                .as_ref()
+                .and_then(|parent| parent.email.as_ref())
+            {
+                Some(email) => {
+                    addresses.insert(email.as_str());
+                }
+                None => outdated.without_address += 1,
+            }
+        }
+        outdated.parents = addresses.len();
+        outdated
+    }
+}
+
 impl Outcome {
     /// What this outcome says about a run with this goal; `None` when all is well with it.
     #[must_use]

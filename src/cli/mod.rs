@@ -191,6 +191,15 @@ pub struct InspectArgs {
     /// For monitoring: exit 10 when work is pending, 11 when money needs a person (open incidents too)
     #[arg(long, conflicts_with = "plan", help_heading = "Output")]
     pub check: bool,
+    /// Write the list for the mail to the parents: whom to tell which URL, of the orders that are well. Orders that a
+    /// person must look at first go to FILE's neighbour `….needs-person.csv`
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "plan",
+        help_heading = "Output"
+    )]
+    pub csv_out: Option<PathBuf>,
     #[command(flatten)]
     pub monitoring: Monitoring,
 }
@@ -293,8 +302,19 @@ pub enum JournalCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct MailingArgs {
+    /// Write the list for the mail to the parents: whom to tell which URL, of the links that were stored and that still are
+    /// their orders'
+    #[arg(long, value_name = "FILE")]
+    pub csv_out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Selection")]
 pub struct JournalListArgs {
+    #[command(flatten)]
+    pub mailing: MailingArgs,
     /// Only runs that began since: a time such as 2026-03-14T02:00:00Z, or a duration back from now such as 24h
     #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
     pub since: Option<Moment>,
@@ -307,6 +327,8 @@ pub struct JournalListArgs {
 #[command(next_help_heading = "Selection")]
 #[group(id = "what", required = true, multiple = false)]
 pub struct JournalShowArgs {
+    #[command(flatten)]
+    pub mailing: MailingArgs,
     /// A run's id, or the beginning of it
     #[arg(value_name = "RUN", value_parser = NonEmptyStringValueParser::new(), group = "what")]
     pub run: Option<String>,

@@ -38,6 +38,15 @@ pub struct Approval {
     /// Write the plan to a file as well, to be committed later, by anybody, with --plan
     #[arg(long, value_name = "FILE", conflicts_with = "plan")]
     pub plan_out: Option<PathBuf>,
+    /// Write the list for the mail to the parents: whom to tell which URL, of the orders whose new link is stored. Orders
+    /// that a person must look at first go to FILE's neighbour `….needs-person.csv`
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "commit",
+        help_heading = "Output"
+    )]
+    pub csv_out: Option<PathBuf>,
     /// The digest of the plan that was agreed to, such as 7f3a-91c2: another plan is not carried out
     #[arg(long, value_name = "DIGEST")]
     pub expect: Option<Digest>,

@@ -20,7 +20,7 @@ use crate::ui::{self, Agreed, NextStep, NoTerminal, Question};
 
 use super::opening::Opened;
 use super::survey::Survey;
-use super::{Context, owed, saved};
+use super::{Context, mailing, owed, saved};
 
 /// Shown to whoever opens a link after it was paid or replaced.
 const INACTIVE_MESSAGE: &str = "This payment link is closed. If your order is not paid yet, please use the link in our latest e-mail.";
@@ -71,6 +71,9 @@ pub async fn conclude(
     if let Some(violation) = audit(&proposal.survey.plan).first() {
         return Err(unsound(violation));
     }
+    if let Some(path) = &approval.csv_out {
+        mailing::check(path)?;
+    }
     if let Some(path) = &approval.plan_out {
         saved::save(path, &proposal.survey, opened, context).await?;
     }
@@ -94,7 +97,10 @@ pub async fn conclude(
             &context.command_line,
         )?;
         let report = nothing_done(opened, proposal);
-        context.ui.report(&report)?;
+        write_mailing(approval, &report, opened, context).await?;
+        context
+            .ui
+            .report(&report, |advice| context.with_connection(advice))?;
         return Ok(report.exit_status());
     }
     require_named_account(opened, commit).await?;
@@ -143,7 +149,18 @@ pub async fn conclude(
         tracing::warn!(%error, "the end of the run could not be journaled");
     }
     owed::cross_off(&opened.store, opened.config.key.mode, &report).await;
-    context.ui.report(&report)?;
+    let listed = write_mailing(approval, &report, opened, context).await;
+    context
+        .ui
+        .report(&report, |advice| context.with_connection(advice))?;
+    if let Err(error) = listed {
+        // What the run did is done; the list can be made anew from the journal.
+        context.ui.warn(&format!("{error}"));
+        return Ok(match report.exit_status() {
+            ExitStatus::Done => ExitStatus::Unclassified,
+            other => other,
+        });
+    }
     Ok(report.exit_status())
 }
 
@@ -156,6 +173,18 @@ async fn watch_incidents(opened: &Opened, context: &Context<'_>) {
         Ok(open) => context.monitor.incidents(open.len()),
         Err(error) => tracing::warn!(%error, "open incidents could not be counted"),
     }
+}
+
+async fn write_mailing(
+    approval: &Approval,
+    report: &Report,
+    opened: &Opened,
+    context: &Context<'_>,
+) -> Result<(), Error> {
+    let Some(path) = &approval.csv_out else {
+        return Ok(());
+    };
+    mailing::write_report(path, report, &opened.store, opened.config.currency, context).await
 }
 
 /// The first commit says to which account this database belongs. With a live key that is said by a person,

@@ -11,7 +11,7 @@ use crate::ui::{Explanation, NextStep};
 
 use super::opening::Opened;
 use super::survey::{Survey, survey};
-use super::{Context, saved};
+use super::{Context, mailing, saved};
 
 pub async fn run(
     args: &InspectArgs,
@@ -33,6 +33,9 @@ pub async fn run(
         None => context
             .ui
             .plan(&survey.plan, None, &next_step(&survey.plan, context))?,
+    }
+    if let Some(path) = &args.csv_out {
+        mailing::write_plan(path, &survey.plan, &opened.store, context).await?;
     }
     let mut incidents = opened.store.open_incidents(opened.config.key.mode).await?;
     context.monitor.incidents(incidents.len());

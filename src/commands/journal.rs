@@ -3,27 +3,29 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{Common, JournalCommand, JournalListArgs, JournalShowArgs, Moment};
-use crate::domain::{OrderId, Timestamp};
+use crate::config;
+use crate::domain::{Currency, OrderId, Timestamp};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::store::Store;
+use crate::store::{Store, StoredBy};
 use crate::ui::Runs;
 
 use super::opening::open_database;
-use super::{Context, past_run};
+use super::{Context, mailing, past_run};
 
 pub async fn run(
     command: &JournalCommand,
     common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
+    let currency = config::currency(common)?;
     let store = open_database(common, context).await?;
     let shown = context
         .interrupt
         .unless_asked(async {
             match command {
-                JournalCommand::List(args) => list(args, &store, context).await,
-                JournalCommand::Show(args) => show(args, &store, context).await,
+                JournalCommand::List(args) => list(args, &store, currency, context).await,
+                JournalCommand::Show(args) => show(args, &store, currency, context).await,
             }
         })
         .await;
@@ -31,7 +33,12 @@ pub async fn run(
     shown.map(|()| ExitStatus::Done)
 }
 
-async fn list(args: &JournalListArgs, store: &Store, context: &Context<'_>) -> Result<(), Error> {
+async fn list(
+    args: &JournalListArgs,
+    store: &Store,
+    currency: Currency,
+    context: &Context<'_>,
+) -> Result<(), Error> {
     let since = args.since.map(|moment| match moment {
         Moment::At(moment) => moment,
         Moment::Ago(seconds) => Timestamp(now().0.saturating_sub(seconds)),
@@ -41,6 +48,10 @@ async fn list(args: &JournalListArgs, store: &Store, context: &Context<'_>) -> R
     let limit = args.limit as usize;
     let more = entries.len() > limit;
     entries.truncate(limit);
+    if let Some(path) = &args.mailing.csv_out {
+        let by = StoredBy::AnyoneSince(since.unwrap_or(Timestamp(0)));
+        mailing::write_stored(path, by, store, currency, context).await?;
+    }
     let runs = Runs {
         entries,
         since,
@@ -49,7 +60,12 @@ async fn list(args: &JournalListArgs, store: &Store, context: &Context<'_>) -> R
     Ok(context.ui.runs(&runs)?)
 }
 
-async fn show(args: &JournalShowArgs, store: &Store, context: &Context<'_>) -> Result<(), Error> {
+async fn show(
+    args: &JournalShowArgs,
+    store: &Store,
+    currency: Currency,
+    context: &Context<'_>,
+) -> Result<(), Error> {
     if let Some(order) = args.order_id.map(OrderId) {
         let history = store.order_history(order).await?;
         return Ok(context
@@ -58,6 +74,10 @@ async fn show(args: &JournalShowArgs, store: &Store, context: &Context<'_>) -> R
     }
     let id = args.run.as_deref().unwrap_or_default();
     let (run, history) = past_run::find(store, id).await?;
+    if let Some(path) = &args.mailing.csv_out {
+        let by = StoredBy::Run(run.id.clone());
+        mailing::write_stored(path, by, store, currency, context).await?;
+    }
     Ok(context
         .ui
         .run(&run, &history, |advice| context.with_connection(advice))?)

@@ -10,6 +10,7 @@ mod findings;
 mod help;
 mod inspect;
 mod journal;
+mod mailing;
 mod man;
 mod mint;
 mod opening;

@@ -34,7 +34,7 @@ pub use error::StoreError;
 pub use journal::{
     Claim, FoundRun, History, Holder, Intent, Journal, JournalError, Lease, Moment, NewRun,
     OperationEntry, Outcome, OutcomeEntry, OutcomeKind, RunEntry, StepAction, StepEntry, StepId,
-    Subject, journal_sql,
+    StoredBy, Subject, journal_sql,
 };
 #[cfg(feature = "kill-points")]
 pub use kill_points::{Gate, Pass, Place, Point};

@@ -36,6 +36,7 @@ pub use manual::{ManualPage, manual_pages};
 pub use progress::Progress;
 pub use prompt::{Answer, NoTerminal, Question};
 pub use replay::Tense;
+pub use report::{detail as outcome_detail, outcome_words};
 pub use settings::{Format, Settings};
 pub use talk::{Banner, Stderr};
 
@@ -303,21 +304,28 @@ impl Ui {
         )
     }
 
-    /// What a commit did.
+    /// What a commit did. `with_connection` completes a suggested command.
     ///
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
-    pub fn report(&self, report: &Report) -> io::Result<()> {
+    pub fn report(
+        &self,
+        report: &Report,
+        with_connection: impl Fn(&str) -> String,
+    ) -> io::Result<()> {
         let is_empty = report.outcomes.is_empty() && report.skipped.is_empty();
         if is_empty && self.has_nothing_to_say(&report.plan) {
             return Ok(());
         }
         match self.format {
             // The others were told as they ended.
-            Format::Jsonl => print(&json::lines(&json::ReportDocument::of_untold(report))?),
+            Format::Jsonl => print(&json::lines(&json::ReportDocument::of_untold(
+                report,
+                &with_connection,
+            ))?),
             _ => self.show(
-                || report::text(report, self.stdout),
-                || json::ReportDocument::new(report),
+                || report::text(report, &with_connection, self.stdout),
+                || json::ReportDocument::new(report, &with_connection),
             ),
         }
     }

@@ -9,11 +9,11 @@ use super::words::{self, Ids};
 use super::{NextStep, standing};
 use crate::domain::CheckoutReference;
 use crate::exit::ExitStatus;
-use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
+use crate::report::{Conclusion, Outcome, Outdated, Report, Stop, Subject};
 use crate::saga::Ending;
 
 #[must_use]
-pub fn text(report: &Report, look: Look) -> String {
+pub fn text(report: &Report, with_connection: &dyn Fn(&str) -> String, look: Look) -> String {
     let mut out = String::new();
     if !report.outcomes.is_empty() {
         let mut table = look.table(&[
@@ -28,7 +28,7 @@ pub fn text(report: &Report, look: Look) -> String {
         }
         out.push_str(&render(&table));
     }
-    out.push_str(&summary(report, look));
+    out.push_str(&summary(report, with_connection, look));
     out
 }
 
@@ -72,7 +72,9 @@ pub fn outcome_code(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn outcome_words(outcome: &Outcome) -> String {
+/// The outcome's kind, such as `lost race`.
+#[must_use]
+pub fn outcome_words(outcome: &Outcome) -> String {
     outcome_code(outcome).replace('_', " ")
 }
 
@@ -218,7 +220,7 @@ fn stop_words(stop: &Stop) -> String {
     }
 }
 
-fn summary(report: &Report, look: Look) -> String {
+fn summary(report: &Report, with_connection: &dyn Fn(&str) -> String, look: Look) -> String {
     let tally = Tally::of(report);
     let mut parts = vec![
         format!(
@@ -290,10 +292,41 @@ fn summary(report: &Report, look: Look) -> String {
     if let Some(run) = &report.run {
         let run = clean(run.as_str());
         out.push_str(&format!("plan: {}\n", report.digest));
-        out.push_str(&format!("journal: relink journal show {run}\n"));
+        let show = with_connection(&format!("relink journal show {run}"));
+        out.push_str(&format!("journal: {}\n", clean(&show)));
     }
-    out.push_str(&ending(report, tally, look));
+    if let Some(command) = mailing_command(report, with_connection) {
+        let Outdated {
+            parents,
+            without_address,
+        } = report.outdated();
+        let holders = agree(
+            parents,
+            "parent holds a dead URL in the mail",
+            "parents hold a dead URL in their mail",
+        );
+        let unknown = match without_address {
+            0 => String::new(),
+            n => format!(", and {} without an address", count(n, "order")),
+        };
+        out.push_str(&format!(
+            "{holders}{unknown}; the new ones: {}\n",
+            clean(&command)
+        ));
+    }
+    out.push_str(&ending(report, with_connection, tally, look));
     out
+}
+
+/// Makes the list for the mail to them; `None` where nobody needs one.
+#[must_use]
+pub fn mailing_command(
+    report: &Report,
+    with_connection: &dyn Fn(&str) -> String,
+) -> Option<String> {
+    let run = report.run.as_ref()?;
+    let is_needed = report.outdated() != Outdated::default();
+    is_needed.then(|| with_connection(&format!("relink journal show {run} --csv-out blast.csv")))
 }
 
 fn person_line(decision: &crate::plan::Decision) -> String {
@@ -307,7 +340,12 @@ fn person_line(decision: &crate::plan::Decision) -> String {
 }
 
 /// What held, when it was more than one thing, and what to do next.
-fn ending(report: &Report, tally: Tally, look: Look) -> String {
+fn ending(
+    report: &Report,
+    with_connection: &dyn Fn(&str) -> String,
+    tally: Tally,
+    look: Look,
+) -> String {
     let mut out = String::new();
     let statuses = report.statuses();
     if statuses.len() > 1 {
@@ -317,13 +355,13 @@ fn ending(report: &Report, tally: Tally, look: Look) -> String {
         });
         out.push_str(&format!("exit statuses that hold: {all}\n"));
     }
-    out.push_str(&next_step(&next(report, tally), look));
+    out.push_str(&next_step(&next(report, with_connection, tally), look));
     out
 }
 
 /// What to do next; empty when all is done.
 #[must_use]
-pub fn next(report: &Report, tally: Tally) -> NextStep {
+pub fn next(report: &Report, with_connection: &dyn Fn(&str) -> String, tally: Tally) -> NextStep {
     if !tally.is_complete() {
         return NextStep {
             command: None,
@@ -335,7 +373,9 @@ pub fn next(report: &Report, tally: Tally) -> NextStep {
         return NextStep::default();
     };
     NextStep {
-        command: Some(format!("relink inspect --order-id {first}")),
+        command: Some(with_connection(&format!(
+            "relink inspect --order-id {first}"
+        ))),
         note: people
             .next()
             .map(|_| "look at each order that needs a person, one by one".to_owned()),

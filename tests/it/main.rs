@@ -51,6 +51,7 @@ mod journal_shown;
 mod journal_steps;
 mod journal_world;
 mod kill_points;
+mod mailing;
 mod metrics;
 mod minting_over;
 mod model;

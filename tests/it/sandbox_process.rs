@@ -237,6 +237,7 @@ async fn what_is_printed_against_a_served_sandbox_is_as_it_was_on_both_databases
     Stripe requests: 18 reads, 1 write
     plan: 09bd-0f26
     journal: relink journal show RUN
+    1 parent holds a dead URL in the mail; the new ones: relink journal show RUN
     --- stderr
     stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
     database: DATABASE

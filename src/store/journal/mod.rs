@@ -14,6 +14,7 @@ mod lease;
 mod life;
 mod open;
 mod process;
+mod publications;
 mod rows;
 mod runs;
 mod schema;
@@ -32,6 +33,7 @@ use crate::stripe::Timings;
 
 pub use history::{FoundRun, History, OperationEntry, OutcomeEntry, RunEntry, StepEntry};
 pub use lease::{Lease, Moment};
+pub use publications::StoredBy;
 pub use schema::journal_sql;
 
 pub(super) use change::{Settling, Work, Writing};

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::super::report::{Tally, closed, detail, next, outcome_code, stops_words};
+use super::super::report::{
+    Tally, closed, detail, mailing_command, next, outcome_code, stops_words,
+};
 use super::shape::{Document, Shape, amount, currency, line, plain};
 use super::standing::DueBody;
 use super::{Named, Next, ParentBody, Why, parent, player};
 use crate::domain::{AccountId, Mode, Money, OrderId, RunId};
 use crate::exit::ExitStatus;
 use crate::plan::{Decision, Digest, Goal, Verdict};
-use crate::report::{Conclusion, Outcome, Report, Subject};
+use crate::report::{Conclusion, Outcome, Outdated, Report, Subject};
 use crate::saga::{Ending, Minted};
 
 #[derive(Serialize)]
@@ -37,6 +39,8 @@ pub struct ReportDocument<'a> {
     exit_code: u8,
     /// All that held, foremost first.
     statuses: BTreeSet<ExitStatus>,
+    /// Makes the list for the mail to the parents whose URL was replaced; null where there is none.
+    mailing_command: Option<String>,
     next: Next,
 }
 
@@ -70,7 +74,7 @@ pub fn outcome_line(outcome: &Outcome) -> String {
 
 impl<'a> ReportDocument<'a> {
     #[must_use]
-    pub fn new(report: &'a Report) -> Self {
+    pub fn new(report: &'a Report, with_connection: &dyn Fn(&str) -> String) -> Self {
         let Report {
             plan,
             digest,
@@ -98,7 +102,8 @@ impl<'a> ReportDocument<'a> {
             stopped: (!stopped.is_empty()).then(|| stops_words(stopped)),
             exit_code: report.exit_status().code(),
             statuses: report.statuses(),
-            next: Next::from(next(report, tally)),
+            mailing_command: mailing_command(report, with_connection),
+            next: Next::from(next(report, with_connection, tally)),
         }
     }
 }
@@ -106,14 +111,14 @@ impl<'a> ReportDocument<'a> {
 impl<'a> ReportDocument<'a> {
     /// With those outcomes that no event told of: of orders that were never begun.
     #[must_use]
-    pub fn of_untold(report: &'a Report) -> Self {
+    pub fn of_untold(report: &'a Report, with_connection: &dyn Fn(&str) -> String) -> Self {
         let untold = report
             .outcomes
             .iter()
             .filter(|outcome| outcome.conclusion == Conclusion::NotBegun);
         ReportDocument {
             outcomes: untold.map(OutcomeBody::new).collect(),
-            ..ReportDocument::new(report)
+            ..ReportDocument::new(report, with_connection)
         }
     }
 }
@@ -221,11 +226,18 @@ struct Summary {
     /// What the new links ask for, per currency.
     totals: Vec<Money>,
     objects_closed: usize,
+    /// Parents who hold a URL in their mail that leads nowhere; and orders with such a URL and no address.
+    parents_to_tell: usize,
+    orders_without_address: usize,
 }
 
 impl Summary {
     fn new(report: &Report, tally: Tally) -> Self {
         let (links_minted, totals) = report.replaced();
+        let Outdated {
+            parents,
+            without_address,
+        } = report.outdated();
         let Tally {
             approved,
             done,
@@ -248,6 +260,8 @@ impl Summary {
             links_minted,
             totals,
             objects_closed: closed(report).count(),
+            parents_to_tell: parents,
+            orders_without_address: without_address,
         }
     }
 }

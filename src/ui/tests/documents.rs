@@ -180,7 +180,7 @@ fn a_report_is_one_document() {
         ["replaced", "not_begun"].contains(&code)
     });
     report.plan = plan_of(odd_orders().split_off(15), Goal::Regen, &[]);
-    assert_snapshot!(render(&ReportDocument::new(&report)).unwrap(), @r#"
+    assert_snapshot!(render(&ReportDocument::new(&report, &str::to_owned)).unwrap(), @r#"
     {
       "schema": "relink.report/1",
       "mode": "test",
@@ -308,7 +308,9 @@ fn a_report_is_one_document() {
             "currency": "usd"
           }
         ],
-        "objects_closed": 1
+        "objects_closed": 1,
+        "parents_to_tell": 1,
+        "orders_without_address": 0
       },
       "reads": 41,
       "writes": 1,
@@ -319,6 +321,7 @@ fn a_report_is_one_document() {
         "unavailable",
         "partial"
       ],
+      "mailing_command": "relink journal show 0197a000-0000-7000-8000-000000000001 --csv-out blast.csv",
       "next": {
         "command": null,
         "note": "run the same command again: it is safe"

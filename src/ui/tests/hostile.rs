@@ -148,11 +148,11 @@ proptest! {
             render(&OrderHistoryDocument::new(OrderId(7), &history, gone_on)).unwrap(),
             plan::text(&plan, None, &next(), PLAIN),
             explain::text(&explanation, PLAIN),
-            report::text(&report, PLAIN),
+            report::text(&report, &str::to_owned, PLAIN),
             report.outcomes.iter().map(|o| report::line(o, PLAIN)).collect(),
             render(&PlanDocument::new(&plan, None, &next())).unwrap(),
             render(&OrderDocument::new(&explanation)).unwrap(),
-            render(&ReportDocument::new(&report)).unwrap(),
+            render(&ReportDocument::new(&report, &str::to_owned)).unwrap(),
         ];
         for text in &shown {
             let found: String = text.chars().filter(|c| *c != '\n' && is_unsafe(*c)).collect();

@@ -136,7 +136,7 @@ pub fn every_ending() -> Report {
 
 #[test]
 fn every_ending_has_its_line() {
-    assert_snapshot!(report::text(&every_ending(), PLAIN), @"
+    assert_snapshot!(report::text(&every_ending(), &str::to_owned, PLAIN), @"
     ┌───────┬───────────┬───────────┬────────────────┬────────────────────────────────────────────────────────────────────────────────────────────────────────────┐
     │ order ┆ player    ┆ amount    ┆ outcome        ┆ new link, or why not                                                                                       │
     ╞═══════╪═══════════╪═══════════╪════════════════╪════════════════════════════════════════════════════════════════════════════════════════════════════════════╡
@@ -170,6 +170,7 @@ fn every_ending_has_its_line() {
     Stripe requests: 41 reads, 1 write
     plan: 608c-448e
     journal: relink journal show 0197a000-0000-7000-8000-000000000001
+    1 parent holds a dead URL in the mail; the new ones: relink journal show 0197a000-0000-7000-8000-000000000001 --csv-out blast.csv
     exit statuses that hold: 130 (interrupted between orders (SIGINT)), 9 (Stripe or the database is unavailable; safe to re-run), 3 (partial: some order failed or needs a person)
     next: run the same command again: it is safe
     ");
@@ -188,7 +189,7 @@ fn a_run_that_did_all_says_only_that() {
         reads: 4,
         writes: 1,
     };
-    assert_snapshot!(report::text(&report, PLAIN), @"
+    assert_snapshot!(report::text(&report, &str::to_owned, PLAIN), @"
 ┌───────┬─────────┬───────────┬──────────┬───────────────────────────────────────────────┐
 │ order ┆ player  ┆ amount    ┆ outcome  ┆ new link, or why not                          │
 ╞═══════╪═════════╪═══════════╪══════════╪═══════════════════════════════════════════════╡
@@ -223,7 +224,7 @@ fn a_signal_and_the_breaker_are_both_said_and_the_signal_comes_first() {
         "5 orders failed one after the other".to_owned(),
     ));
     assert_eq!(report.exit_status().code(), 130);
-    let text = report::text(&report, PLAIN);
+    let text = report::text(&report, &str::to_owned, PLAIN);
     assert!(
         text.contains("stopped early: interrupted (SIGINT); 5 orders failed one after the other\n"),
         "{text}"

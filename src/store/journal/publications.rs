@@ -1,0 +1,80 @@
+//! The links that runs stored, as the journal has them: a publication is one transaction with the order's row, so that what
+//! is here was stored. Read only.
+
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::super::{Store, StoreError};
+use super::schema::Tables;
+use crate::blast::Stored;
+use crate::domain::{LinkId, OrderId, RunId, Timestamp};
+
+const READ: &str = "read the journal";
+
+/// Which of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredBy {
+    Run(RunId),
+    /// Any run, at this moment or later, on the database's clock.
+    AnyoneSince(Timestamp),
+}
+
+impl Store {
+    /// By the time of their storing.
+    ///
+    /// # Errors
+    /// What any query can meet, also where the role may not read the journal.
+    pub async fn stored_links(&self, by: &StoredBy) -> Result<Vec<Stored>, StoreError> {
+        if self.journal_version().await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let Tables {
+            operations,
+            steps,
+            outcomes,
+            ..
+        } = Tables::of(self.dialect);
+        // Whoever found out that it was stored; of a run that was killed that is a later one, or nobody yet.
+        let sql = format!(
+            "SELECT o.order_id, o.minted_id, COALESCE(c.run_id, s.run_id) AS stored_by \
+             FROM {operations} o JOIN {steps} s ON s.operation_id = o.operation_id AND s.action = 'publish' \
+             LEFT JOIN {outcomes} c ON c.step_id = s.step_id \
+             WHERE o.published_at IS NOT NULL AND o.order_id IS NOT NULL AND o.minted_id IS NOT NULL \
+             AND (c.outcome IS NULL OR c.outcome <> 'refused') \
+             AND {{}} ORDER BY o.published_at, s.step_id"
+        );
+        let query = match by {
+            StoredBy::Run(run) => {
+                let sql = sql.replace("{}", "$1 IN (c.run_id, s.run_id)");
+                sqlx::query(AssertSqlSafe(sql)).bind(run.as_str())
+            }
+            StoredBy::AnyoneSince(moment) => {
+                let sql = sql.replace("{}", "o.published_at >= $1");
+                sqlx::query(AssertSqlSafe(sql)).bind(moment.0.saturating_mul(1_000_000))
+            }
+        };
+        let rows = query.fetch_all(&self.pool).await;
+        let rows = rows.map_err(StoreError::query(READ))?;
+        rows.iter().map(stored).collect()
+    }
+}
+
+fn stored(row: &AnyRow) -> Result<Stored, StoreError> {
+    let read = || -> Result<(i64, String, String), sqlx::Error> {
+        Ok((
+            row.try_get("order_id")?,
+            row.try_get("minted_id")?,
+            row.try_get("stored_by")?,
+        ))
+    };
+    let (order, link, run) = read().map_err(StoreError::query(READ))?;
+    let link = LinkId::parse(&link).map_err(|error| StoreError::UnreadableJournal {
+        subject: format!("order:{order}"),
+        detail: error.to_string(),
+    })?;
+    Ok(Stored {
+        order: OrderId(order),
+        link,
+        run: RunId(run),
+    })
+}

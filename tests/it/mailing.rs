@@ -1,0 +1,169 @@
+//! The list for the mail to the parents: exactly the orders whose new URL is stored and still theirs, whatever was killed
+//! meanwhile, with the names that a spreadsheet may be given.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::on_each_backend;
+use crate::support::world::*;
+
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Desk(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("blast.csv")
+    }
+
+    fn people(&self) -> PathBuf {
+        self.0.path().join("blast.needs-person.csv")
+    }
+}
+
+/// The rows, by the names of their columns.
+fn read(path: &Path) -> Vec<std::collections::BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+fn orders(path: &Path) -> Vec<String> {
+    read(path).iter().map(|row| row["order"].clone()).collect()
+}
+
+on_each_backend! {
+    async fn whom_to_tell_which_url_and_who_needs_a_person_first(world) {
+        let ann = pending(5500).for_player("Ann, Lee").mailed_to("ann@example.com");
+        let ann = world.order(ann.in_tournaments(&[7]).behind(expired_session())).await;
+        let evil = pending(6500).for_player("=1+1").behind(expired_session());
+        let evil = world.order(evil).await;
+        let wrong = world.order(pending(5500).behind(active_link().of(4500))).await;
+        let paid = world.order(paid(5500).behind(paid_session())).await;
+        let desk = Desk::new();
+        let path = desk.file();
+        let arguments = ["regen", "--all", "--commit", "--yes", "--csv-out", path.to_str().unwrap()];
+        let output = world.relink(&arguments).await;
+        assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+        let rows = read(&path);
+        assert_eq!(orders(&path), [ann.to_string(), evil.to_string()]);
+        assert_eq!(rows[0]["player"], "Ann, Lee");
+        assert_eq!(rows[0]["parent_email"], "ann@example.com");
+        assert_eq!((rows[0]["amount"].as_str(), rows[0]["currency"].as_str()), ("55.00", "USD"));
+        assert_eq!(rows[0]["url"], world.row(ann.0).await.url.unwrap());
+        assert_eq!(rows[0]["kind"], "payment_link");
+        assert_eq!(rows[1]["player"], "'=1+1");
+        assert_eq!(orders(&desk.people()), [wrong.to_string()]);
+        assert_eq!(read(&desk.people())[0]["verdict"], "wrong");
+        for file in [&path, &desk.people()] {
+            assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert!(output.stdout.contains("2 parents hold a dead URL in their mail"), "{}", output.stdout);
+        let run = rows[0]["run"].clone();
+        let command = format!("relink journal show {run} --csv-out blast.csv");
+        assert!(output.stdout.contains(&command), "{}", output.stdout);
+
+        // Rebuilt from the journal, it is the same, until an order is paid or has another link.
+        let again = desk.0.path().join("again.csv");
+        let show = ["journal", "show", &run, "--csv-out", again.to_str().unwrap()];
+        assert_eq!(world.relink(&show).await.code, Some(0));
+        assert_eq!(read(&again), rows);
+        world.rows.set(ann.0, "status", "'paid'").await;
+        assert_eq!(world.relink(&show).await.code, Some(0));
+        assert_eq!(orders(&again), [evil.to_string()]);
+        let list = ["journal", "list", "--since", "24h", "--csv-out", again.to_str().unwrap()];
+        assert_eq!(world.relink(&list).await.code, Some(0));
+        assert_eq!(orders(&again), [evil.to_string()]);
+        let _ = paid;
+    }
+}
+
+on_each_backend! {
+    async fn a_run_that_was_killed_leaves_a_list_of_what_it_stored(world) {
+        let first = world.order(pending(5500).behind(expired_session())).await;
+        world.order(pending(5500).behind(expired_session())).await;
+        let second = json!({"method": "POST", "path": "/v1/payment_links", "nth": 2, "when": "after", "kind": "park", "times": 1});
+        world.fault(second).await;
+        let desk = Desk::new();
+        let path = desk.file();
+        let running = world.spawn(&["regen", "--all", "--commit", "--yes", "--concurrency", "1", "--csv-out", path.to_str().unwrap()]);
+        let parked = world.wait_for_parked().await;
+        running.signal("KILL");
+        running.finish().await;
+        world.release(parked).await;
+        world.clear_faults().await;
+        assert!(!path.exists());
+        let list = ["journal", "list", "--since", "1h", "--csv-out", path.to_str().unwrap()];
+        let output = world.relink(&list).await;
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        assert_eq!(orders(&path), [first.to_string()]);
+        world.relink(&["regen", "--all", "--commit", "--yes"]).await;
+        world.relink(&list).await;
+        assert_eq!(orders(&path).len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn inspect_lists_all_that_is_well_whoever_stored_it() {
+    let world = World::on(Backend::Sqlite).await;
+    let old = world.order(pending(5500).behind(active_link())).await;
+    let new = world.order(pending(5500).behind(expired_session())).await;
+    world.order(paid(5500).behind(inactive_link())).await;
+    world.relink(&["regen", "--all", "--commit", "--yes"]).await;
+    let desk = Desk::new();
+    let path = desk.file();
+    let output = world
+        .relink(&["inspect", "--all", "--csv-out", path.to_str().unwrap()])
+        .await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    assert_eq!(orders(&path), [old.to_string(), new.to_string()]);
+    let rows = read(&path);
+    assert_eq!(rows[0]["run"], "");
+    assert_eq!(rows[1]["run"].len(), 36);
+    assert_eq!(orders(&desk.people()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_list_is_made_of_what_is_stored_alone() {
+    let world = World::on(Backend::Sqlite).await;
+    world.order(pending(5500).behind(expired_session())).await;
+    let desk = Desk::new();
+    let path = desk.file();
+    let path = path.to_str().unwrap();
+    let dry = world.relink(&["regen", "--all", "--csv-out", path]).await;
+    assert_eq!(dry.code, Some(2), "{}", dry.stderr);
+    assert!(dry.stderr.contains("--commit"), "{}", dry.stderr);
+    assert!(!desk.file().exists());
+    let nowhere = "/nowhere/blast.csv";
+    let output = world
+        .relink(&["regen", "--all", "--commit", "--yes", "--csv-out", nowhere])
+        .await;
+    assert_eq!(output.code, Some(4), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("/nowhere/blast.csv"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(world.writes().await.len(), 0);
+    // What was done is done, and told, also where the list cannot be written any more.
+    std::fs::create_dir(desk.file()).unwrap();
+    let late = world
+        .relink(&["regen", "--all", "--commit", "--yes", "--csv-out", path])
+        .await;
+    assert_eq!(late.code, Some(1), "{}", late.stderr);
+    assert!(
+        late.stdout.contains("1 approved: 1 done"),
+        "{}",
+        late.stdout
+    );
+    assert!(late.stderr.contains("warning: `"), "{}", late.stderr);
+    std::fs::remove_dir(desk.file()).unwrap();
+    let nothing = world
+        .relink(&["regen", "--all", "--commit", "--yes", "--csv-out", path])
+        .await;
+    assert_eq!(nothing.code, Some(0), "{}", nothing.stderr);
+    assert_eq!(orders(&desk.file()), Vec::<String>::new());
+}
