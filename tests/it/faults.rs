@@ -266,12 +266,13 @@ async fn a_key_that_stripe_knows_with_other_parameters_is_looked_for_before_anot
 /// A key that was revoked in the middle of a run: no later order can fare better, so none is begun.
 #[tokio::test]
 async fn a_key_that_is_refused_midway_stops_the_run_and_the_report_says_what_was_not_begun() {
-    for (status, code) in [(401, 5), (403, 5)] {
+    let revoked = json!({"error": {"type": "invalid_request_error", "message": "revoked"}});
+    let mode = json!({"error": {"type": "invalid_request_error", "code": "livemode_mismatch", "message": "live"}});
+    for (status, body, code) in [(401, &revoked, 5), (403, &revoked, 5), (400, &mode, 4)] {
         let world = World::on(Backend::Sqlite).await;
         for _ in 0..4 {
             world.order(pending(5500).behind(expired_session())).await;
         }
-        let body = json!({"error": {"type": "invalid_request_error", "message": "revoked"}});
         world
             .fault(json!({"method": "POST", "nth": 2, "times": 50, "when": "arrival", "kind": "status", "status": status, "body": body}))
             .await;

@@ -240,3 +240,32 @@ async fn what_another_run_left_between_two_transactions_is_left_open_and_let_go(
     );
     assert_all_concluded(&world).await;
 }
+
+/// The same, and it lives and is at it.
+#[tokio::test]
+async fn what_another_run_took_between_two_transactions_is_said_to_be_worked_on_by_it() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = edited_in_doubt(&world).await;
+    let (runs, operations) = (
+        world.journal_table("runs"),
+        world.journal_table("operations"),
+    );
+    let process = "command, os_user, host, machine, boot_id, pid_namespace, pid, process_started, beacon, version, \
+                   mode, account, plan_digest, started_at";
+    let taken = "subject, order_id, mode, account, task, state, record, attempt, expected_reference, begun_by, \
+                 held_since, last_tx, begun_at, updated_at, lease_until";
+    let took = format!(
+        "INSERT INTO {runs} (run_id, {process}) SELECT 'other', {process} FROM {runs} \
+         WHERE run_id = NEW.held_by AND (SELECT COUNT(*) FROM {operations}) = 1; \
+         INSERT INTO {operations} (operation_id, held_by, lease_token, {taken}) \
+         SELECT 'taken', 'other', 'token', {taken} FROM {operations} \
+         WHERE (SELECT COUNT(*) FROM {operations}) = 1"
+    );
+    at_an_end(&world, "AFTER", &took).await;
+    let output = world.relink(&COMMIT).await;
+    assert_eq!(output.code, Some(8), "{}{}", output.stdout, output.stderr);
+    assert!(output.stdout.contains("run other on "), "{}", output.stdout);
+    let taken = "SELECT operation_id || ' ' || held_by FROM {} WHERE closed_at IS NULL";
+    assert_eq!(world.journaled("operations", taken).await, ["taken other"]);
+    assert_eq!(mints(&world).await, 1, "order {order}");
+}
