@@ -220,3 +220,125 @@ fn the_digest_of_a_plan_stays_and_every_deed_of_it_counts() {
     digests.dedup();
     assert_eq!(digests.len(), all, "{digests:?}");
 }
+
+/// Programs read them from `-o json`.
+#[test]
+fn every_reason_has_a_code_of_its_own_that_stays() {
+    let text = || "x".to_owned();
+    let object = || CheckoutReference::classify("plink_1");
+    let page = || SessionId::parse("cs_1").unwrap();
+    let money = usd(5500);
+    let open = open_operation(OpenTask::Replace);
+    let count = Reason::LinkCountsMorePayments {
+        link: LinkId::parse("plink_1").unwrap(),
+        count: 2,
+        seen: 1,
+    };
+    let canceled = Reason::CanceledButPaid {
+        refund: vec![money],
+        payments: vec![text()],
+    };
+    let twice = Reason::PaidMoreThanOnce {
+        refund: vec![money],
+        payments: vec![text(), text()],
+    };
+    let recovery = Reason::RecoveryUrl {
+        session: page(),
+        until: None,
+    };
+    let leaked = Reason::LiveWhileSettled {
+        status: OrderStatus::Canceled,
+        live: vec![object()],
+    };
+    let amount = Reason::OtherAmount {
+        object: money,
+        order: usd(1),
+    };
+    let currency = Reason::OtherCurrency {
+        object: money,
+        order: usd(1),
+    };
+    let dying = Reason::OpenSession {
+        session: page(),
+        expires_at: Timestamp(NOW),
+    };
+    let reasons = [
+        (Reason::Category(text()), "category"),
+        (Reason::NotRead(text()), "not_read"),
+        (Reason::ListingUnfinished(text()), "listing_unfinished"),
+        (Reason::AmountUnread(object()), "amount_unread"),
+        (Reason::OpenOperation(open), "open_operation"),
+        (Reason::NoSuchObject(object()), "no_such_object"),
+        (Reason::UnknownPrefix(text()), "unknown_prefix"),
+        (Reason::NamesOrder(OrderId(7)), "names_other_order"),
+        (
+            Reason::NamesUnreadableOrder(text()),
+            "names_unreadable_order",
+        ),
+        (canceled, "canceled_but_paid"),
+        (twice, "paid_more_than_once"),
+        (Reason::PaidSession(page()), "paid_session"),
+        (count, "link_counts_more_payments"),
+        (Reason::PaymentInFlight(page()), "payment_in_flight"),
+        (recovery, "recovery_url"),
+        (leaked, "live_while_settled"),
+        (Reason::Settled(OrderStatus::Paid), "settled"),
+        (Reason::Gap(text()), "gap"),
+        (
+            Reason::UnknownStatus(OrderStatus::Unknown(text())),
+            "unknown_status",
+        ),
+        (Reason::AmountNotPositive(usd(0)), "amount_not_positive"),
+        (Reason::ProductInactive(text()), "product_inactive"),
+        (Reason::SecondLive(vec![object()]), "second_live"),
+        (Reason::LiveOutsideRow(vec![object()]), "live_outside_row"),
+        (Reason::NoOwner(object()), "no_owner"),
+        (amount, "other_amount"),
+        (currency, "other_currency"),
+        (dying, "open_session"),
+        (
+            Reason::OpenSessionsOfInactiveLink(vec![page()]),
+            "open_sessions_of_inactive_link",
+        ),
+        (Reason::WithdrawnByOperator, "withdrawn_by_operator"),
+        (Reason::NoObject, "no_object"),
+        (Reason::ExpiredSession, "expired_session"),
+        (Reason::FailedPayment, "failed_payment"),
+        (Reason::InactiveLink, "inactive_link"),
+        (Reason::Unconfirmed, "unconfirmed"),
+        (Reason::ActiveLink, "active_link"),
+        (Reason::UnstoredLink(object()), "unstored_link"),
+        (Reason::Recorded(text()), "recorded"),
+    ];
+    for (reason, code) in &reasons {
+        assert_eq!(reason.code(), *code);
+    }
+}
+
+#[test]
+fn what_is_open_is_being_worked_on_or_was_left_so() {
+    let mut open = open_operation(OpenTask::Replace);
+    let left = Reason::OpenOperation(open.clone()).to_string();
+    assert!(
+        left.starts_with("an earlier run left this open: minting, run 0197a000"),
+        "{left}"
+    );
+    open.is_held = true;
+    let held = Reason::OpenOperation(open).to_string();
+    assert!(
+        held.starts_with("being worked on: minting, run 0197a000"),
+        "{held}"
+    );
+}
+
+#[test]
+fn what_is_to_be_refunded_is_said_with_every_payment() {
+    let twice = Reason::PaidMoreThanOnce {
+        refund: vec![usd(6000)],
+        payments: vec!["pi_1".to_owned(), "pi_2".to_owned()],
+    };
+    assert_eq!(
+        twice.to_string(),
+        "paid 2 times (pi_1, pi_2): 60.00 USD to refund"
+    );
+}
