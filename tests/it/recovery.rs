@@ -322,3 +322,30 @@ on_each_backend! {
         assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
     }
 }
+
+on_each_backend! {
+    /// Whoever approved the plan saw another amount: what an earlier run left is concluded, and nothing is begun.
+    async fn an_order_edited_since_the_approval_is_only_concluded(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        kill_at(&world, at_the_mint("after")).await;
+        let points = KillPoints::listen().await;
+        let mut command = world.command(&COMMIT);
+        command.env(kill_points::ADDRESS, points.address());
+        let running = Running::start(command);
+        loop {
+            let reached = points.next().await;
+            if !reached.before && reached.what == "claim an order" {
+                world.rows.set(order.0, "amount_cents", "6000").await;
+                break;
+            }
+            reached.go_on();
+        }
+        // Nobody listens any more: it goes on by itself.
+        drop(points);
+        let output = running.finish().await;
+        assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+        assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+        let begun = world.journaled("operations", "SELECT state FROM {}").await;
+        assert_eq!(begun, ["ended"], "{}", output.stdout);
+    }
+}
