@@ -64,6 +64,10 @@ on_each_backend! {
         }
         assert!(shown["steps"][1]["outcome"]["stripe_request_id"].as_str().unwrap().starts_with("req_"));
         assert_eq!(shown["operations"][0]["ending"], "replaced");
+        let minted = shown["steps"].as_array().unwrap().iter().find(|step| step["action"] == "mint").unwrap();
+        let row = world.row(order.0).await;
+        assert_eq!(minted["outcome"]["result_id"].as_str(), row.reference.as_deref(), "{minted}");
+        assert_eq!(minted["outcome"]["result_url"].as_str(), row.url.as_deref(), "{minted}");
 
         let id = order.to_string();
         let of_order = json_of(&world, &["journal", "show", "--order-id", &id]).await;

@@ -349,3 +349,20 @@ on_each_backend! {
         assert_eq!(begun, ["ended"], "{}", output.stdout);
     }
 }
+
+on_each_backend! {
+    /// Its first try may have arrived: that is for whoever holds the order now.
+    async fn a_request_is_not_repeated_once_another_run_holds_the_order(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        world.fault(at_the_mint("arrival")).await;
+        let running = world.spawn(&COMMIT);
+        let parked = world.wait_for_parked().await;
+        let operations = world.journal_table("operations");
+        world.rows.execute(&format!("UPDATE {operations} SET lease_token = 'another'")).await;
+        world.drop_parked(parked).await;
+        let output = running.finish().await;
+        assert_ne!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+        assert_eq!(mints(&world).await.len(), 1, "it was sent again: {}", output.stdout);
+    }
+}
