@@ -9,6 +9,7 @@ use serde::Serialize;
 ///
 /// The order of the variants is the order of precedence when several hold at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ExitStatus {
     Interrupted,

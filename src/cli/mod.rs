@@ -12,6 +12,7 @@ mod grammar;
 mod monitoring;
 mod safety;
 mod sandbox;
+mod schema;
 mod shell;
 mod values;
 mod version;
@@ -21,6 +22,7 @@ pub use grammar::{command, parse};
 pub use monitoring::Monitoring;
 pub use safety::{Approval, Commit};
 pub use sandbox::{PayMethod, SandboxCommand, ServeArgs};
+pub use schema::{SchemaArgs, SchemaName};
 pub use shell::{CompletionsArgs, ManArgs, Shell, Topic};
 pub use values::Moment;
 pub use webhook::{ReceiveArgs, ReplayArgs, ResolveArgs, WebhookCommand};
@@ -116,6 +118,9 @@ pub enum Command {
         after_help = "Examples:\n  relink man | man -l -\n  relink man --out ~/.local/share/man/man1"
     )]
     Man(ManArgs),
+    /// Print the JSON Schema of a document, or the names of those that have one
+    #[command(after_help = "Examples:\n  relink schema\n  relink schema plan")]
+    Schema(SchemaArgs),
     /// Tell about a command, or a topic: exit-codes, environment, json
     #[command(
         subcommand,

@@ -36,6 +36,7 @@ impl Command {
             | Command::Sandbox(_)
             | Command::Completions(_)
             | Command::Man(_)
+            | Command::Schema(_)
             | Command::Help(_) => None,
         }
     }

@@ -22,6 +22,7 @@ mod resolve;
 mod retire;
 mod sandbox;
 mod saved;
+mod schema;
 mod survey;
 mod webhook;
 
@@ -74,6 +75,7 @@ pub async fn run(cli: &Cli, context: &Context<'_>) -> Result<ExitStatus, Error> 
         Command::Sandbox(command) => sandbox::run(command, &cli.common, context).await,
         Command::Completions(args) => completions::run(args, context),
         Command::Man(args) => man::run(args, context),
+        Command::Schema(args) => schema::run(args, context),
         Command::Help(topic) => help::run(*topic, context),
     }
 }

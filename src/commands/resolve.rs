@@ -10,7 +10,7 @@ use crate::exit::ExitStatus;
 use crate::operator;
 use crate::redact::redact;
 use crate::store::{Access, OpenIncident, Resolution, Resolved, Resolving};
-use crate::ui::NextStep;
+use crate::ui::{Incident, NextStep};
 use crate::webhook::IncidentId;
 
 use super::Context;
@@ -54,7 +54,9 @@ async fn resolve(
             command: Some(context.command_line.clone().with("--commit").to_string()),
             note: None,
         };
-        context.ui.fact(&would(found, args), &next, &found.detail)?;
+        context
+            .ui
+            .resolution(&would(found, args), &shown(found, false), &next)?;
         return Ok(ExitStatus::Done);
     }
     let account = account(opened, true).await?;
@@ -87,17 +89,14 @@ async fn resolve(
                 command: None,
                 note,
             };
-            context.ui.fact(
-                &format!("incident {} is resolved", incident.as_str()),
-                &next,
-                &found.detail,
-            )?;
+            let fact = format!("incident {} is resolved", incident.as_str());
+            context.ui.resolution(&fact, &shown(found, true), &next)?;
             Ok(ExitStatus::Done)
         }
         Resolved::Before => {
-            context
-                .ui
-                .note("somebody has resolved it before; nothing was written");
+            let fact = "somebody has resolved it before; nothing was written";
+            let next = NextStep::default();
+            context.ui.resolution(fact, &shown(found, true), &next)?;
             Ok(ExitStatus::Done)
         }
         Resolved::NoSuchIncident => Err(unknown(&incident)),
@@ -105,6 +104,17 @@ async fn resolve(
             "only another amount can be accepted, while its order is pending and its payment is known",
             "leave --accept-amount out to acknowledge the incident",
         )),
+    }
+}
+
+fn shown(found: &OpenIncident, is_resolved: bool) -> Incident<'_> {
+    Incident {
+        id: found.id.as_str(),
+        kind: found.kind.name(),
+        order: found.order,
+        session: found.session.as_str(),
+        detail: &found.detail,
+        is_resolved,
     }
 }
 

@@ -16,6 +16,7 @@ pub struct InvalidId {
 
 /// `orders.id`, a positive integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct OrderId(pub i64);
 
@@ -27,6 +28,7 @@ impl fmt::Display for OrderId {
 
 /// `tournaments.id`, a positive integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct TournamentId(pub i64);
 
@@ -38,6 +40,7 @@ impl fmt::Display for TournamentId {
 
 /// One run of a committing command, by a UUIDv7: later runs sort after earlier ones.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct RunId(pub String);
 

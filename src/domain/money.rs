@@ -91,6 +91,7 @@ impl Serialize for Currency {
 
 /// An amount in minor units of its currency; may be zero or negative, since rows and answers may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Money {
     pub minor: i64,
     pub currency: Currency,

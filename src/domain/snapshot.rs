@@ -25,6 +25,7 @@ pub enum Stored {
 
 /// What an operation is about, as far as a decision needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OpenTask {
     Replace,
@@ -34,6 +35,7 @@ pub enum OpenTask {
 
 /// An operation that a run began and did not conclude.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OpenOperation {
     pub task: OpenTask,
     /// Where it stands, in the journal's words: `retiring`, `minting`, …

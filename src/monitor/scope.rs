@@ -18,6 +18,7 @@ pub fn scope(command: &Command) -> Option<(&'static str, String)> {
         | Command::Sandbox(_)
         | Command::Completions(_)
         | Command::Man(_)
+        | Command::Schema(_)
         | Command::Help(_) => return None,
     })
 }

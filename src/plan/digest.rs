@@ -75,6 +75,7 @@ impl From<Digest> for String {
 
 /// What is done to one order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Deed {
     /// Close the objects, mint, store.
@@ -97,6 +98,7 @@ impl Deed {
 
 /// One order of an approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Line {
     pub order_id: OrderId,
     pub amount: Option<Money>,

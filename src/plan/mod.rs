@@ -30,6 +30,7 @@ use crate::domain::{CheckoutReference, OrderId};
 
 /// What the operator asked for; verdicts do not depend on it, actions do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
     /// Retire what is live and wrong, mint, store.
@@ -56,6 +57,7 @@ impl Goal {
 
 /// A flag that releases a hold. Each is named in the plan where it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Release {
     MissingIsDead,
@@ -94,6 +96,7 @@ impl Release {
 
 /// Everything besides the facts that a decision depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     pub goal: Goal,

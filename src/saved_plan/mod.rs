@@ -22,6 +22,7 @@ pub use standing::{Due, Moved, Now, Standing, Stands, WorkedUnder};
 pub const SCHEMA: &str = "relink.saved_plan/1";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SavedPlan {
     pub schema: String,
@@ -52,6 +53,7 @@ pub struct SavedPlan {
 
 /// Which orders were looked at, as they were named.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SavedScope {
     pub all: bool,
@@ -62,6 +64,7 @@ pub struct SavedScope {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Totals {
     pub orders: usize,
@@ -72,6 +75,7 @@ pub struct Totals {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SavedOrder {
     #[serde(flatten)]
     pub line: Line,

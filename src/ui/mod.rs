@@ -5,6 +5,7 @@
 //! success, and ends quietly.
 
 mod doctor;
+mod ends;
 mod explain;
 mod journal;
 mod json;
@@ -40,10 +41,8 @@ pub use report::{detail as outcome_detail, outcome_words};
 pub use settings::{Format, Settings};
 pub use talk::{Banner, Stderr};
 
-use crate::command_line::CommandLine;
 use crate::doctor::Diagnosis;
 use crate::domain::OrderId;
-use crate::exit::{ExitStatus, Failure};
 use crate::plan::{Digest, Plan, Verdict};
 use crate::receiver::Foreseen;
 use crate::report::Report;
@@ -57,6 +56,17 @@ pub struct NextStep {
     /// `relink regen --tournament-id 2 --sandbox --commit`
     pub command: Option<String>,
     pub note: Option<String>,
+}
+
+/// An incident, as a document tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct Incident<'a> {
+    pub id: &'a str,
+    pub kind: &'a str,
+    pub order: Option<OrderId>,
+    pub session: &'a str,
+    pub detail: &'a serde_json::Value,
+    pub is_resolved: bool,
 }
 
 /// What is put before whoever approves, besides the plan itself.
@@ -293,6 +303,28 @@ impl Ui {
         }
     }
 
+    /// An incident that a person ends, or would end, in one line.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn resolution(
+        &self,
+        fact: &str,
+        incident: &Incident<'_>,
+        next: &NextStep,
+    ) -> io::Result<()> {
+        self.show(
+            || {
+                format!(
+                    "{}\n{}",
+                    sanitize::clean(fact),
+                    plan::next_step(next, self.stdout)
+                )
+            },
+            || json::ResolutionDocument::new(incident, next),
+        )
+    }
+
     /// What missed events lead to, or led to.
     ///
     /// # Errors
@@ -330,43 +362,6 @@ impl Ui {
         }
     }
 
-    /// Says on stderr why the run could not be carried out; with JSON, a JSON object on stdout says it too.
-    pub fn failure(&self, failure: &Failure) {
-        talk::failure(failure, self.stderr);
-        self.failure_document(failure);
-    }
-
-    /// The run has failed already; that nobody listens changes nothing.
-    fn failure_document(&self, failure: &Failure) {
-        let document = json::ErrorDocument::new(failure);
-        let _ = match self.format {
-            Format::Json => print_json(&document),
-            Format::Jsonl => print(&document.line()),
-            Format::Table | Format::Wide | Format::Csv | Format::Ids => Ok(()),
-        };
-    }
-
-    /// The first line of a stream of events. Nothing in any other format.
-    pub fn begin(&self, command: &CommandLine) {
-        if self.format == Format::Jsonl {
-            let header = serde_json::json!({
-                "schema": json::EVENTS,
-                "version": env!("CARGO_PKG_VERSION"),
-                "command": command.to_string(),
-            });
-            // A closed stdout is found by whatever is printed next.
-            let _ = print(&json::line("header", header));
-        }
-    }
-
-    /// The last line of a stream of events.
-    pub fn end(&self, status: ExitStatus) {
-        if self.format == Format::Jsonl {
-            let summary = serde_json::json!({"exit_code": status.code(), "status": status});
-            let _ = print(&json::line("summary", summary));
-        }
-    }
-
     /// Quiet means silent where nothing would be done and nobody is needed: cron sends no mail then.
     fn has_nothing_to_say(&self, plan: &Plan) -> bool {
         self.quiet
@@ -397,12 +392,6 @@ impl Ui {
         if !self.quiet {
             talk::banner(banner, self.stderr);
         }
-    }
-
-    /// A refusal that is already worded and coloured: the argument parser's. With JSON, stdout says it too.
-    pub fn raw_error(&self, text: &str, failure: &Failure) {
-        talk::write_stderr(text);
-        self.failure_document(failure);
     }
 
     pub fn warn(&self, text: &str) {

@@ -57,6 +57,7 @@ mod minting_over;
 mod model;
 mod odd_cases;
 mod output_formats;
+mod output_schemas;
 mod pings;
 mod pinned_account;
 mod plan_acts;

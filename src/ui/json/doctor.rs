@@ -6,6 +6,7 @@ use super::shape::{Document, Shape, plain};
 use crate::doctor::{Check, Diagnosis, Outcome};
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DoctorDocument<'a> {
     schema: &'static str,
     checks: Vec<CheckBody<'a>>,
@@ -17,6 +18,7 @@ pub struct DoctorDocument<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CheckBody<'a> {
     name: &'static str,
     outcome: &'static str,

@@ -11,6 +11,7 @@ use super::Next;
 use super::shape::{Column, Document, Shape, plain};
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunsDocument<'a> {
     schema: &'static str,
     runs: Vec<RunBody<'a>>,
@@ -87,6 +88,7 @@ impl<'a> RunsDocument<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunDocument<'a> {
     schema: &'static str,
     run: RunBody<'a>,
@@ -108,6 +110,7 @@ impl<'a> RunDocument<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OrderHistoryDocument<'a> {
     schema: &'static str,
     order_id: OrderId,
@@ -129,6 +132,7 @@ impl<'a> OrderHistoryDocument<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RunBody<'a> {
     id: &'a RunId,
     command: &'a str,
@@ -177,6 +181,7 @@ impl<'a> RunBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct HistoryBody<'a> {
     operations: Vec<OperationBody<'a>>,
     steps: Vec<StepBody<'a>>,
@@ -192,6 +197,7 @@ impl<'a> HistoryBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OperationBody<'a> {
     id: &'a str,
     subject: &'a str,
@@ -234,6 +240,7 @@ impl<'a> OperationBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct StepBody<'a> {
     operation: &'a str,
     run: &'a RunId,
@@ -264,6 +271,7 @@ impl<'a> StepBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OutcomeBody<'a> {
     kind: &'a str,
     run: &'a RunId,

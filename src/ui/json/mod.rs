@@ -9,6 +9,7 @@ mod order;
 mod plan;
 mod replay;
 mod report;
+mod resolution;
 mod shape;
 mod standing;
 
@@ -22,6 +23,7 @@ pub use order::OrderDocument;
 pub use plan::PlanDocument;
 pub use replay::ReplayDocument;
 pub use report::{ReportDocument, outcome_line};
+pub use resolution::ResolutionDocument;
 pub use shape::{Document, EVENTS, csv, ids, line, lines};
 pub use standing::StandingDocument;
 
@@ -42,6 +44,7 @@ pub fn render(document: &impl Serialize) -> io::Result<String> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ErrorDocument<'a> {
     schema: &'static str,
     error: ErrorBody<'a>,
@@ -49,6 +52,7 @@ pub struct ErrorDocument<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ErrorBody<'a> {
     code: &'static str,
     message: &'a str,
@@ -92,6 +96,7 @@ impl ErrorDocument<'_> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ParentBody<'a> {
     name: &'a str,
     email: Option<&'a str>,
@@ -106,6 +111,7 @@ fn parent(order: &Order) -> Option<ParentBody<'_>> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Named<'a, Id> {
     id: Id,
     name: &'a str,
@@ -130,6 +136,7 @@ fn tournaments(order: &Order) -> Vec<Named<'_, TournamentId>> {
 
 /// The columns that identify an order to a person.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OrderHead<'a> {
     order_id: OrderId,
     status: &'a OrderStatus,
@@ -158,6 +165,7 @@ impl<'a> OrderHead<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Why {
     code: &'static str,
     text: String,
@@ -177,6 +185,7 @@ fn flags(releases: impl IntoIterator<Item = Release>) -> Vec<&'static str> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Next {
     command: Option<String>,
     note: Option<String>,

@@ -13,6 +13,7 @@ use crate::domain::{
 };
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OrderDocument<'a> {
     schema: &'static str,
     mode: Mode,
@@ -88,6 +89,7 @@ impl<'a> OrderDocument<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RowBody<'a> {
     #[serde(flatten)]
     head: OrderHead<'a>,
@@ -101,6 +103,7 @@ struct RowBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ProductBody<'a> {
     #[serde(flatten)]
     named: Named<'a, i64>,
@@ -130,6 +133,7 @@ impl<'a> RowBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct StripeBody<'a> {
     stored: StoredBody<'a>,
     others: ListBody<ObjectBody<'a>>,
@@ -138,6 +142,7 @@ struct StripeBody<'a> {
 /// How the row's object was found: `none`, `unknown_object`, `not_asked`, `not_live`, `not_found`, `unread`
 /// or `seen`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct StoredBody<'a> {
     found: &'static str,
     id: Option<&'a str>,
@@ -148,6 +153,7 @@ struct StoredBody<'a> {
 
 /// A list, and why it is not all there is; null when it is.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ListBody<T> {
     unfinished: Option<String>,
     items: Vec<T>,
@@ -203,6 +209,7 @@ impl<'a> StoredBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum ObjectBody<'a> {
     CheckoutSession(SessionBody<'a>),
@@ -221,6 +228,7 @@ impl<'a> ObjectBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SessionBody<'a> {
     id: &'a str,
     /// `open`, `expired`, `paid`, `processing`, `failed` or `unknown`.
@@ -238,6 +246,7 @@ struct SessionBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PaymentBody<'a> {
     intent: Option<&'a str>,
     amount: Option<Money>,
@@ -247,6 +256,7 @@ struct PaymentBody<'a> {
 
 /// Recovery is enabled; `expires_at` is null until the session has expired.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RecoveryBody {
     expires_at: Option<Timestamp>,
 }
@@ -289,6 +299,7 @@ impl<'a> SessionBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LinkBody<'a> {
     id: &'a str,
     active: bool,
@@ -328,6 +339,7 @@ impl<'a> LinkBody<'a> {
 
 /// Whom the metadata names: an order, nobody (both null), or something unreadable.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OwnerBody<'a> {
     order_id: Option<OrderId>,
     unreadable: Option<&'a str>,
@@ -348,6 +360,7 @@ impl<'a> OwnerBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JournalBody<'a> {
     in_doubt: Option<&'a OpenOperation>,
     unstored: Vec<&'a LinkId>,

@@ -14,6 +14,7 @@ use crate::plan::{
 };
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PlanDocument<'a> {
     schema: &'static str,
     mode: Mode,
@@ -107,6 +108,7 @@ impl<'a> PlanDocument<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct PolicyBody<'a> {
     scope: &'a [String],
     min_age_seconds: i64,
@@ -136,6 +138,7 @@ impl<'a> PolicyBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DecisionBody<'a> {
     #[serde(flatten)]
     head: OrderHead<'a>,
@@ -154,6 +157,7 @@ impl<'a> DecisionBody<'a> {
 
 /// What was decided, and why.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Decided<'a> {
     /// Of the row's object: `session_expired`, `link_active`, `none`, …
     state: String,
@@ -184,6 +188,7 @@ fn state(stored: StoredState) -> String {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ActionBody<'a> {
     /// `nothing`, `hold`, `retire`, `replace` or `resume`.
     kind: &'static str,
@@ -217,8 +222,10 @@ impl<'a> ActionBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Counts {
     orders: usize,
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<Verdict, usize>"))]
     verdicts: Verdicts,
     replace: usize,
     retire: usize,

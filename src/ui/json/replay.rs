@@ -10,6 +10,7 @@ use crate::domain::{LinkId, Money, OrderId, Timestamp};
 use crate::receiver::{Foreseen, Replayed};
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReplayDocument<'a> {
     schema: &'static str,
     /// Whether they were taken in; else this is what would follow.
@@ -39,6 +40,7 @@ impl Document for ReplayDocument<'_> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct EventBody<'a> {
     event: &'a str,
     r#type: &'a str,

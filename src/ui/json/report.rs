@@ -17,6 +17,7 @@ use crate::report::{Conclusion, Outcome, Outdated, Report, Subject};
 use crate::saga::{Ending, Minted};
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReportDocument<'a> {
     schema: &'static str,
     mode: Mode,
@@ -124,6 +125,7 @@ impl<'a> ReportDocument<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OutcomeBody<'a> {
     /// Null for an object that was retired without an order.
     order_id: Option<OrderId>,
@@ -141,6 +143,7 @@ struct OutcomeBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Link<'a> {
     id: &'a str,
     url: &'a str,
@@ -189,6 +192,7 @@ impl<'a> OutcomeBody<'a> {
 
 /// An order that was held and that an operator must look at.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Held<'a> {
     order_id: OrderId,
     player: Option<Named<'a, i64>>,
@@ -210,6 +214,7 @@ impl<'a> Held<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Summary {
     approved: usize,
     done: usize,

@@ -12,6 +12,7 @@ use crate::plan::{Digest, Goal, Verdict};
 use crate::saved_plan::{Due, Moved, SavedPlan, Standing, Stands};
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StandingDocument<'a> {
     schema: &'static str,
     digest: &'a Digest,
@@ -82,6 +83,7 @@ impl<'a> StandingDocument<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct DueBody<'a> {
     /// Null for an object without an order.
     order_id: Option<OrderId>,
@@ -99,6 +101,7 @@ pub(super) struct DueBody<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct MovedBody<'a> {
     fact: &'a str,
     was: &'a str,

@@ -11,6 +11,7 @@ mod order_document;
 mod planned;
 mod reported;
 mod resumed;
+mod schemas;
 
 use super::NextStep;
 use super::look::Look;

@@ -7,7 +7,7 @@ const RULES: &str = "With -o json, stdout holds one JSON document and nothing el
     fields are only ever added. Money is an integer of minor units with its currency code, times are RFC 3339 in UTC. \
     Parents' e-mail addresses are left out.";
 
-const SCHEMAS: [(&str, &str); 12] = [
+const SCHEMAS: [(&str, &str); 13] = [
     (
         "relink.plan/1",
         "inspect, and regen, retire and mint without --commit: one decision per order, and the next command",
@@ -44,6 +44,10 @@ const SCHEMAS: [(&str, &str); 12] = [
     (
         "relink.doctor/1",
         "doctor: one entry per check, with what was found and what to do",
+    ),
+    (
+        "relink.resolution/1",
+        "resolve: the incident, and whether its alarm has ended",
     ),
     (
         "relink.events/1",
