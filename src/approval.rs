@@ -288,6 +288,29 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_that_stands_in_the_configuration_forbids_and_never_says_yes() {
+        let standing = |most| Guards {
+            standing_max_orders: Some(most),
+            ..Guards::default()
+        };
+        let refused = approved(plan(Mode::Live, 3), Consent::Given, &standing(3));
+        let (_, said) = refused.expect_err("a limit was taken for a yes");
+        assert!(said.contains("--yes alone"), "{said}");
+        let refused = approved(plan(Mode::Test, 4), Consent::Ask, &standing(3));
+        let (_, said) = refused.expect_err("4 were accepted");
+        assert!(said.contains("`limits.max_orders`"), "{said}");
+        let flag = Guards {
+            max_orders: Some(4),
+            ..standing(3)
+        };
+        let accepted = approved(plan(Mode::Live, 4), Consent::Given, &flag);
+        assert_eq!(accepted, Ok(()));
+        // It takes the place of the most that there are without one.
+        let accepted = approved(plan(Mode::Live, 51), Consent::Ask, &standing(51));
+        assert_eq!(accepted, Ok(()));
+    }
+
+    #[test]
     fn fifty_is_the_most_in_live_mode_unless_the_list_or_its_length_is_named() {
         let most = Guards::default();
         assert_eq!(approved(plan(Mode::Live, 50), Consent::Ask, &most), Ok(()));

@@ -44,6 +44,17 @@ impl CommandLine {
             .without_value("--ping-url-file")
     }
 
+    /// Whether this flag was typed, and not only its variable set.
+    #[must_use]
+    pub fn gives(&self, flag: &str) -> bool {
+        let is_it = |word: &String| {
+            word == flag
+                || is_of(word, flag)
+                || word.split_once(' ').is_some_and(|(w, _)| w == flag)
+        };
+        self.0.iter().any(is_it)
+    }
+
     /// With this switch, once.
     #[must_use]
     pub fn with(mut self, switch: &str) -> Self {

@@ -1,4 +1,4 @@
-//! From the command line and the environment to checked settings, before anything is opened.
+//! From the settings and the secrets to what a command is run with, before anything is opened.
 //!
 //! Every refusal here happens before the first byte leaves: a key of the wrong kind, a mode that was not
 //! meant, an address that must not see a live key.
@@ -13,7 +13,8 @@ use crate::domain::{AccountId, Currency, Mode, OrderId, TournamentId};
 use crate::error::Error;
 use crate::guards::Guards;
 use crate::plan::{Goal, Policy, Release, Verdict};
-use crate::secrets::{StripeKey, find_key};
+use crate::secrets::{StripeKey, agree_on_key, key_of};
+use crate::settings::{Settings, Source, connection};
 use crate::store::{Scope, Selection};
 use crate::stripe::Rps;
 
@@ -47,64 +48,30 @@ pub struct Config {
 impl Config {
     /// # Errors
     /// Usage for malformed values and flags that exclude each other, configuration for keys and modes.
-    pub fn resolve(common: &Common, environment: &Environment) -> Result<Config, Error> {
-        let Values {
-            stripe_account,
-            success_url,
-            currency,
-        } = Values::read(common)?;
+    pub fn resolve(
+        common: &Common,
+        environment: &Environment,
+        settings: &Settings,
+    ) -> Result<Config, Error> {
         let (place, key) = match &common.sandbox {
             Some(dir) => sandbox_place(dir, common, environment)?,
-            None => real_place(common, environment)?,
+            None => real_place(common, environment, settings)?,
         };
         Ok(Config {
-            rps: match (&place, common.rps) {
+            rps: match (&place, settings.limits.rps.value) {
                 // The double has no limit unless it is told to have one.
                 (Place::Sandbox(_), None) => Rps::Unlimited,
-                (Place::Sandbox(_), rps) => parse_rps(rps, true)?,
-                (Place::Real { stripe_base, .. }, _) => rps_for(stripe_base, common)?,
+                (Place::Sandbox(_), rps) => parse_rps(rps, true, settings)?,
+                (Place::Real { stripe_base, .. }, _) => rps_for(stripe_base, settings)?,
             },
-            concurrency: usize::from(common.concurrency),
+            concurrency: settings.limits.concurrency.value,
             place,
             key,
-            stripe_account,
-            success_url,
-            currency,
+            stripe_account: settings.stripe_account.value.clone(),
+            success_url: settings.success_url.value.clone(),
+            currency: settings.currency.value,
         })
     }
-}
-
-/// What is right or wrong by itself, wherever the run works.
-pub struct Values {
-    pub stripe_account: Option<AccountId>,
-    pub success_url: Option<String>,
-    pub currency: Currency,
-}
-
-impl Values {
-    /// # Errors
-    /// Usage: one of them is malformed.
-    pub fn read(common: &Common) -> Result<Values, Error> {
-        let currency = currency(common)?;
-        Ok(Values {
-            stripe_account: parse_account("--stripe-account", common.stripe_account.as_deref())?,
-            success_url: common
-                .success_url
-                .as_deref()
-                .map(parse_success_url)
-                .transpose()?,
-            currency,
-        })
-    }
-}
-
-/// The currency of every order.
-///
-/// # Errors
-/// Usage: none that Stripe knows.
-pub fn currency(common: &Common) -> Result<Currency, Error> {
-    Currency::parse(&common.currency)
-        .map_err(|e| Error::usage(format!("--currency: {e}"), "give it as `usd`"))
 }
 
 /// What is taken from the environment besides clap's own variables, read once in `main`.
@@ -115,6 +82,11 @@ pub struct Environment {
     pub stripe_webhook_secret: Option<SecretString>,
     /// What `sandbox serve` signs its events with.
     pub sandbox_webhook_secret: Option<SecretString>,
+    /// The configuration file.
+    pub relink_config: Option<PathBuf>,
+    /// Where the service manager laid down secrets.
+    pub credentials_directory: Option<PathBuf>,
+    pub xdg_config_home: Option<PathBuf>,
     pub xdg_state_home: Option<PathBuf>,
     pub home: Option<PathBuf>,
 }
@@ -136,6 +108,9 @@ impl Environment {
             stripe_api_key: secret("STRIPE_API_KEY"),
             stripe_webhook_secret: secret("STRIPE_WEBHOOK_SECRET"),
             sandbox_webhook_secret: secret("RELINK_SANDBOX_WEBHOOK_SECRET"),
+            relink_config: path("RELINK_CONFIG"),
+            credentials_directory: path("CREDENTIALS_DIRECTORY"),
+            xdg_config_home: path("XDG_CONFIG_HOME"),
             xdg_state_home: path("XDG_STATE_HOME"),
             home: path("HOME"),
         }
@@ -168,7 +143,7 @@ fn sandbox_place(
         }
     }
     if let Some(key) = &environment.stripe_api_key
-        && find_key(Some(key.clone()), None).is_ok_and(|key| key.mode == Mode::Live)
+        && key_of(key.clone()).is_ok_and(|key| key.mode == Mode::Live)
     {
         return Err(Error::usage(
             "--sandbox cannot be combined with a live key (STRIPE_API_KEY)",
@@ -180,7 +155,7 @@ fn sandbox_place(
     } else {
         dir.to_owned()
     };
-    let key = find_key(Some(SecretString::from(SANDBOX_KEY)), None)?;
+    let key = key_of(SecretString::from(SANDBOX_KEY))?;
     Ok((Place::Sandbox(dir), key))
 }
 
@@ -205,24 +180,6 @@ pub fn default_sandbox_dir(environment: &Environment) -> Result<PathBuf, Error> 
         })
 }
 
-/// The database's URL, for whatever needs nothing else.
-///
-/// # Errors
-/// There is none.
-pub fn database_url(common: &Common) -> Result<SecretString, Error> {
-    let given = common
-        .database_url
-        .as_ref()
-        .filter(|url| !url.trim().is_empty());
-    let Some(url) = given else {
-        return Err(Error::configuration(
-            "no database",
-            "set DATABASE_URL or --database-url, or rehearse with --sandbox",
-        ));
-    };
-    Ok(SecretString::from(url.clone()))
-}
-
 /// A real place piece by piece: each is right or wrong by itself.
 pub struct Pieces {
     pub key: Result<StripeKey, Error>,
@@ -234,11 +191,14 @@ pub struct Pieces {
 
 impl Pieces {
     #[must_use]
-    pub fn read(common: &Common, environment: &Environment) -> Pieces {
-        let key = find_key(
-            environment.stripe_api_key.clone(),
-            common.stripe_key_file.as_deref(),
-        );
+    pub fn read(
+        common: &Common,
+        environment: &Environment,
+        settings: &Settings,
+        is_typed: bool,
+    ) -> Pieces {
+        let keys = connection::keys(common, environment, settings);
+        let key = keys.and_then(|keys| agree_on_key(&keys));
         let mode = key.as_ref().ok().map(|key| key.mode);
         Pieces {
             mode: mode.map(|mode| agree(mode, common.live)),
@@ -247,14 +207,19 @@ impl Pieces {
                 common.stripe_api_base.as_deref(),
                 mode.unwrap_or(Mode::Test),
             ),
-            database_url: database_url(common),
+            database_url: connection::database_url(common, environment, settings, is_typed)
+                .map(|url| url.value),
             key,
         }
     }
 }
 
-fn real_place(common: &Common, environment: &Environment) -> Result<(Place, StripeKey), Error> {
-    let pieces = Pieces::read(common, environment);
+fn real_place(
+    common: &Common,
+    environment: &Environment,
+    settings: &Settings,
+) -> Result<(Place, StripeKey), Error> {
+    let pieces = Pieces::read(common, environment, settings, false);
     let key = pieces.key?;
     pieces.mode.unwrap_or(Ok(()))?;
     let stripe_base = pieces.stripe_base?;
@@ -283,8 +248,9 @@ fn agree(key: Mode, live: bool) -> Result<(), Error> {
 ///
 /// # Errors
 /// Usage: it is no rate, or none at all for Stripe itself.
-pub fn rps_for(base: &Url, common: &Common) -> Result<Rps, Error> {
-    parse_rps(common.rps, base.as_str().trim_end_matches('/') != STRIPE)
+pub fn rps_for(base: &Url, settings: &Settings) -> Result<Rps, Error> {
+    let own_base = base.as_str().trim_end_matches('/') != STRIPE;
+    parse_rps(settings.limits.rps.value, own_base, settings)
 }
 
 fn parse_base(text: Option<&str>, mode: Mode) -> Result<Url, Error> {
@@ -301,32 +267,23 @@ fn parse_base(text: Option<&str>, mode: Mode) -> Result<Url, Error> {
     Ok(url)
 }
 
-fn parse_success_url(text: &str) -> Result<String, Error> {
-    let hint = "give it as `https://club.example.com/payment/success`";
-    let url = Url::parse(text)
-        .map_err(|e| Error::usage(format!("the success URL is not a URL: {e}"), hint))?;
-    if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
-        return Err(Error::usage(
-            "the success URL is not an https address",
-            hint,
-        ));
-    }
-    Ok(text.to_owned())
-}
-
-fn parse_rps(rps: Option<f64>, own_base: bool) -> Result<Rps, Error> {
+fn parse_rps(rps: Option<f64>, own_base: bool, settings: &Settings) -> Result<Rps, Error> {
+    let refuse = |why: String, hint: &str| match settings.limits.rps.source {
+        Source::File(key) => settings.file.refuse(key, &why, hint),
+        _ => Error::usage(format!("--rps {why}"), hint),
+    };
     match rps {
         None => Ok(Rps::Default),
         Some(0.0) if own_base => Ok(Rps::Unlimited),
-        Some(0.0) => Err(Error::usage(
-            "--rps 0 is allowed only with a Stripe API base of your own",
+        Some(0.0) => Err(refuse(
+            "0 is allowed only with a Stripe API base of your own".to_owned(),
             "give a positive number, or leave it out",
         )),
         Some(rate) if rate.is_finite() && (0.01..=1000.0).contains(&rate) => {
             Ok(Rps::PerSecond(rate))
         }
-        Some(rate) => Err(Error::usage(
-            format!("--rps {rate} is not between 0.01 and 1000"),
+        Some(rate) => Err(refuse(
+            format!("{rate} is not between 0.01 and 1000"),
             "give a number such as 20",
         )),
     }
@@ -392,13 +349,20 @@ pub fn verdicts(narrow: &Narrow) -> Vec<Verdict> {
         .collect()
 }
 
-/// The policy of one run. `named` are the orders of `--order-id`.
+/// The policy of one run by these settings, before the command's own flags. `named` are the orders of `--order-id`.
 ///
 /// # Errors
 /// Usage: a flag that releases single orders, without those orders. (The argument parser cannot say so: it
 /// drops a requirement that conflicts with another selector.)
-pub fn policy(goal: Goal, releases: &[Release], named: &[i64]) -> Result<Policy, Error> {
+pub fn policy(
+    goal: Goal,
+    releases: &[Release],
+    named: &[i64],
+    settings: &Settings,
+) -> Result<Policy, Error> {
     let mut policy = Policy::new(goal);
+    policy.scope.clone_from(&settings.categories.value);
+    policy.min_age = settings.limits.min_age.value;
     policy.named = named.iter().copied().map(OrderId).collect();
     policy.releases = releases.iter().copied().collect();
     match releases.iter().find(|r| r.needs_named_order()) {
@@ -427,12 +391,20 @@ pub fn releases(given: &Releases) -> Vec<Release> {
 
 /// The limits of this commit.
 #[must_use]
-pub fn guards(approval: &Approval) -> Guards {
+pub fn guards(approval: &Approval, settings: &Settings) -> Guards {
+    let limits = &settings.limits;
+    let amounts = &approval.max_amount;
     Guards {
         expect: approval.expect.clone(),
         expect_count: approval.expect_count,
         max_orders: approval.max_orders,
-        max_amounts: approval.max_amount.clone(),
+        standing_max_orders: limits.max_orders.value,
+        amounts_stand: amounts.is_empty(),
+        max_amounts: if amounts.is_empty() {
+            limits.max_amounts.value.clone()
+        } else {
+            amounts.clone()
+        },
     }
 }
 

@@ -157,12 +157,12 @@ fn classify_store(error: &StoreError) -> (&'static str, ExitStatus, &'static str
             "grant the role what it needs: SELECT everywhere, UPDATE on orders for --commit",
         ),
         StoreError::Schema { .. } => ("schema", ExitStatus::Configuration, ""),
-        StoreError::UnknownTournament(_) => (
+        StoreError::UnknownTournament { .. } => (
             "unknown_tournament",
             ExitStatus::Usage,
             "check the id, and that DATABASE_URL names the right database",
         ),
-        StoreError::UnknownOrders(_) => (
+        StoreError::UnknownOrders { .. } => (
             "unknown_order",
             ExitStatus::Usage,
             "check the id, and that DATABASE_URL names the right database",

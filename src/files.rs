@@ -52,6 +52,65 @@ pub fn read_if_there(path: &Path) -> Option<String> {
     Some(text)
 }
 
+/// A file of settings.
+pub struct FoundText {
+    pub text: String,
+    /// Everybody on this host may read it.
+    pub is_open: bool,
+}
+
+/// `None` where there is no such file.
+///
+/// # Errors
+/// Configuration: it cannot be read, is too long, or is no text.
+pub fn read_settings(path: &Path) -> Result<Option<FoundText>, Error> {
+    const LONGEST: u64 = 1024 * 1024;
+    let unreadable = |why: &dyn std::fmt::Display| {
+        Error::configuration(
+            format!(
+                "the configuration file `{}` cannot be read: {why}",
+                path.display()
+            ),
+            "let this user read it, or name another file with --config",
+        )
+    };
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if is_absence(&error) => return Ok(None),
+        Err(error) => return Err(unreadable(&error)),
+    };
+    let metadata = file.metadata().map_err(|e| unreadable(&e))?;
+    let mut text = String::new();
+    let read = file.take(LONGEST + 1).read_to_string(&mut text);
+    if read.map_err(|e| unreadable(&e))? as u64 > LONGEST {
+        return Err(unreadable(&"it has more than 1 MiB"));
+    }
+    Ok(Some(FoundText {
+        text,
+        is_open: metadata.permissions().mode() & 0o007 != 0,
+    }))
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// # Errors
+/// Configuration: whether there is such a file cannot be seen.
+pub fn exists(path: &Path) -> Result<bool, Error> {
+    match fs::metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if is_absence(&error) => Ok(false),
+        Err(error) => Err(Error::configuration(
+            format!("`{}` cannot be looked at: {error}", path.display()),
+            "let this user read it",
+        )),
+    }
+}
+
 /// Whether this process may write a file, or into a folder. Nothing is opened, and nothing is written.
 ///
 /// # Errors

@@ -17,10 +17,15 @@ pub struct Guards {
     pub expect: Option<Digest>,
     /// It must touch exactly so many orders.
     pub expect_count: Option<usize>,
-    /// It may touch no more.
+    /// It may touch no more, as was said for this very run.
     pub max_orders: Option<usize>,
+    /// The same for every run of this host. It forbids and never permits: nobody has seen this plan's size when it
+    /// was written down.
+    pub standing_max_orders: Option<usize>,
     /// Its new links may ask for no more, per currency.
     pub max_amounts: Vec<Money>,
+    /// These come from the configuration file.
+    pub amounts_stand: bool,
 }
 
 impl Guards {
@@ -73,8 +78,9 @@ impl Guards {
 
     fn check_orders(&self, plan: &Plan, command: &CommandLine) -> Result<(), Error> {
         let size = plan.size();
-        let (most, source) = match (self.max_orders, plan.mode) {
-            (Some(most), _) => (most, "--max-orders says"),
+        let (most, source) = match (self.max_orders.or(self.standing_max_orders), plan.mode) {
+            (Some(most), _) if self.max_orders.is_some() => (most, "--max-orders says"),
+            (Some(most), _) => (most, "`limits.max_orders` of the configuration file says"),
             // Who names the exact list or its length has said how many.
             (None, Mode::Live) if self.expect.is_none() && self.expect_count.is_none() => (
                 MOST_WHEN_LIVE,
@@ -99,6 +105,11 @@ impl Guards {
         if self.max_amounts.is_empty() {
             return Ok(());
         }
+        let source = if self.amounts_stand {
+            "`limits.max_amount` of the configuration file"
+        } else {
+            "--max-amount"
+        };
         for total in plan.totals() {
             let limit = self
                 .max_amounts
@@ -106,8 +117,8 @@ impl Guards {
                 .find(|limit| limit.currency == total.currency);
             let says = match limit {
                 Some(limit) if total.minor <= limit.minor => continue,
-                Some(limit) => format!("--max-amount says {limit}"),
-                None => format!("--max-amount gives no limit in {}", total.currency),
+                Some(limit) => format!("{source} says {limit}"),
+                None => format!("{source} gives no limit in {}", total.currency),
             };
             let accepted = self.with_limit(total, command);
             return Err(Error::refused(

@@ -33,6 +33,7 @@ pub mod saga;
 pub mod sandbox;
 pub mod saved_plan;
 pub mod secrets;
+pub mod settings;
 pub mod spreadsheet;
 pub mod store;
 pub mod stripe;

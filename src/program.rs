@@ -3,10 +3,11 @@
 //!
 //! What clap would repeat of a mistaken argument loses its keys before it is shown.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cli::{self, Cli, LogOutput, Output, When};
+use crate::cli::{self, Cli, Command, LogOutput, Output, When};
 use crate::command_line::{CommandLine, quote};
 use crate::commands::{self, Context};
 use crate::config::Environment;
@@ -18,6 +19,7 @@ use crate::logging;
 use crate::monitor::{Ended, Monitor};
 use crate::ping::Ping;
 use crate::redact::redact;
+use crate::settings::{ConfigFile, Settings};
 use crate::ui::{self, Ui};
 
 /// Runs the whole program.
@@ -77,15 +79,33 @@ async fn run_command(
     monitor: &Monitor,
     command_line: CommandLine,
 ) -> Result<ExitStatus, Error> {
+    let settings = settings(cli, environment, &command_line)?;
     let context = Context {
         ui,
         environment,
         interrupt: Interrupt::listen()?,
         monitor,
+        connection: shown_connection(cli, &command_line),
         command_line,
-        connection: shown_connection(cli),
+        settings,
     };
     commands::run(cli, &context).await
+}
+
+fn settings(
+    cli: &Cli,
+    environment: &Environment,
+    command_line: &CommandLine,
+) -> Result<Settings, Error> {
+    let named = cli.common.config.as_deref();
+    if named.is_some_and(is_empty) && !matches!(cli.command, Command::Doctor(_)) {
+        return Err(Error::usage(
+            "--config names no file",
+            "give it as `--config FILE`; `relink doctor --config` shows every setting",
+        ));
+    }
+    let file = ConfigFile::find(named, environment)?;
+    Settings::resolve(&cli.common, file, command_line)
 }
 
 /// Says why the run failed, if it did, and leaves the metrics file.
@@ -223,25 +243,28 @@ fn log_format(cli: &Cli) -> logging::LogFormat {
 }
 
 /// The flags that say where, as they were given: any command that is suggested needs them too.
-fn shown_connection(cli: &Cli) -> String {
+fn shown_connection(cli: &Cli, command_line: &CommandLine) -> String {
     let common = &cli.common;
     let mut flags = Vec::new();
+    if let Some(file) = common.config.as_deref().filter(|file| !is_empty(file)) {
+        flags.push(format!("--config {}", quote(&file.to_string_lossy())));
+    }
     match &common.sandbox {
         Some(dir) if dir.as_os_str().is_empty() => flags.push("--sandbox".to_owned()),
         Some(dir) => flags.push(format!("--sandbox={}", quote(&dir.to_string_lossy()))),
         None => {}
     }
-    if is_given("--database-url") {
+    if command_line.gives("--database-url") {
         flags.push("--database-url \"$DATABASE_URL\"".to_owned());
     }
     // What comes from the environment is there for the next command, too.
     let typed = [
         ("--stripe-api-base", common.stripe_api_base.as_deref()),
         ("--success-url", common.success_url.as_deref()),
-        ("--currency", Some(common.currency.as_str())),
+        ("--currency", common.currency.as_deref()),
     ];
     for (flag, value) in typed {
-        if let Some(value) = value.filter(|_| is_given(flag)) {
+        if let Some(value) = value.filter(|_| command_line.gives(flag)) {
             flags.push(format!("{flag} {}", quote(&redact(value))));
         }
     }
@@ -260,11 +283,6 @@ fn shown_connection(cli: &Cli) -> String {
     flags.join(" ")
 }
 
-/// Whether the flag stands on the command line, and not in the environment alone.
-fn is_given(flag: &str) -> bool {
-    let is_it = |argument: &str| {
-        let rest = argument.strip_prefix(flag);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
-    };
-    std::env::args_os().any(|argument| is_it(&argument.to_string_lossy()))
+fn is_empty(path: &Path) -> bool {
+    path.as_os_str().is_empty()
 }

@@ -1,4 +1,4 @@
-//! The Stripe key: where it comes from, which mode it opens, and what keeps it out of every text.
+//! The Stripe key: that all its sources hold the same one, which mode it opens, and what keeps it out of every text.
 //!
 //! A key is never taken from an argument, and no error here repeats what it read.
 
@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::domain::Mode;
 use crate::error::Error;
 use crate::files;
+use crate::settings::Source;
 
 const KEY_HINT: &str = "set STRIPE_API_KEY, or --stripe-key-file FILE, to a secret or restricted key \
      (sk_test_…, rk_test_…, sk_live_…, rk_live_…)";
@@ -31,42 +32,55 @@ impl StripeKey {
     }
 }
 
-/// Finds the key in the environment or in the file.
+/// A key, and the place that it was found in.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    pub source: Source,
+    /// `STRIPE_API_KEY`, `--stripe-key-file`, …
+    pub place: String,
+    pub secret: SecretString,
+}
+
+/// The one key that all of these are.
 ///
 /// # Errors
-/// Configuration: none, empty, malformed or publishable; two sources that differ; a file that cannot be
-/// read or that others can read.
-pub fn find_key(
-    environment: Option<SecretString>,
-    file: Option<&Path>,
-) -> Result<StripeKey, Error> {
-    let from_file = match file {
-        Some(path) => Some(read_key_file(path)?),
-        None => None,
+/// Configuration: none, empty, malformed or publishable; two that differ.
+pub fn agree_on_key(candidates: &[Candidate]) -> Result<StripeKey, Error> {
+    let Some((first, others)) = candidates.split_first() else {
+        return Err(Error::configuration("no Stripe key", KEY_HINT));
     };
-    let secret = match (environment, from_file) {
-        (Some(one), Some(other)) if one.expose_secret() != other.expose_secret() => {
-            return Err(Error::configuration(
-                "STRIPE_API_KEY and --stripe-key-file hold two different keys",
-                "unset one of them: relink does not guess which one is meant",
-            ));
-        }
-        (Some(secret), _) | (None, Some(secret)) => secret,
-        (None, None) => return Err(Error::configuration("no Stripe key", KEY_HINT)),
-    };
+    let secret = &first.secret;
+    let differs = |other: &&Candidate| other.secret.expose_secret() != secret.expose_secret();
+    if let Some(other) = others.iter().find(differs) {
+        return Err(Error::configuration(
+            format!(
+                "{} and {} hold two different keys",
+                first.place, other.place
+            ),
+            "unset one of them: relink does not guess which one is meant",
+        ));
+    }
+    key_of(secret.clone())
+}
+
+/// # Errors
+/// Configuration: empty, malformed or publishable.
+pub fn key_of(secret: SecretString) -> Result<StripeKey, Error> {
     let mode = mode_of(secret.expose_secret())?;
     Ok(StripeKey { secret, mode })
 }
 
-fn read_key_file(path: &Path) -> Result<SecretString, Error> {
+/// # Errors
+/// Configuration: it cannot be read, or others can read it.
+pub fn read_key_file(path: &Path) -> Result<SecretString, Error> {
     let text = files::read_private(path, KEY_FILE)?;
     Ok(SecretString::from(
         text.trim_end_matches(['\n', '\r']).to_owned(),
     ))
 }
 
-/// The secrets that sign events, from the environment variable `name` or from the file, never from both: relink does
-/// not guess which of two is meant. Several stand one a line.
+/// The secrets that sign events, from the environment variable `name`, from the file or from the credential, never from
+/// two of them: relink does not guess which is meant. Several stand one a line.
 ///
 /// # Errors
 /// Configuration: none; both; a file that cannot be read or that others can read.
@@ -74,6 +88,7 @@ pub fn signing_secrets(
     name: &str,
     environment: Option<&SecretString>,
     file: Option<&Path>,
+    credential: Option<SecretString>,
 ) -> Result<Vec<SecretString>, Error> {
     let hint = format!(
         "set {name}, or give --webhook-secret-file a file that nobody else can read and that holds the secret alone"
@@ -87,18 +102,25 @@ pub fn signing_secrets(
         ),
         None => None,
     };
-    let text = match (&from_file, environment) {
-        (Some(_), Some(_)) => {
+    let from_file = from_file.map(SecretString::from);
+    let given = [
+        (name, environment),
+        ("--webhook-secret-file", from_file.as_ref()),
+        ("the credential stripe_webhook_secret", credential.as_ref()),
+    ];
+    let given = given.map(|(place, secret)| secret.map(|secret| (place, secret)));
+    let secret = match given.into_iter().flatten().collect::<Vec<_>>().as_slice() {
+        [] => return Err(Error::configuration("no secret that signs events", hint)),
+        [(_, secret)] => *secret,
+        [(one, _), (other, _), ..] => {
             return Err(Error::configuration(
-                format!("{name} and --webhook-secret-file are both given"),
+                format!("{one} and {other} are both given"),
                 "leave one of them out",
             ));
         }
-        (Some(text), None) => text.as_str(),
-        (None, Some(secret)) => secret.expose_secret(),
-        (None, None) => return Err(Error::configuration("no secret that signs events", hint)),
     };
-    Ok(text
+    Ok(secret
+        .expose_secret()
         .split_whitespace()
         .map(|secret| SecretString::from(secret.to_owned()))
         .collect())
@@ -145,7 +167,7 @@ mod tests {
     use super::*;
 
     fn mode(key: &str) -> Result<Mode, String> {
-        find_key(Some(SecretString::from(key.to_owned())), None)
+        key_of(SecretString::from(key.to_owned()))
             .map(|key| key.mode)
             .map_err(|e| e.to_string())
     }

@@ -7,14 +7,12 @@
 //!
 //! Payment Links have no cancel URL: a payer who gives up closes the page.
 
-use super::{API_VERSION, IdempotencyKey, StripeWrite};
+use super::{API_VERSION, IdempotencyKey, NameTemplate, StripeWrite, Words};
 use crate::domain::{AccountId, Mode, Money, OrderId, TournamentId};
 
-/// Stripe's limits (docs.stripe.com/api/metadata; the request's schema), in characters. A product's name
-/// may be longer at Stripe, but the payer's page cuts it.
+/// Stripe's limits (docs.stripe.com/api/metadata; the request's schema), in characters.
 const LONGEST_METADATA_VALUE: usize = 500;
-const LONGEST_INACTIVE_MESSAGE: usize = 500;
-const LONGEST_PRODUCT_NAME: usize = 250;
+pub const LONGEST_INACTIVE_MESSAGE: usize = 500;
 const RELINK_KEY_LENGTH: usize = 20;
 
 /// Everything that the link and its key depend on.
@@ -28,6 +26,8 @@ pub struct MintTerms {
     /// Counts from 1; the next one is taken only when the one before is known not to have minted.
     pub attempt: u32,
     pub amount: Money,
+    /// How the name that the payer reads is put together. It counts through that name.
+    pub shown_as: NameTemplate,
     pub product_name: String,
     pub player_id: i64,
     pub player_name: String,
@@ -144,26 +144,13 @@ fn metadata(terms: &MintTerms, relink_key: Option<&str>) -> Vec<(&'static str, S
     pairs
 }
 
-/// `Spring Cup - Ann Lee`, as the payer reads it. Never empty, since Stripe refuses an empty name.
+/// `Spring Cup - Ann Lee`, as the payer reads it.
 fn shown_name(terms: &MintTerms) -> String {
-    let printable = |text: &str| {
-        let clean: String = text.chars().filter(|c| !c.is_control()).collect();
-        clean.trim().to_owned()
-    };
-    let parts = [
-        printable(&terms.product_name),
-        printable(&terms.player_name),
-    ];
-    let named: Vec<&str> = parts
-        .iter()
-        .map(String::as_str)
-        .filter(|p| !p.is_empty())
-        .collect();
-    if named.is_empty() {
-        format!("Order {}", terms.order)
-    } else {
-        cut(&named.join(" - "), LONGEST_PRODUCT_NAME)
-    }
+    terms.shown_as.fill(Words {
+        product: &terms.product_name,
+        player: &terms.player_name,
+        order: terms.order.0,
+    })
 }
 
 fn cut(text: &str, longest: usize) -> String {

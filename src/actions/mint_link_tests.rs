@@ -13,6 +13,7 @@ fn terms() -> MintTerms {
         old: Some("cs_test_old".to_owned()),
         attempt: 1,
         amount: Money::new(5500, Currency::USD),
+        shown_as: NameTemplate::default(),
         product_name: "Utah Invitational".to_owned(),
         player_id: 31,
         player_name: "Ann Lee".to_owned(),
@@ -132,6 +133,10 @@ fn every_field_counts_towards_the_key() {
                 5500,
                 Currency::parse("eur").unwrap_or_else(|e| panic!("{e}")),
             ),
+            ..base.clone()
+        },
+        MintTerms {
+            shown_as: NameTemplate::parse("{player}: {product}").unwrap_or_else(|e| panic!("{e}")),
             ..base.clone()
         },
         MintTerms {

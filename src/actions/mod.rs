@@ -7,9 +7,11 @@ pub mod deactivate_link;
 pub mod expire_session;
 mod key;
 pub mod mint_link;
+mod product_name;
 
 pub use key::{IdempotencyKey, InvalidKey, Round};
-pub use mint_link::{Mint, MintTerms};
+pub use mint_link::{LONGEST_INACTIVE_MESSAGE, Mint, MintTerms};
+pub use product_name::{NameTemplate, Words};
 
 /// Sent as `Stripe-Version` with every request. Inline `price_data` on payment links needs 2025-07-30 or
 /// later (docs.stripe.com/changelog). Part of the minting key: Stripe does not say whether a key survives

@@ -24,11 +24,11 @@ pub use safety::{Approval, Commit};
 pub use sandbox::{PayMethod, SandboxCommand, ServeArgs};
 pub use schema::{SchemaArgs, SchemaName};
 pub use shell::{CompletionsArgs, ManArgs, Shell, Topic};
-pub use values::Moment;
+pub use values::{Moment, parse_duration};
 pub use webhook::{ReceiveArgs, ReplayArgs, ResolveArgs, WebhookCommand};
 
 use crate::plan::Verdict;
-use values::{parse_duration, parse_moment, path_or_empty};
+use values::{parse_moment, path_or_empty};
 
 /// Find unpaid orders behind dead Stripe checkout URLs, and give each exactly one payment link.
 ///
@@ -99,7 +99,7 @@ pub enum Command {
     /// login, right or permission, 4 configuration, schema or mode, 9 Stripe or the database unavailable; the
     /// first of these that holds.
     #[command(
-        after_help = "Examples:\n  relink doctor\n  relink doctor --live -o json\n  relink doctor --sandbox\n\nWhere the application's role may not create tables:\n  relink doctor --print-sql --role shop | psql --dbname club --username owner"
+        after_help = "Examples:\n  relink doctor\n  relink doctor --config\n  relink doctor --live -o json\n  relink doctor --sandbox\n\nWhere the application's role may not create tables:\n  relink doctor --print-sql --role shop | psql --dbname club --username owner"
     )]
     Doctor(DoctorArgs),
     /// The local Stripe double and its sample database, for rehearsal and tests
@@ -166,9 +166,9 @@ fn verdicts() -> PossibleValuesParser {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Releasing a hold")]
 pub struct Releases {
-    /// Leave open sessions younger than this alone: a parent may be typing a card number
-    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = parse_duration, conflicts_with = "plan")]
-    pub min_age: i64,
+    /// Leave open sessions younger than this alone: a parent may be typing a card number (default: 30m)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "plan")]
+    pub min_age: Option<i64>,
     /// Replace an object that asks another amount than the order
     #[arg(long, conflicts_with = "plan")]
     pub allow_amount_change: bool,
@@ -255,9 +255,9 @@ pub struct RetireArgs {
     /// Close healthy links of pending orders too
     #[arg(long, conflicts_with = "plan", help_heading = "Releasing a hold")]
     pub pending: bool,
-    /// Leave open sessions of pending orders younger than this alone
-    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = parse_duration, conflicts_with = "plan", help_heading = "Releasing a hold")]
-    pub min_age: i64,
+    /// Leave open sessions of pending orders younger than this alone (default: 30m)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "plan", help_heading = "Releasing a hold")]
+    pub min_age: Option<i64>,
     /// Close the named objects even where they belong to no order in scope
     #[arg(long, requires = "objects", help_heading = "Releasing a hold")]
     pub force_object: bool,
@@ -356,6 +356,11 @@ pub struct DoctorArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct Common {
+    /// The configuration file (default: the first of RELINK_CONFIG, ~/.config/relink/config.toml and
+    /// /etc/relink/config.toml). A flag wins over the environment, and both win over the file. `doctor --config`
+    /// shows every setting with its source
+    #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, default_missing_value = "", value_parser = path_or_empty())]
+    pub config: Option<PathBuf>,
     /// The application's database: postgres://… or sqlite:///path
     #[arg(
         long,
@@ -389,9 +394,9 @@ pub struct Common {
         hide_env_values = true
     )]
     pub success_url: Option<String>,
-    /// Currency of every order: the tables have no column for it
-    #[arg(long, global = true, value_name = "CODE", default_value = "usd")]
-    pub currency: String,
+    /// Currency of every order: the tables have no column for it (default: usd)
+    #[arg(long, global = true, value_name = "CODE")]
+    pub currency: Option<String>,
     /// Use the embedded sandbox instead of a database and Stripe; its files live in DIR
     #[arg(long, global = true, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "", value_parser = path_or_empty())]
     pub sandbox: Option<PathBuf>,
@@ -402,9 +407,9 @@ pub struct Common {
     /// another API base)
     #[arg(long, global = true, value_name = "N")]
     pub rps: Option<f64>,
-    /// Orders in flight together
-    #[arg(long, global = true, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub concurrency: u16,
+    /// Orders in flight together (default: 4)
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub concurrency: Option<u16>,
     /// What goes to stdout: a table (or a wide one), one JSON document, events line by line, CSV, ids alone
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Table, help_heading = "Output")]
     pub output: Output,

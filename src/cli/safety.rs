@@ -26,9 +26,9 @@ pub struct Commit {
     /// Why, kept in the journal with the run
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// Stop after this many failed orders in a row (or once half of at least 10 failed)
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
-    pub max_failures: u16,
+    /// Stop after this many failed orders in a row, or once half of at least 10 failed (default: 5)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_failures: Option<u16>,
 }
 
 /// What an approval is bound to.
@@ -59,9 +59,9 @@ pub struct Approval {
     /// What all new links together may ask for (repeatable: once per currency)
     #[arg(long, value_name = "AMOUNT:CODE", value_parser = Money::parse, action = ArgAction::Append)]
     pub max_amount: Vec<Money>,
-    /// How old a saved plan may be
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_duration, requires = "plan")]
-    pub plan_max_age: i64,
+    /// How old a saved plan may be (default: 24h)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "plan")]
+    pub plan_max_age: Option<i64>,
     /// Carry out all of a saved plan or nothing of it
     #[arg(long, requires = "plan")]
     pub strict_plan: bool,

@@ -24,6 +24,7 @@ pub enum SchemaName {
     Standing,
     SavedPlan,
     Doctor,
+    Settings,
     Error,
     Events,
 }
@@ -44,6 +45,7 @@ impl SchemaName {
             SchemaName::Standing => include_str!("../../docs/schema/standing.json"),
             SchemaName::SavedPlan => include_str!("../../docs/schema/saved_plan.json"),
             SchemaName::Doctor => include_str!("../../docs/schema/doctor.json"),
+            SchemaName::Settings => include_str!("../../docs/schema/settings.json"),
             SchemaName::Error => include_str!("../../docs/schema/error.json"),
             SchemaName::Events => include_str!("../../docs/schema/events.json"),
         }

@@ -34,7 +34,7 @@ pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
 }
 
 /// Seconds from `90s`, `30m`, `2h`, `1d` or a bare number of seconds.
-pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
+pub fn parse_duration(text: &str) -> Result<i64, String> {
     let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
         Some(at) => text.split_at(at),
         None => (text, "s"),

@@ -22,9 +22,6 @@ use super::opening::Opened;
 use super::survey::Survey;
 use super::{Context, mailing, owed, saved};
 
-/// Shown to whoever opens a link after it was paid or replaced.
-const INACTIVE_MESSAGE: &str = "This payment link is closed. If your order is not paid yet, please use the link in our latest e-mail.";
-
 pub fn access(commit: &Commit) -> Access {
     if commit.commit {
         Access::ReadWrite
@@ -91,7 +88,7 @@ pub async fn conclude(
     }
     if !proposal.survey.plan.has_work() {
         // An empty list is another list than the expected one, too.
-        config::guards(approval).check(
+        config::guards(approval, &context.settings).check(
             &proposal.survey.plan,
             &proposal.digest,
             &context.command_line,
@@ -117,7 +114,7 @@ pub async fn conclude(
     } = survey;
     let terms = Terms {
         consent: consent(commit, common, context),
-        guards: &config::guards(approval),
+        guards: &config::guards(approval, &context.settings),
         digest,
         command: &context.command_line,
     };
@@ -126,6 +123,8 @@ pub async fn conclude(
     let mut index = index;
     prepare(opened, &mut index, context).await?;
     let journal = begin_run(opened, &approved, commit, context).await?;
+    let standing = context.settings.limits.max_failures.value;
+    let max_failures = commit.max_failures.unwrap_or(standing);
     let site = Site {
         store: &opened.store,
         journal: &journal,
@@ -135,10 +134,11 @@ pub async fn conclude(
         witness: snapshot.witness,
         texts: LinkTexts {
             success_url: opened.config.success_url.clone(),
-            inactive_message: INACTIVE_MESSAGE.to_owned(),
+            inactive_message: context.settings.inactive_message.value.clone(),
+            product_name: context.settings.product_name.value.clone(),
         },
         concurrency: opened.config.concurrency,
-        max_failures: usize::from(commit.max_failures),
+        max_failures: usize::from(max_failures),
     };
     let listener = context.ui.progress();
     let mut report = execute(approved, &site, &context.interrupt, &listener).await;

@@ -1,17 +1,17 @@
 //! `relink doctor`: looks at everything that relink needs, each part whatever became of the others, and says what it
-//! found. It writes nothing. With `--print-sql` it connects to nothing.
+//! found. It writes nothing. With `--print-sql` and `--config` it connects to nothing.
 
 use secrecy::SecretString;
 
 use crate::cli::{Common, DoctorArgs};
-use crate::config;
 use crate::doctor::{Facts, diagnose};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::store::Store;
 
-use super::Context;
 use super::findings::{DatabaseFindings, StripeFindings, Subject};
+use super::opening::database_url;
+use super::{Context, settings};
 
 pub async fn run(
     args: &DoctorArgs,
@@ -20,6 +20,9 @@ pub async fn run(
 ) -> Result<ExitStatus, Error> {
     if args.print_sql {
         return print_sql(args, common, context);
+    }
+    if common.config.is_some() {
+        return settings::show(common, context);
     }
     let subject = Subject::open(common, context).await?;
     let looking = async { Ok(look(&subject).await) };
@@ -56,7 +59,7 @@ fn print_sql(
     let url = match &common.sandbox {
         // The sandbox's database is a SQLite file, and its tables do not depend on where it lies.
         Some(_) => SecretString::from("sqlite://sandbox.db".to_owned()),
-        None => config::database_url(common)?,
+        None => database_url(common, context)?,
     };
     let sql = Store::journal_sql(&url, args.role.as_deref())?;
     context.ui.text(&sql)?;

@@ -23,7 +23,7 @@ pub async fn run(
     }
     let selection = config::selection(&args.select, &args.narrow);
     // Verdicts do not depend on the goal; what `regen` would do is what an operator wants to know.
-    let policy = config::policy(Goal::Regen, &[], &args.select.order_id)?;
+    let policy = config::policy(Goal::Regen, &[], &args.select.order_id, &context.settings)?;
     let verdicts = config::verdicts(&args.narrow);
 
     let opened = Opened::open(common, context, Access::ReadOnly, None).await?;

@@ -3,7 +3,6 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{Common, JournalCommand, JournalListArgs, JournalShowArgs, Moment};
-use crate::config;
 use crate::domain::{Currency, OrderId, Timestamp};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -18,7 +17,7 @@ pub async fn run(
     common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
-    let currency = config::currency(common)?;
+    let currency = context.settings.currency.value;
     let store = open_database(common, context).await?;
     let shown = context
         .interrupt

@@ -28,7 +28,12 @@ pub async fn run(
         .into_iter()
         .filter_map(|(present, release)| present.then_some(release))
         .collect();
-    let policy = config::policy(Goal::Mint, &releases, &args.select.order_id)?;
+    let policy = config::policy(
+        Goal::Mint,
+        &releases,
+        &args.select.order_id,
+        &context.settings,
+    )?;
     let verdicts = config::verdicts(&args.narrow);
     let expected = config::expected_account(&args.commit)?;
     let access = commit::access(&args.commit);

@@ -23,6 +23,7 @@ mod retire;
 mod sandbox;
 mod saved;
 mod schema;
+mod settings;
 mod survey;
 mod webhook;
 
@@ -33,12 +34,14 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::monitor::Monitor;
+use crate::settings::Settings;
 use crate::ui::Ui;
 
 /// What every command is given.
 pub struct Context<'a> {
     pub ui: &'a Ui,
     pub environment: &'a Environment,
+    pub settings: Settings,
     pub interrupt: Interrupt,
     /// Is told what the run reached.
     pub monitor: &'a Monitor,

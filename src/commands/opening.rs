@@ -6,11 +6,12 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::cli::Common;
-use crate::config::{Config, Place, database_url, default_sandbox_dir};
+use crate::config::{Config, Place, default_sandbox_dir};
 use crate::domain::{AccountId, Mode};
 use crate::error::Error;
 use crate::loopback::is_on_loopback;
 use crate::sandbox::Sandbox;
+use crate::settings::connection;
 use crate::store::{Access, Store};
 use crate::stripe::{Client, Settings, StripeError, Timings};
 use crate::ui::Banner;
@@ -37,7 +38,7 @@ impl Opened {
         access: Access,
         expected: Option<AccountId>,
     ) -> Result<Opened, Error> {
-        let config = Config::resolve(common, context.environment)?;
+        let config = Config::resolve(common, context.environment, &context.settings)?;
         let (sandbox, database_url, base) = match &config.place {
             Place::Real {
                 database_url,
@@ -58,7 +59,8 @@ impl Opened {
             rps: config.rps,
             timings: timings(&base),
         })?;
-        let store = Store::connect(&database_url, access).await?;
+        let names = &context.settings.names;
+        let store = Store::connect_named(&database_url, access, names).await?;
         let (account, account_name) = find_account(&stripe, expected).await?;
         refuse_other_account(&store, config.key.mode, account.as_ref()).await?;
         context.monitor.reached(account.as_ref());
@@ -110,9 +112,20 @@ pub async fn open_database(common: &Common, context: &Context<'_>) -> Result<Sto
             };
             SecretString::from(Sandbox::database_alone(&dir).await?)
         }
-        None => database_url(common)?,
+        None => database_url(common, context)?,
     };
-    Ok(Store::connect(&url, Access::ReadOnly).await?)
+    let names = &context.settings.names;
+    Ok(Store::connect_named(&url, Access::ReadOnly, names).await?)
+}
+
+/// The database's URL, for whatever needs nothing else.
+///
+/// # Errors
+/// There is none.
+pub fn database_url(common: &Common, context: &Context<'_>) -> Result<SecretString, Error> {
+    let (environment, settings) = (context.environment, &context.settings);
+    let is_typed = context.command_line.gives("--database-url");
+    connection::database_url(common, environment, settings, is_typed).map(|url| url.value)
 }
 
 /// A double on this host is not waited for as Stripe is.

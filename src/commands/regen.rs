@@ -21,8 +21,13 @@ pub async fn run(
     }
     let selection = config::selection(&args.select, &args.narrow);
     let releases = config::releases(&args.releases);
-    let mut policy = config::policy(Goal::Regen, &releases, &args.select.order_id)?;
-    policy.min_age = args.releases.min_age;
+    let mut policy = config::policy(
+        Goal::Regen,
+        &releases,
+        &args.select.order_id,
+        &context.settings,
+    )?;
+    policy.min_age = args.releases.min_age.unwrap_or(policy.min_age);
     let verdicts = config::verdicts(&args.narrow);
     let expected = config::expected_account(&args.commit)?;
     let access = commit::access(&args.commit);

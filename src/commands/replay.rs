@@ -43,7 +43,7 @@ async fn replay(
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
     let account = account(opened, is_named || !args.commit.commit).await?;
-    let policy = policy(args.settle_all_categories, opened, &account);
+    let policy = policy(args.settle_all_categories, opened, &account, context);
     let receiver = opened.store.receiver(policy.clone());
     let reading = async {
         let events = gather(args, opened, context).await?;
@@ -133,7 +133,7 @@ async fn of_orders(args: &ReplayArgs, opened: &Opened) -> Result<Vec<Event>, Err
         let found = opened.store.order(id, opened.config.currency).await?;
         let order = found.ok_or_else(|| {
             Error::usage(
-                format!("no row of `orders` has the id {id}"),
+                format!("there is no order {id}"),
                 "check the id, and that DATABASE_URL names the right database",
             )
         })?;

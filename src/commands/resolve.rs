@@ -62,7 +62,7 @@ async fn resolve(
     let account = account(opened, true).await?;
     let receiver = opened
         .store
-        .open_receiver(policy(false, opened, &account))
+        .open_receiver(policy(false, opened, &account, context))
         .await?;
     let resolved = receiver
         .resolve(&Resolving {

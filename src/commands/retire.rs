@@ -28,7 +28,7 @@ pub async fn run(
         return saved::run(path, "retire", approving, common, context).await;
     }
     let (named, odd) = parse_objects(&args.select.objects)?;
-    let mut policy = policy(args, &named)?;
+    let mut policy = policy(args, &named, context)?;
     let verdicts = config::verdicts(&args.narrow);
     let expected = config::expected_account(&args.commit)?;
     let access = commit::access(&args.commit);
@@ -54,15 +54,19 @@ pub async fn run(
     Ok(status)
 }
 
-fn policy(args: &RetireArgs, named: &[CheckoutReference]) -> Result<Policy, Error> {
+fn policy(
+    args: &RetireArgs,
+    named: &[CheckoutReference],
+    context: &Context<'_>,
+) -> Result<Policy, Error> {
     // Undoing a run is meant for links that are good, of orders that are pending.
     let goal = if args.pending || args.select.run.is_some() {
         Goal::RetirePending
     } else {
         Goal::Retire
     };
-    let mut policy = config::policy(goal, &[], &args.select.order_id)?;
-    policy.min_age = args.min_age;
+    let mut policy = config::policy(goal, &[], &args.select.order_id, &context.settings)?;
+    policy.min_age = args.min_age.unwrap_or(policy.min_age);
     policy.objects = named.iter().cloned().collect();
     Ok(policy)
 }

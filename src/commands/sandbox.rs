@@ -115,6 +115,7 @@ fn webhooks(args: &ServeArgs, context: &Context<'_>) -> Result<Option<Webhooks>,
             "RELINK_SANDBOX_WEBHOOK_SECRET",
             context.environment.sandbox_webhook_secret.as_ref(),
             args.webhook_secret_file.as_deref(),
+            None,
         )?,
     );
     webhooks.duplicates = args.webhook_duplicates.unwrap_or(0);

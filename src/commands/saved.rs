@@ -25,9 +25,6 @@ use super::survey::{Survey, survey};
 /// Names of players are in it.
 const PRIVATE: u32 = 0o600;
 
-/// Seconds; how old a plan may be unless --plan-max-age says more.
-const DAY: i64 = 24 * 60 * 60;
-
 /// How many moved orders a message names before it only counts them.
 const NAMED: usize = 3;
 
@@ -111,7 +108,9 @@ pub async fn run(
     let expected = config::expected_account(commit)?;
     let opened = Opened::open(common, context, commit::access(commit), expected).await?;
     let (survey, standing) = stand(&saved, path, &opened, context).await?;
-    refuse_expired(&saved, &standing, approval.plan_max_age)?;
+    let standing_age = context.settings.limits.plan_max_age.value;
+    let max_age = approval.plan_max_age.unwrap_or(standing_age);
+    refuse_expired(&saved, &standing, max_age)?;
     refuse_moved(&saved, &standing, approval.strict_plan, path, context)?;
     let skipped = standing.skipped();
     let survey = Survey {
@@ -141,11 +140,16 @@ pub async fn inspect(
     let opened = Opened::open(common, context, Access::ReadOnly, None).await?;
     let (survey, standing) = stand(&saved, path, &opened, context).await?;
     let is_due = standing.subjects.iter().any(Due::is_due);
-    let is_old = is_due && standing.age(&saved) > DAY;
+    let oldest = context.settings.limits.plan_max_age.value;
+    let is_old = is_due && standing.age(&saved) > oldest;
     let next = NextStep {
         command: is_due.then(|| commit_command(path, &survey.plan, context)),
-        note: is_old
-            .then(|| "older than 24 h: a commit needs --plan-max-age, or a new plan".to_owned()),
+        note: is_old.then(|| {
+            format!(
+                "older than {} h: a commit needs --plan-max-age, or a new plan",
+                oldest / 3600
+            )
+        }),
     };
     context.ui.standing(&saved, &standing, &next)?;
     opened.close().await?;
@@ -164,6 +168,7 @@ async fn stand(
     context: &Context<'_>,
 ) -> Result<(Survey, Standing), Error> {
     refuse_other_place(saved, path, opened).await?;
+    refuse_other_scope(saved, path, context)?;
     let selection = Selection {
         scope: Scope::Known(saved.order_ids()),
         exclude: Vec::new(),
@@ -221,6 +226,23 @@ async fn refuse_other_place(saved: &SavedPlan, path: &Path, opened: &Opened) -> 
         return Err(other("database", &saved.database, &database));
     }
     Ok(())
+}
+
+/// What may be touched at all is not a plan's to say.
+fn refuse_other_scope(saved: &SavedPlan, path: &Path, context: &Context<'_>) -> Result<(), Error> {
+    let (was, is) = (&saved.policy.scope, &context.settings.categories.value);
+    if was == is {
+        return Ok(());
+    }
+    Err(Error::configuration(
+        format!(
+            "the plan in `{}` is for the categories {}, and those in scope are {}",
+            path.display(),
+            was.join(", "),
+            is.join(", ")
+        ),
+        "use the configuration that the plan was made with, or make a new plan",
+    ))
 }
 
 fn refuse_expired(saved: &SavedPlan, standing: &Standing, max_age: i64) -> Result<(), Error> {

@@ -14,9 +14,9 @@ use crate::config;
 use crate::domain::AccountId;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::plan::{Goal, Policy as PlanPolicy};
 use crate::receiver::{Desk, Retiring, serve};
 use crate::secrets::signing_secrets;
+use crate::settings::connection;
 use crate::store::Access;
 use crate::webhook::{Categories, Policy, Verifier};
 
@@ -53,7 +53,12 @@ async fn receive(
     let account = account(&opened, is_named).await?;
     let receiver = opened
         .store
-        .open_receiver(policy(args.settle_all_categories, &opened, &account))
+        .open_receiver(policy(
+            args.settle_all_categories,
+            &opened,
+            &account,
+            context,
+        ))
         .await?;
     let listener = listen(args.listen).await?;
     let desk = Arc::new(Desk::new(verifier, receiver));
@@ -100,6 +105,7 @@ fn verifier(args: &ReceiveArgs, context: &Context<'_>) -> Result<Verifier, Error
         NAME,
         context.environment.stripe_webhook_secret.as_ref(),
         args.webhook_secret_file.as_deref(),
+        connection::credential(context.environment, connection::WEBHOOK_CREDENTIAL)?,
     )?;
     Verifier::new(secrets, args.tolerance).map_err(|unusable| {
         Error::configuration(
@@ -124,14 +130,19 @@ pub(super) async fn account(opened: &Opened, is_named: bool) -> Result<AccountId
     })
 }
 
-pub(super) fn policy(all_categories: bool, opened: &Opened, account: &AccountId) -> Policy {
+pub(super) fn policy(
+    all_categories: bool,
+    opened: &Opened,
+    account: &AccountId,
+    context: &Context<'_>,
+) -> Policy {
     Policy {
         mode: opened.config.key.mode,
         account: Some(account.clone()),
         categories: if all_categories {
             Categories::All
         } else {
-            Categories::Only(PlanPolicy::new(Goal::Retire).scope)
+            Categories::Only(context.settings.categories.value.clone())
         },
         currency: opened.config.currency,
     }

@@ -75,7 +75,12 @@ fn types(name: &'static str, catalogue: &Catalogue) -> Check {
         return no_table(name);
     }
     let wrong = catalogue.columns.iter().filter_map(|column| {
-        let why = misfit(catalogue.database, column.need, column.found.as_ref()?)?;
+        let why = misfit(
+            catalogue.database,
+            column.need,
+            &column.words,
+            column.found.as_ref()?,
+        )?;
         Some(format!("`{}` {why}", column.path))
     });
     let wrong: Vec<String> = wrong.collect();

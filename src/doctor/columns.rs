@@ -5,7 +5,12 @@
 use super::facts::{Database, Found, Kind, Need};
 
 /// What is wrong with the type; `None` where nothing is.
-pub(super) fn misfit(database: Database, need: Need, found: &Found) -> Option<String> {
+pub(super) fn misfit(
+    database: Database,
+    need: Need,
+    needed: &[String],
+    found: &Found,
+) -> Option<String> {
     let wrong = |needed: &str| {
         Some(format!(
             "is `{}`, and relink needs {needed}",
@@ -19,10 +24,10 @@ pub(super) fn misfit(database: Database, need: Need, found: &Found) -> Option<St
         (Need::Id | Need::Amount, Kind::Text) if is_sqlite => None,
         (Need::Id, _) => wrong("an integer"),
         (Need::Amount, _) => wrong("a whole number of minor units, such as an integer"),
-        (Need::Word(_) | Need::Url(_) | Need::StripeId, Kind::Text) => None,
-        (Need::Word(needed), Kind::Words(words)) => lacking(needed, words),
-        (Need::Word(_) | Need::Url(_) | Need::StripeId, _) if is_sqlite => None,
-        (Need::Word(_), _) => wrong("text or an enum"),
+        (Need::Word | Need::Url(_) | Need::StripeId, Kind::Text) => None,
+        (Need::Word, Kind::Words(words)) => lacking(needed, words),
+        (Need::Word | Need::Url(_) | Need::StripeId, _) if is_sqlite => None,
+        (Need::Word, _) => wrong("text or an enum"),
         (Need::Url(_) | Need::StripeId, _) => wrong("text"),
         (Need::Flag, Kind::Boolean | Kind::Integer | Kind::Text) => None,
         (Need::Flag, _) => wrong("a boolean"),
@@ -32,7 +37,7 @@ pub(super) fn misfit(database: Database, need: Need, found: &Found) -> Option<St
     }
 }
 
-fn lacking(needed: &[&str], words: &[String]) -> Option<String> {
+fn lacking(needed: &[String], words: &[String]) -> Option<String> {
     let missing: Vec<String> = needed
         .iter()
         .filter(|word| !words.iter().any(|known| known == *word))
@@ -78,8 +83,12 @@ mod tests {
         }
     }
 
+    fn needed() -> Vec<String> {
+        vec!["pending".to_owned(), "paid".to_owned()]
+    }
+
     fn fits(database: Database, need: Need, kind: Kind) -> bool {
-        misfit(database, need, &found(kind)).is_none()
+        misfit(database, need, &needed(), &found(kind)).is_none()
     }
 
     #[test]
@@ -97,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_word_is_text_or_an_enum_that_knows_it() {
-        let need = Need::Word(&["pending", "paid"]);
+        let need = Need::Word;
         let words = |words: &[&str]| Kind::Words(words.iter().map(|w| (*w).to_owned()).collect());
         assert!(fits(Database::Postgres, need, Kind::Text));
         assert!(fits(
@@ -108,6 +117,7 @@ mod tests {
         let said = misfit(
             Database::Postgres,
             need,
+            &needed(),
             &found(words(&["PENDING", "paid"])),
         );
         assert_eq!(

@@ -66,7 +66,7 @@ pub struct Catalogue {
     pub role: Option<String>,
     /// How many tables relink reads.
     pub tables: usize,
-    pub missing_tables: Vec<&'static str>,
+    pub missing_tables: Vec<String>,
     /// Every column that relink knows, those of missing tables left out.
     pub columns: Vec<ColumnFacts>,
     /// Tables whose rows the database filters for this role.
@@ -92,6 +92,8 @@ pub struct ColumnFacts {
     pub path: String,
     pub need: Need,
     pub uses: Use,
+    /// Words that an enum must know.
+    pub words: Vec<String>,
     pub found: Option<Found>,
 }
 
@@ -102,8 +104,8 @@ pub enum Need {
     Id,
     /// Whole minor units.
     Amount,
-    /// One of a few words, these among them.
-    Word(&'static [&'static str]),
+    /// One of a few words; [`ColumnFacts::words`] among them.
+    Word,
     /// A URL of up to so many characters, which relink writes.
     Url(u32),
     /// The id of a Stripe object, which relink writes.

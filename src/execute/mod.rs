@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use futures_util::StreamExt;
 use futures_util::stream;
 
+use crate::actions::NameTemplate;
 use crate::approval::Approved;
 use crate::breaker::{Beat, Breaker};
 use crate::domain::{
@@ -30,10 +31,11 @@ use crate::store::{Journal, Store, StoreError};
 use crate::stripe::{Client, SharedIndex, StripeError};
 
 /// What a link says beyond its order's own terms.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LinkTexts {
     pub success_url: Option<String>,
     pub inactive_message: String,
+    pub product_name: NameTemplate,
 }
 
 /// Where the approved work is done.

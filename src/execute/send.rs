@@ -136,6 +136,7 @@ impl Run<'_> {
             old: expected.reference.as_ref().map(|r| r.as_str().to_owned()),
             attempt: operation.attempt,
             amount: expected.amount?,
+            shown_as: self.site.texts.product_name.clone(),
             product_name: product.name.clone(),
             player_id: player.id,
             player_name: player.name.clone(),

@@ -116,12 +116,18 @@ impl Policy {
     pub fn new(goal: Goal) -> Self {
         Policy {
             goal,
-            scope: vec!["tournament".to_owned()],
+            scope: Policy::default_scope(),
             min_age: 30 * 60,
             releases: BTreeSet::new(),
             named: BTreeSet::new(),
             objects: BTreeSet::new(),
         }
+    }
+
+    /// Unless the configuration says otherwise.
+    #[must_use]
+    pub fn default_scope() -> Vec<String> {
+        vec!["tournament".to_owned()]
     }
 
     /// Whether `release` was given, and may be used for `order`.

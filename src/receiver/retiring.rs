@@ -101,10 +101,8 @@ impl Retiring<'_> {
             index: SharedIndex::new(Index::empty(now)),
             currency: self.currency,
             witness: Witness::Absent,
-            texts: LinkTexts {
-                success_url: None,
-                inactive_message: String::new(),
-            },
+            // Nothing is minted.
+            texts: LinkTexts::default(),
             concurrency: self.concurrency,
             max_failures: due.len(),
         };

@@ -4,64 +4,85 @@
 //! All of them only read, and answer for a role that may read nothing else.
 
 use super::dialect::Dialect;
+use super::schema::Table;
 
 impl Dialect {
-    /// A query for `(table, column)` of the named tables, as `search_path` resolves them. It reads the
-    /// catalogue, not `information_schema`: the latter hides columns that the role may not read, and a
-    /// missing right is not a missing column.
-    pub fn columns_of(self, tables: &[&str]) -> String {
+    /// A query for `(table, column)` of these tables: relink's word for the table, as `search_path` resolves its name,
+    /// and the column. It reads the catalogue, not `information_schema`: the latter hides columns that the role may not
+    /// read, and a missing right is not a missing column.
+    pub fn columns_of(self, tables: &[&Table]) -> String {
+        let wanted = self.wanted(tables);
         match self {
             Dialect::Postgres => format!(
-                "SELECT CAST(c.relname AS TEXT) AS table_name, CAST(a.attname AS TEXT) AS column_name \
-                 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
-                 WHERE c.oid IN ({}) AND a.attnum > 0 AND NOT a.attisdropped",
-                listed(tables, |table| format!("to_regclass('\"{table}\"')"))
+                "SELECT CAST(w.word AS TEXT) AS table_name, CAST(a.attname AS TEXT) AS column_name \
+                 FROM ({wanted}) AS w JOIN pg_attribute a ON a.attrelid = w.place \
+                 WHERE a.attnum > 0 AND NOT a.attisdropped"
             ),
             Dialect::Sqlite => format!(
-                "SELECT m.name AS table_name, c.name AS column_name \
-                 FROM sqlite_master m JOIN pragma_table_info(m.name) c \
-                 WHERE m.type IN ('table', 'view') AND m.name IN ({})",
-                listed(tables, |table| format!("'{table}'"))
+                "SELECT w.word AS table_name, c.name AS column_name \
+                 FROM ({wanted}) AS w JOIN sqlite_master m ON m.name = w.place \
+                 JOIN pragma_table_info(m.name) c WHERE m.type IN ('table', 'view')"
             ),
         }
     }
 
+    /// relink's word for each table, and its place in the catalogue.
+    fn wanted(self, tables: &[&Table]) -> String {
+        let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
+        let wanted: Vec<String> = tables
+            .iter()
+            .map(|table| match self {
+                Dialect::Postgres => format!(
+                    "SELECT {} AS word, to_regclass({}) AS place",
+                    literal(table.word),
+                    literal(&table.quoted())
+                ),
+                Dialect::Sqlite => format!(
+                    "SELECT {} AS word, {} AS place",
+                    literal(table.word),
+                    literal(&table.name)
+                ),
+            })
+            .collect();
+        wanted.join(" UNION ALL ")
+    }
+
     /// As `columns_of`, with the declared type, what kind of type it is, how long a value may be, and what this role
     /// may do with it. A domain counts as what it is made of. Labels of an enum are separated by U+001F.
-    pub fn described_columns(self, tables: &[&str]) -> String {
+    pub fn described_columns(self, tables: &[&Table]) -> String {
+        let wanted = self.wanted(tables);
         match self {
             Dialect::Postgres => format!(
-                "SELECT CAST(c.relname AS TEXT) AS table_name, CAST(a.attname AS TEXT) AS column_name, \
+                "SELECT CAST(w.word AS TEXT) AS table_name, CAST(a.attname AS TEXT) AS column_name, \
                  CAST(format_type(a.atttypid, a.atttypmod) AS TEXT) AS declared, CAST(b.typname AS TEXT) AS base, \
                  CAST(CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END AS BIGINT) AS modifier, \
                  (SELECT string_agg(CAST(e.enumlabel AS TEXT), chr(31) ORDER BY e.enumsortorder) \
                  FROM pg_enum e WHERE e.enumtypid = b.oid) AS labels, \
                  CAST(CASE WHEN has_column_privilege(c.oid, a.attnum, 'SELECT') THEN 1 ELSE 0 END AS BIGINT) AS may_select, \
                  CAST(CASE WHEN has_column_privilege(c.oid, a.attnum, 'UPDATE') THEN 1 ELSE 0 END AS BIGINT) AS may_update \
-                 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid \
+                 FROM ({wanted}) AS w JOIN pg_class c ON c.oid = w.place \
+                 JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid \
                  JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END \
-                 WHERE c.oid IN ({}) AND a.attnum > 0 AND NOT a.attisdropped",
-                listed(tables, |table| format!("to_regclass('\"{table}\"')"))
+                 WHERE a.attnum > 0 AND NOT a.attisdropped"
             ),
             Dialect::Sqlite => format!(
-                "SELECT m.name AS table_name, c.name AS column_name, CAST(c.type AS TEXT) AS declared, \
+                "SELECT w.word AS table_name, c.name AS column_name, CAST(c.type AS TEXT) AS declared, \
                  CAST(NULL AS TEXT) AS base, CAST(-1 AS BIGINT) AS modifier, CAST(NULL AS TEXT) AS labels, \
                  CAST(1 AS BIGINT) AS may_select, CAST(1 AS BIGINT) AS may_update \
-                 FROM sqlite_master m JOIN pragma_table_info(m.name) c \
-                 WHERE m.type IN ('table', 'view') AND m.name IN ({})",
-                listed(tables, |table| format!("'{table}'"))
+                 FROM ({wanted}) AS w JOIN sqlite_master m ON m.name = w.place \
+                 JOIN pragma_table_info(m.name) c WHERE m.type IN ('table', 'view')"
             ),
         }
     }
 
     /// The tables of those whose rows the database filters for this role; where there are no roles, there is nothing
     /// to ask.
-    pub fn filtered_tables(self, tables: &[&str]) -> Option<String> {
+    pub fn filtered_tables(self, tables: &[&Table]) -> Option<String> {
+        let wanted = self.wanted(tables);
         match self {
             Dialect::Postgres => Some(format!(
-                "SELECT CAST(c.relname AS TEXT) FROM pg_class c WHERE c.oid IN ({}) AND c.relkind IN ('r', 'p') \
-                 AND row_security_active(c.oid) ORDER BY 1",
-                listed(tables, |table| format!("to_regclass('\"{table}\"')"))
+                "SELECT CAST(c.relname AS TEXT) FROM ({wanted}) AS w JOIN pg_class c ON c.oid = w.place \
+                 WHERE c.relkind IN ('r', 'p') AND row_security_active(c.oid) ORDER BY 1"
             )),
             Dialect::Sqlite => None,
         }
@@ -110,9 +131,4 @@ impl Dialect {
             Dialect::Sqlite => None,
         }
     }
-}
-
-fn listed(tables: &[&str], quote: impl Fn(&str) -> String) -> String {
-    let quoted: Vec<String> = tables.iter().map(|table| quote(table)).collect();
-    quoted.join(", ")
 }

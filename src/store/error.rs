@@ -24,17 +24,18 @@ pub enum StoreError {
     /// Each entry reads "table `orders` is missing" or "column `orders.amount_cents` is missing".
     #[error(
         "the database does not hold the application's tables as relink knows them: {}; \
-         check that the URL names the application's database and that `search_path` reaches its schema",
+         check that the URL names the application's database, that `search_path` reaches its schema, and that other names \
+         than the application's own stand in the configuration file",
         missing.join(", ")
     )]
     Schema { missing: Vec<String> },
-    #[error("there is no tournament {0}: no row of `tournaments` has this id")]
-    UnknownTournament(TournamentId),
-    #[error("no row of `orders` has {}", listed(.0))]
-    UnknownOrders(Vec<OrderId>),
+    #[error("there is no tournament {id}: no row of `{table}` has this id")]
+    UnknownTournament { id: TournamentId, table: String },
+    #[error("no row of `{table}` has {}", listed(ids))]
+    UnknownOrders { ids: Vec<OrderId>, table: String },
     /// The link's URL does not fit `orders.stripe_checkout_url`. Nothing was written.
     #[error(
-        "the new URL of order {order} has {length} characters, and `orders.stripe_checkout_url` holds {capacity}",
+        "the new URL of order {order} has {length} characters, and the column for it holds {capacity}",
         capacity = super::URL_CAPACITY
     )]
     UrlTooLong { order: OrderId, length: usize },

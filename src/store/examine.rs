@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::address::Address;
 use super::dialect::Dialect;
-use super::schema::{COLUMNS, TABLES};
+use super::schema::{Column, Table};
 use super::{Access, Store, StoreError, kinds};
 use crate::doctor::{Catalogue, ColumnFacts, Database, Found, Writing};
 use crate::files;
@@ -25,11 +25,15 @@ impl Store {
     ///
     /// # Errors
     /// What any query can meet.
-    pub async fn examine(&self, url: &SecretString) -> Result<Catalogue, StoreError> {
-        let names: Vec<&str> = TABLES.iter().map(|table| table.name()).collect();
-        let columns = self.described_columns(&names).await?;
+    pub async fn examine(
+        &self,
+        url: &SecretString,
+        categories: &[String],
+    ) -> Result<Catalogue, StoreError> {
+        let tables = self.names.tables();
+        let columns = self.described_columns(&tables).await?;
         let is_there = |table: &str| columns.keys().any(|(known, _)| known == table);
-        let filtered = match self.dialect.filtered_tables(&names) {
+        let filtered = match self.dialect.filtered_tables(&tables) {
             Some(statement) => self.texts(statement).await?,
             None => Vec::new(),
         };
@@ -47,24 +51,24 @@ impl Store {
                 .await?
                 .concat(),
             role,
-            tables: TABLES.len(),
-            missing_tables: names
+            tables: tables.len(),
+            missing_tables: tables
                 .iter()
-                .copied()
-                .filter(|name| !is_there(name))
+                .filter(|table| !is_there(table.word))
+                .map(|table| table.path())
                 .collect(),
-            columns: COLUMNS
-                .iter()
-                .filter(|known| is_there(known.column.table().name()))
+            columns: self
+                .names
+                .known()
+                .into_iter()
+                .filter(|known| is_there(known.column.table))
                 .map(|known| {
-                    let key = (
-                        known.column.table().name().to_owned(),
-                        known.column.name.to_owned(),
-                    );
+                    let key = (known.column.table.to_owned(), known.column.name.clone());
                     ColumnFacts {
                         path: known.column.path(),
                         need: known.need,
                         uses: known.uses,
+                        words: self.words_of(known.column, categories),
                         found: columns.get(&key).cloned(),
                     }
                 })
@@ -78,7 +82,21 @@ impl Store {
         })
     }
 
-    async fn described_columns(&self, tables: &[&str]) -> Result<Columns, StoreError> {
+    /// What an enum in this column must know. `canceled` and `refunded` are read where they are there, and never written.
+    fn words_of(&self, column: &Column, categories: &[String]) -> Vec<String> {
+        if *column == self.names.order_status {
+            ["pending", "paid"]
+                .map(|word| self.names.states.written(word).to_owned())
+                .into()
+        } else if *column == self.names.product_category {
+            // The scope; without it, no order is ever worked on.
+            categories.to_vec()
+        } else {
+            Vec::new()
+        }
+    }
+
+    async fn described_columns(&self, tables: &[&Table]) -> Result<Columns, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(self.dialect.described_columns(tables)))
             .fetch_all(&self.pool)
             .await

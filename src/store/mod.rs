@@ -16,12 +16,16 @@ mod journal;
 #[cfg(feature = "kill-points")]
 mod kill_points;
 mod kinds;
+mod naming;
 mod orders;
 mod publish;
 mod receiver;
 mod row;
 mod schema;
 mod server;
+mod states;
+
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use sqlx::AnyPool;
@@ -38,10 +42,11 @@ pub use journal::{
 };
 #[cfg(feature = "kill-points")]
 pub use kill_points::{Gate, Pass, Place, Point};
+pub use naming::{Misnamed, Renames};
 pub use receiver::{
     OpenIncident, Receipt, Receiver, ReceiverCounts, Resolution, Resolved, Resolving, Retirement,
 };
-pub use schema::URL_CAPACITY;
+pub use schema::{Names, URL_CAPACITY};
 
 use address::Address;
 use dialect::Dialect;
@@ -102,6 +107,7 @@ pub struct Store {
     pool: AnyPool,
     dialect: Dialect,
     identity: DatabaseIdentity,
+    names: Arc<Names>,
     /// `orders.updated_at` exists and is kept up to date.
     has_updated_at: bool,
     /// `orders.paid_at` exists.
@@ -120,8 +126,20 @@ impl Store {
     /// A malformed URL, a server that does not answer within 10 seconds, a refused login, a missing
     /// database, and missing tables or columns, all named. No message holds the password.
     pub async fn connect(url: &SecretString, access: Access) -> Result<Store, StoreError> {
-        let (store, found) = Store::reach_with(url, access).await?;
-        found.require()?;
+        Store::connect_named(url, access, &Names::default()).await
+    }
+
+    /// The same where the application's tables have names of their own.
+    ///
+    /// # Errors
+    /// As for [`Store::connect`].
+    pub async fn connect_named(
+        url: &SecretString,
+        access: Access,
+        names: &Names,
+    ) -> Result<Store, StoreError> {
+        let (store, found) = Store::reach_with(url, access, names).await?;
+        found.require(names)?;
         Ok(store)
     }
 
@@ -129,30 +147,41 @@ impl Store {
     ///
     /// # Errors
     /// As for [`Store::connect`], but for missing tables and columns.
-    pub async fn reach(url: &SecretString) -> Result<Store, StoreError> {
-        let (store, _) = Store::reach_with(url, Access::ReadOnly).await?;
+    pub async fn reach(url: &SecretString, names: &Names) -> Result<Store, StoreError> {
+        let (store, _) = Store::reach_with(url, Access::ReadOnly, names).await?;
         Ok(store)
     }
 
     async fn reach_with(
         url: &SecretString,
         access: Access,
+        names: &Names,
     ) -> Result<(Store, FoundColumns), StoreError> {
         let address = Address::parse(url, access)?;
+        names.require_place_in(address.dialect())?;
         let mut first = connect::open(&address, access).await?;
-        let found = schema::read_columns(&mut first, address.dialect()).await;
+        let found = schema::read_columns(&mut first, address.dialect(), names).await;
         connect::close(first).await;
         let found = found?;
         let store = Store {
             pool: connect::pool(&address, access)?,
             dialect: address.dialect(),
             identity: address.identity().clone(),
-            has_updated_at: found.has(&schema::ORDER_UPDATED_AT),
-            has_paid_at: found.has(&schema::ORDER_PAID_AT),
+            names: Arc::new(names.clone()),
+            has_updated_at: found.has(&names.order_updated_at),
+            has_paid_at: found.has(&names.order_paid_at),
             #[cfg(feature = "kill-points")]
             gate: kill_points::Gated::from_environment()?,
         };
         Ok((store, found))
+    }
+
+    /// Where this URL leads, fit to be shown. Nothing is connected.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`], or [`StoreError::NoSuchDatabase`] where there is no such file.
+    pub fn identity_of(url: &SecretString) -> Result<DatabaseIdentity, StoreError> {
+        Address::parse(url, Access::ReadOnly).map(|address| address.identity().clone())
     }
 
     /// Where this store reads and writes, fit to be shown: it holds no password.
@@ -169,9 +198,9 @@ impl Store {
             .acquire()
             .await
             .map_err(StoreError::query("connect"))?;
-        schema::read_columns(&mut connection, self.dialect)
+        schema::read_columns(&mut connection, self.dialect, &self.names)
             .await?
-            .require()
+            .require(&self.names)
     }
 
     /// What the owner of the database at this URL runs to make the journal's tables, with the rights of `role`

@@ -8,13 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
-use super::schema::{
-    ORDER_AMOUNT, ORDER_CREATED_AT, ORDER_ID, ORDER_PAYMENT_INTENT, ORDER_PLAYER, ORDER_PRODUCT,
-    ORDER_REFERENCE, ORDER_STATUS, ORDER_URL, ORDERS, PARENT_EMAIL, PARENT_ID, PARENT_NAME,
-    PARENTS, PLAYER_ID, PLAYER_NAME, PLAYER_PARENT, PLAYERS, PRODUCT_CATEGORY, PRODUCT_ID,
-    PRODUCT_IS_ACTIVE, PRODUCT_NAME, PRODUCTS, SALE_PRODUCT, SALE_TOURNAMENT, SALES, TOURNAMENT_ID,
-    TOURNAMENT_NAME, TOURNAMENTS,
-};
+use super::schema::Names;
 use super::{Scope, Selection, Store, StoreError, row};
 use crate::domain::{CheckoutReference, Currency, Order, OrderId, Tournament, TournamentId};
 
@@ -55,7 +49,7 @@ impl Store {
         };
         let mut orders = self.read(&mut snapshot, &filter, currency).await?;
         if let Scope::Orders(ids) = &selection.scope {
-            require_each(ids, &orders)?;
+            require_each(ids, &orders, &self.names)?;
         }
         let excluded: BTreeSet<OrderId> = selection.exclude.iter().copied().collect();
         orders.retain(|order| !excluded.contains(&order.id));
@@ -98,12 +92,18 @@ impl Store {
         &self,
         limit: u32,
     ) -> Result<Vec<CheckoutReference>, StoreError> {
+        let Names {
+            order_id,
+            order_reference,
+            orders_table,
+            ..
+        } = &*self.names;
         let mut snapshot = self.snapshot().await?;
-        let reference = self.dialect.text(&ORDER_REFERENCE);
+        let reference = self.dialect.text(order_reference);
         let sql = format!(
-            "SELECT {reference} FROM {ORDERS} \
-             WHERE substr({ORDER_REFERENCE}, 1, 3) = 'cs_' OR substr({ORDER_REFERENCE}, 1, 6) = 'plink_' \
-             ORDER BY {ORDER_ID} DESC LIMIT $1"
+            "SELECT {reference} FROM {orders_table} \
+             WHERE substr({order_reference}, 1, 3) = 'cs_' OR substr({order_reference}, 1, 6) = 'plink_' \
+             ORDER BY {order_id} DESC LIMIT $1"
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(i64::from(limit))
@@ -134,13 +134,23 @@ impl Store {
         snapshot: &mut Snapshot,
         id: TournamentId,
     ) -> Result<(), StoreError> {
-        let sql = format!("SELECT 1 FROM {TOURNAMENTS} WHERE {TOURNAMENT_ID} = $1");
+        let Names {
+            tournament_id,
+            tournaments_table,
+            ..
+        } = &*self.names;
+        let sql = format!("SELECT 1 FROM {tournaments_table} WHERE {tournament_id} = $1");
         let found = sqlx::query(AssertSqlSafe(sql))
             .bind(id.0)
             .fetch_optional(&mut **snapshot)
             .await
             .map_err(StoreError::query(READ_TOURNAMENTS))?;
-        found.map(drop).ok_or(StoreError::UnknownTournament(id))
+        found
+            .map(drop)
+            .ok_or_else(|| StoreError::UnknownTournament {
+                id,
+                table: tournaments_table.path(),
+            })
     }
 
     async fn read(
@@ -157,7 +167,7 @@ impl Store {
         let mut orders = Vec::with_capacity(rows.len());
         for row in &rows {
             let (mut order, product) =
-                row::order(row, currency).map_err(StoreError::query(READ_ORDERS))?;
+                row::order(row, currency, &self.names).map_err(StoreError::query(READ_ORDERS))?;
             if let Some(sold_by) = product.and_then(|id| tournaments.get(&id)) {
                 order.tournaments.clone_from(sold_by);
             }
@@ -182,7 +192,7 @@ impl Store {
         let mut sold_by = TournamentsOf::new();
         for row in &rows {
             let (product, tournament) =
-                row::sale(row).map_err(StoreError::query(READ_TOURNAMENTS))?;
+                row::sale(row, &self.names).map_err(StoreError::query(READ_TOURNAMENTS))?;
             sold_by.entry(product).or_default().push(tournament);
         }
         for tournaments in sold_by.values_mut() {
@@ -208,62 +218,108 @@ impl Store {
 
     /// Outer joins all the way: a dangling key must not hide an order.
     fn orders_statement(&self, filter: &Filter) -> String {
+        let Names {
+            order_amount,
+            order_created_at,
+            order_id,
+            order_payment_intent,
+            order_player,
+            order_product,
+            order_reference,
+            order_status,
+            order_url,
+            orders_table,
+            parent_email,
+            parent_id,
+            parent_name,
+            parents_table,
+            player_id,
+            player_name,
+            player_parent,
+            players_table,
+            product_category,
+            product_id,
+            product_is_active,
+            product_name,
+            products_table,
+            ..
+        } = &*self.names;
         let text = |column| self.dialect.text(column);
         let fields = [
-            ("id", text(&ORDER_ID)),
-            ("status", text(&ORDER_STATUS)),
-            ("amount", text(&ORDER_AMOUNT)),
-            ("reference", text(&ORDER_REFERENCE)),
-            ("url", text(&ORDER_URL)),
-            ("payment_intent", text(&ORDER_PAYMENT_INTENT)),
-            ("created_at", self.dialect.epoch_seconds(&ORDER_CREATED_AT)),
-            ("created_text", text(&ORDER_CREATED_AT)),
-            ("names_player", text(&ORDER_PLAYER)),
-            ("names_product", text(&ORDER_PRODUCT)),
-            ("player", text(&PLAYER_ID)),
-            ("player_name", text(&PLAYER_NAME)),
-            ("names_parent", text(&PLAYER_PARENT)),
-            ("parent", text(&PARENT_ID)),
-            ("parent_name", text(&PARENT_NAME)),
-            ("parent_email", text(&PARENT_EMAIL)),
-            ("product", text(&PRODUCT_ID)),
-            ("product_name", text(&PRODUCT_NAME)),
-            ("category", text(&PRODUCT_CATEGORY)),
-            ("is_active", text(&PRODUCT_IS_ACTIVE)),
+            ("id", text(order_id)),
+            ("status", text(order_status)),
+            ("amount", text(order_amount)),
+            ("reference", text(order_reference)),
+            ("url", text(order_url)),
+            ("payment_intent", text(order_payment_intent)),
+            ("created_at", self.dialect.epoch_seconds(order_created_at)),
+            ("created_text", text(order_created_at)),
+            ("names_player", text(order_player)),
+            ("names_product", text(order_product)),
+            ("player", text(player_id)),
+            ("player_name", text(player_name)),
+            ("names_parent", text(player_parent)),
+            ("parent", text(parent_id)),
+            ("parent_name", text(parent_name)),
+            ("parent_email", text(parent_email)),
+            ("product", text(product_id)),
+            ("product_name", text(product_name)),
+            ("category", text(product_category)),
+            ("is_active", text(product_is_active)),
         ];
         let fields = fields
             .map(|(alias, sql)| format!("{sql} AS {alias}"))
             .join(", ");
         let condition = self.condition(filter);
         format!(
-            "SELECT {fields} FROM {ORDERS} \
-             LEFT JOIN {PLAYERS} ON {PLAYER_ID} = {ORDER_PLAYER} \
-             LEFT JOIN {PARENTS} ON {PARENT_ID} = {PLAYER_PARENT} \
-             LEFT JOIN {PRODUCTS} ON {PRODUCT_ID} = {ORDER_PRODUCT} \
-             WHERE {condition} ORDER BY {ORDER_ID}"
+            "SELECT {fields} FROM {orders_table} \
+             LEFT JOIN {players_table} ON {player_id} = {order_player} \
+             LEFT JOIN {parents_table} ON {parent_id} = {player_parent} \
+             LEFT JOIN {products_table} ON {product_id} = {order_product} \
+             WHERE {condition} ORDER BY {order_id}"
         )
     }
 
     fn tournaments_statement(&self, filter: &Filter) -> String {
-        let product = self.dialect.text(&SALE_PRODUCT);
-        let id = self.dialect.text(&TOURNAMENT_ID);
-        let name = self.dialect.text(&TOURNAMENT_NAME);
+        let Names {
+            order_product,
+            orders_table,
+            sale_product,
+            sale_tournament,
+            sales_table,
+            tournament_id,
+            tournament_name,
+            tournaments_table,
+            ..
+        } = &*self.names;
+        let product = self.dialect.text(sale_product);
+        let id = self.dialect.text(tournament_id);
+        let name = self.dialect.text(tournament_name);
         let condition = self.condition(filter);
         format!(
             "SELECT DISTINCT {product} AS product, {id} AS tournament, {name} AS tournament_name \
-             FROM {SALES} JOIN {TOURNAMENTS} ON {TOURNAMENT_ID} = {SALE_TOURNAMENT} \
-             WHERE {SALE_PRODUCT} IN (SELECT {ORDER_PRODUCT} FROM {ORDERS} WHERE {condition})"
+             FROM {sales_table} JOIN {tournaments_table} ON {tournament_id} = {sale_tournament} \
+             WHERE {sale_product} IN (SELECT {order_product} FROM {orders_table} WHERE {condition})"
         )
     }
 
     fn condition(&self, filter: &Filter) -> String {
+        let Names {
+            order_id,
+            order_product,
+            order_reference,
+            sale_product,
+            sale_tournament,
+            sales_table,
+            ..
+        } = &*self.names;
         match filter {
             Filter::Everything => "1 = 1".to_owned(),
             Filter::Tournament(_) => format!(
-                "{ORDER_PRODUCT} IN (SELECT {SALE_PRODUCT} FROM {SALES} WHERE {SALE_TOURNAMENT} = $1)"
+                "{order_product} IN (SELECT {sale_product} FROM {sales_table} WHERE {sale_tournament} = $1)"
             ),
-            Filter::Ids(_) => format!("{ORDER_ID} IN {}", self.dialect.listed_ids()),
-            Filter::Reference(_) => format!("{ORDER_REFERENCE} = $1"),
+            Filter::Ids(_) => format!("{order_id} IN {}", self.dialect.listed_ids()),
+            Filter::Reference(_) => format!("{order_reference} = $1"),
         }
     }
 }
@@ -273,13 +329,16 @@ pub(super) fn json_list(ids: &[OrderId]) -> String {
     format!("[{}]", ids.join(","))
 }
 
-fn require_each(named: &[OrderId], found: &[Order]) -> Result<(), StoreError> {
+fn require_each(named: &[OrderId], found: &[Order], names: &Names) -> Result<(), StoreError> {
     let found: BTreeSet<OrderId> = found.iter().map(|order| order.id).collect();
     let named: BTreeSet<OrderId> = named.iter().copied().collect();
     let unknown: Vec<OrderId> = named.difference(&found).copied().collect();
     if unknown.is_empty() {
         Ok(())
     } else {
-        Err(StoreError::UnknownOrders(unknown))
+        Err(StoreError::UnknownOrders {
+            ids: unknown,
+            table: names.orders_table.path(),
+        })
     }
 }

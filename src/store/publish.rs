@@ -6,9 +6,7 @@
 
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
-use super::schema::{
-    ORDER_AMOUNT, ORDER_ID, ORDER_REFERENCE, ORDER_STATUS, ORDER_UPDATED_AT, ORDER_URL, ORDERS,
-};
+use super::schema::Names;
 use super::{Publication, Published, Store, StoreError, URL_CAPACITY};
 
 const WHAT: &str = "publish the link of an order";
@@ -93,35 +91,55 @@ impl Store {
             1 => Ok(Published::Done),
             rows => {
                 let order = publication.order;
-                let detail = format!("{rows} rows of `orders` have id {order}");
+                let detail = format!(
+                    "{rows} rows of `{}` have id {order}",
+                    self.names.orders_table.path()
+                );
                 Err(StoreError::Query { what: WHAT, detail })
             }
         }
     }
 
     fn look_statement(&self) -> String {
-        let reference = self.dialect.text(&ORDER_REFERENCE);
+        let Names {
+            order_id,
+            order_reference,
+            orders_table,
+            ..
+        } = &*self.names;
+        let reference = self.dialect.text(order_reference);
         let lock = self.dialect.row_lock();
-        format!("SELECT {reference} FROM {ORDERS} WHERE {ORDER_ID} = $1{lock}")
+        format!("SELECT {reference} FROM {orders_table} WHERE {order_id} = $1{lock}")
     }
 
     /// The compare-and-set. The amount is compared as text, so that a value which is not exactly that
     /// whole number never matches.
     fn set_statement(&self) -> String {
-        let (reference, url) = (ORDER_REFERENCE.name, ORDER_URL.name);
+        let Names {
+            order_amount,
+            order_id,
+            order_reference,
+            order_status,
+            order_updated_at,
+            order_url,
+            orders_table,
+            ..
+        } = &*self.names;
+        let (reference, url) = (order_reference.bare(), order_url.bare());
         let (status, amount) = (
-            self.dialect.text(&ORDER_STATUS),
-            self.dialect.text(&ORDER_AMOUNT),
+            self.dialect.text(order_status),
+            self.dialect.text(order_amount),
         );
+        let pending = self.names.states.literal("pending");
         let touched = if self.has_updated_at {
-            format!(", \"{}\" = {}", ORDER_UPDATED_AT.name, self.dialect.now())
+            format!(", {} = {}", order_updated_at.bare(), self.dialect.now())
         } else {
             String::new()
         };
         format!(
-            "UPDATE {ORDERS} SET \"{reference}\" = $1, \"{url}\" = $2{touched} \
-             WHERE {ORDER_ID} = $3 AND {status} = 'pending' \
-             AND COALESCE({ORDER_REFERENCE}, '') = $4 AND {amount} = $5"
+            "UPDATE {orders_table} SET {reference} = $1, {url} = $2{touched} \
+             WHERE {order_id} = $3 AND {status} = {pending} \
+             AND COALESCE({order_reference}, '') = $4 AND {amount} = $5"
         )
     }
 }

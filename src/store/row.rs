@@ -6,13 +6,10 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::schema::{
-    Column, ORDER_AMOUNT, ORDER_CREATED_AT, ORDER_PLAYER, ORDER_PRODUCT, ORDER_STATUS, PARENT_NAME,
-    PLAYER_NAME, PLAYER_PARENT, PRODUCT_CATEGORY, PRODUCT_IS_ACTIVE, PRODUCT_NAME,
-};
+use super::schema::{Column, Names};
 use crate::domain::{
-    CheckoutReference, Currency, Money, Order, OrderId, OrderStatus, Parent, PaymentIntentId,
-    Player, Product, Timestamp, Tournament, TournamentId,
+    CheckoutReference, Currency, Money, Order, OrderId, Parent, PaymentIntentId, Player, Product,
+    Timestamp, Tournament, TournamentId,
 };
 
 /// Enough of a strange value to find it by, and no more.
@@ -22,19 +19,25 @@ const SHOWN: usize = 40;
 pub(super) fn order(
     row: &AnyRow,
     currency: Currency,
+    names: &Names,
 ) -> Result<(Order, Option<String>), sqlx::Error> {
-    let fields = Fields { row };
+    let Names {
+        order_amount,
+        order_status,
+        ..
+    } = names;
+    let fields = Fields { row, names };
     let mut gaps = Gaps::default();
     let status = fields.text("status")?;
     if status.is_none() {
-        gaps.null(&ORDER_STATUS);
+        gaps.null(order_status);
     }
     let names_product = fields.text("names_product")?;
     let order = Order {
         id: OrderId(fields.id("id")?),
-        status: OrderStatus::parse(status.as_deref()),
+        status: names.states.read(status.as_deref()),
         amount: gaps
-            .whole_number(&ORDER_AMOUNT, fields.text("amount")?)
+            .whole_number(order_amount, fields.text("amount")?)
             .map(|minor| Money::new(minor, currency)),
         reference: fields
             .filled("reference")?
@@ -54,8 +57,8 @@ pub(super) fn order(
 }
 
 /// A product's id as text, and a tournament that sells it.
-pub(super) fn sale(row: &AnyRow) -> Result<(String, Tournament), sqlx::Error> {
-    let fields = Fields { row };
+pub(super) fn sale(row: &AnyRow, names: &Names) -> Result<(String, Tournament), sqlx::Error> {
+    let fields = Fields { row, names };
     let tournament = Tournament {
         id: TournamentId(fields.id("tournament")?),
         name: fields.text("tournament_name")?.unwrap_or_default(),
@@ -64,56 +67,76 @@ pub(super) fn sale(row: &AnyRow) -> Result<(String, Tournament), sqlx::Error> {
 }
 
 fn created_at(fields: &Fields<'_>, gaps: &mut Gaps) -> Result<Option<Timestamp>, sqlx::Error> {
+    let Names {
+        order_created_at, ..
+    } = fields.names;
     let Some(written) = fields.text("created_text")? else {
-        gaps.null(&ORDER_CREATED_AT);
+        gaps.null(order_created_at);
         return Ok(None);
     };
     let seconds = fields
         .text("created_at")?
         .and_then(|text| text.parse().ok());
     if seconds.is_none() {
-        gaps.strange(&ORDER_CREATED_AT, &written, "a point in time");
+        gaps.strange(order_created_at, &written, "a point in time");
     }
     Ok(seconds.map(Timestamp))
 }
 
 fn player(fields: &Fields<'_>, gaps: &mut Gaps) -> Result<Option<Player>, sqlx::Error> {
+    let Names {
+        order_player,
+        player_name,
+        ..
+    } = fields.names;
     let names = fields.text("names_player")?;
-    if !gaps.leads(&ORDER_PLAYER, names, fields.text("player")?, "player") {
+    if !gaps.leads(order_player, names, fields.text("player")?, "player") {
         return Ok(None);
     }
     Ok(Some(Player {
         id: fields.id("player")?,
-        name: gaps.required(&PLAYER_NAME, fields.text("player_name")?),
+        name: gaps.required(player_name, fields.text("player_name")?),
     }))
 }
 
 fn parent(fields: &Fields<'_>, gaps: &mut Gaps) -> Result<Option<Parent>, sqlx::Error> {
+    let Names {
+        parent_name,
+        player_parent,
+        ..
+    } = fields.names;
     // Without a player there is no key to follow, and the player's own gap says so.
     if fields.text("player")?.is_none() {
         return Ok(None);
     }
     let names = fields.text("names_parent")?;
-    if !gaps.leads(&PLAYER_PARENT, names, fields.text("parent")?, "parent") {
+    if !gaps.leads(player_parent, names, fields.text("parent")?, "parent") {
         return Ok(None);
     }
     let email = fields.text("parent_email")?;
     Ok(Some(Parent {
-        name: gaps.required(&PARENT_NAME, fields.text("parent_name")?),
+        name: gaps.required(parent_name, fields.text("parent_name")?),
         email: email.filter(|text| !text.trim().is_empty()),
     }))
 }
 
 fn product(fields: &Fields<'_>, gaps: &mut Gaps) -> Result<Option<Product>, sqlx::Error> {
+    let Names {
+        order_product,
+        product_category,
+        product_is_active,
+        product_name,
+        ..
+    } = fields.names;
     let names = fields.text("names_product")?;
-    if !gaps.leads(&ORDER_PRODUCT, names, fields.text("product")?, "product") {
+    if !gaps.leads(order_product, names, fields.text("product")?, "product") {
         return Ok(None);
     }
     Ok(Some(Product {
         id: fields.id("product")?,
-        name: gaps.required(&PRODUCT_NAME, fields.text("product_name")?),
-        category: gaps.required(&PRODUCT_CATEGORY, fields.text("category")?),
-        is_active: is_true(&gaps.required(&PRODUCT_IS_ACTIVE, fields.text("is_active")?)),
+        name: gaps.required(product_name, fields.text("product_name")?),
+        category: gaps.required(product_category, fields.text("category")?),
+        is_active: is_true(&gaps.required(product_is_active, fields.text("is_active")?)),
     }))
 }
 
@@ -124,6 +147,7 @@ fn is_true(text: &str) -> bool {
 
 struct Fields<'a> {
     row: &'a AnyRow,
+    names: &'a Names,
 }
 
 impl Fields<'_> {

@@ -7,6 +7,7 @@
 mod doctor;
 mod ends;
 mod explain;
+mod format;
 mod journal;
 mod json;
 mod look;
@@ -30,6 +31,7 @@ use std::io::{self, IsTerminal, Write};
 use dialoguer::console::Term;
 
 pub use explain::Explanation;
+pub use format::{Format, Settings};
 pub use journal::Runs;
 pub use look::ColorChoice;
 pub use look::count as counted;
@@ -38,7 +40,6 @@ pub use progress::Progress;
 pub use prompt::{Answer, NoTerminal, Question};
 pub use replay::Tense;
 pub use report::{detail as outcome_detail, outcome_words};
-pub use settings::{Format, Settings};
 pub use talk::{Banner, Stderr};
 
 use crate::doctor::Diagnosis;
@@ -47,6 +48,7 @@ use crate::plan::{Digest, Plan, Verdict};
 use crate::receiver::Foreseen;
 use crate::report::Report;
 use crate::saved_plan::{Due, SavedPlan, Standing};
+use crate::settings::Listing;
 use crate::store::{History, RunEntry};
 use look::{Look, WIDE, wants_color};
 
@@ -241,6 +243,17 @@ impl Ui {
         self.show(
             || doctor::text(diagnosis, self.stdout),
             || json::DoctorDocument::new(diagnosis),
+        )
+    }
+
+    /// Every setting with its source.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn settings(&self, listing: &Listing) -> io::Result<()> {
+        self.show(
+            || settings::text(listing, self.stdout),
+            || json::SettingsDocument::new(listing),
         )
     }
 

@@ -1,54 +1,40 @@
-//! What was asked of the output: its format, and how much of it.
-//!
-//! Nothing here looks at the terminal or the environment.
+//! Every setting with its value and where that came from, as a table.
 
-use super::ColorChoice;
+use comfy_table::Cell;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    #[default]
-    Table,
-    /// The same with more columns, one line per row.
-    Wide,
-    /// One document, the same facts.
-    Json,
-    /// One event per line, between a header and a summary.
-    Jsonl,
-    Csv,
-    Ids,
-}
+use super::look::{Hue, Look, cell, render};
+use super::sanitize::clean;
+use crate::settings::{Line, Listing};
 
-impl Format {
-    /// Whether a person reads it; what programs read holds nothing but the result.
-    #[must_use]
-    pub fn is_table(self) -> bool {
-        matches!(self, Format::Table | Format::Wide)
+#[must_use]
+pub fn text(listing: &Listing, look: Look) -> String {
+    let mut table = look.table(&["setting", "value", "source"]);
+    for line in &listing.lines {
+        table.add_row(row(line));
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    pub format: Format,
-    /// The first row of tables and CSV.
-    pub headers: bool,
-    /// Parents' addresses in full, in tables too.
-    pub show_pii: bool,
-    pub color: ColorChoice,
-    /// No banner, no notes, no progress. Warnings, failures and questions are still shown.
-    pub quiet: bool,
-    /// Columns of the result; `None` takes the terminal's, or 200 when stdout is none.
-    pub width: Option<u16>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            format: Format::default(),
-            headers: true,
-            show_pii: false,
-            color: ColorChoice::default(),
-            quiet: false,
-            width: None,
-        }
+    let mut out = render(&table);
+    out.push_str(&match &listing.file {
+        Some(path) => format!("configuration file: {}\n", clean(path)),
+        None => "configuration file: none\n".to_owned(),
+    });
+    for section in &listing.unused {
+        out.push_str(&format!(
+            "[{section}] of the file is not used with --sandbox\n"
+        ));
     }
+    out
+}
+
+fn row(line: &Line) -> Vec<Cell> {
+    let value = line.value.as_deref().map_or("—".into(), clean);
+    let hue = if line.is_wrong {
+        Hue::Money
+    } else {
+        Hue::Plain
+    };
+    vec![
+        Cell::new(clean(&line.key)),
+        cell(value, hue),
+        Cell::new(clean(line.from.as_deref().unwrap_or(line.source))),
+    ]
 }

@@ -347,7 +347,7 @@ fn odd_values_of_other_flags_are_named() {
     "#);
     insta::assert_snapshot!(refuse(&["regen", "--all", "--success-url", "club"], &[KEY]), @r#"
     exit 2
-    error: the success URL is not a URL: relative URL without a base
+    error: --success-url: it is not a URL: relative URL without a base
     hint: give it as `https://club.example.com/payment/success`
     "#);
     insta::assert_snapshot!(refuse(&["regen", "--all", "--expect-account", "club"], &[KEY, ("DATABASE_URL", "sqlite:///x")]), @r#"

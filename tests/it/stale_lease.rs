@@ -87,6 +87,7 @@ async fn regen(world: &World, send_within: Duration) -> ExitStatus {
         texts: LinkTexts {
             success_url: None,
             inactive_message: "closed".to_owned(),
+            ..LinkTexts::default()
         },
         concurrency: 1,
         max_failures: 5,

@@ -67,7 +67,10 @@ async fn an_unknown_tournament_is_an_error(world: World) {
     assert!(
         matches!(
             error,
-            StoreError::UnknownTournament(TournamentId(3_000_000_000))
+            StoreError::UnknownTournament {
+                id: TournamentId(3_000_000_000),
+                ..
+            }
         ),
         "{error}"
     );
@@ -96,7 +99,7 @@ async fn every_unknown_order_is_named(world: World) {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, StoreError::UnknownOrders(unknown) if *unknown == order_ids(&[-3, 77])),
+        matches!(&error, StoreError::UnknownOrders { ids: unknown, .. } if *unknown == order_ids(&[-3, 77])),
         "{error}"
     );
 }
@@ -113,7 +116,7 @@ async fn a_long_list_of_ids_is_read_in_one_go(world: World) {
         .select_orders(&selection, Currency::USD)
         .await
         .unwrap_err();
-    let StoreError::UnknownOrders(unknown) = &error else {
+    let StoreError::UnknownOrders { ids: unknown, .. } = &error else {
         panic!("{error}")
     };
     assert_eq!(*unknown, order_ids(&named[5..]));

@@ -23,7 +23,7 @@ impl DatabaseFindings {
             Ok(url) => url,
             Err(failure) => return DatabaseFindings::none(failure.clone()),
         };
-        let store = match Store::reach(url).await {
+        let store = match Store::reach(url, &subject.names).await {
             Ok(store) => store,
             Err(error) => return DatabaseFindings::none(told(error)),
         };
@@ -33,7 +33,7 @@ impl DatabaseFindings {
             reached: Finding::Found(Place {
                 shown: store.identity().to_string(),
             }),
-            catalogue: found(store.examine(url).await),
+            catalogue: found(store.examine(url, &subject.categories).await),
             pinned: pinned(&store, &journal, mode).await,
             journal,
         };

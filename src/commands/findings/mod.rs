@@ -10,13 +10,14 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::cli::Common;
-use crate::config::{self, Config, Pieces, Place, Values};
+use crate::config::{self, Config, Pieces, Place};
 use crate::doctor::{Finding, KeyFacts};
 use crate::domain::{AccountId, Mode};
 use crate::error::Error;
 use crate::exit::Failure;
 use crate::sandbox::Sandbox;
 use crate::secrets::StripeKey;
+use crate::store::Names;
 use crate::stripe::{Client, Rps, Settings};
 
 use super::Context;
@@ -36,6 +37,10 @@ pub struct Subject {
     rps: Result<Rps, Failure>,
     database_url: Result<SecretString, Failure>,
     account: Option<AccountId>,
+    /// What the database calls things.
+    names: Names,
+    /// Product categories that relink may touch.
+    categories: Vec<String>,
 }
 
 impl Subject {
@@ -43,12 +48,15 @@ impl Subject {
     /// Usage: malformed values, flags that exclude each other; a sandbox that cannot be opened.
     pub async fn open(common: &Common, context: &Context<'_>) -> Result<Subject, Error> {
         if common.sandbox.is_some() {
-            return Subject::in_sandbox(Config::resolve(common, context.environment)?).await;
+            let config = Config::resolve(common, context.environment, &context.settings)?;
+            let categories = context.settings.categories.value.clone();
+            return Subject::in_sandbox(config, categories).await;
         }
-        let values = Values::read(common)?;
-        let pieces = Pieces::read(common, context.environment);
+        let settings = &context.settings;
+        let is_typed = context.command_line.gives("--database-url");
+        let pieces = Pieces::read(common, context.environment, settings, is_typed);
         let rps = match &pieces.stripe_base {
-            Ok(base) => config::rps_for(base, common),
+            Ok(base) => config::rps_for(base, settings),
             Err(_) => Ok(Rps::Default),
         };
         Ok(Subject {
@@ -58,11 +66,13 @@ impl Subject {
             base: pieces.stripe_base.map_err(told),
             rps: rps.map_err(told),
             database_url: pieces.database_url.map_err(told),
-            account: values.stripe_account,
+            account: settings.stripe_account.value.clone(),
+            names: settings.names.clone(),
+            categories: settings.categories.value.clone(),
         })
     }
 
-    async fn in_sandbox(config: Config) -> Result<Subject, Error> {
+    async fn in_sandbox(config: Config, categories: Vec<String>) -> Result<Subject, Error> {
         let Place::Sandbox(dir) = &config.place else {
             return Err(Error::Bug("the sandbox is somewhere else".to_owned()));
         };
@@ -74,6 +84,8 @@ impl Subject {
             rps: Ok(config.rps),
             database_url: Ok(SecretString::from(sandbox.database_url().to_owned())),
             account: config.stripe_account,
+            names: Names::default(),
+            categories,
             sandbox: Some(sandbox),
         })
     }

@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
 use super::super::orders::json_list;
+use super::super::schema::Names;
 use super::super::{Store, StoreError};
 use super::Subject;
 use super::holder::Held;
@@ -56,10 +57,15 @@ impl Store {
             return Ok(Vec::new());
         }
         let operations = Tables::of(self.dialect).operations;
+        let Names {
+            orders_table,
+            order_id,
+            ..
+        } = &*self.names;
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT o.order_id FROM {operations} o \
              WHERE o.closed_at IS NULL AND o.order_id IS NOT NULL AND o.mode = $1 \
-             AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.id = o.order_id) ORDER BY o.order_id"
+             AND NOT EXISTS (SELECT 1 FROM {orders_table} WHERE {order_id} = o.order_id) ORDER BY o.order_id"
         )))
         .bind(mode.to_string())
         .fetch_all(&self.pool)

@@ -7,9 +7,7 @@ use serde_json::json;
 use sqlx::AssertSqlSafe;
 
 use super::super::journal::{Tables, Writing};
-use super::super::schema::{
-    ORDER_ID, ORDER_PAID_AT, ORDER_PAYMENT_INTENT, ORDER_STATUS, ORDER_UPDATED_AT, ORDERS,
-};
+use super::super::schema::Names;
 use super::super::{Store, StoreError};
 use super::facts::Known;
 use super::{RECEIVE, Receiver, Retirement};
@@ -59,13 +57,14 @@ impl Receiver {
     /// Whether this session may settle at all, found out with the very statement that settles, on no row, rolled
     /// back.
     pub(super) async fn try_settling(&self) -> Result<(), StoreError> {
+        let Names { orders_table, .. } = &*self.store.names;
         let mut transaction = self.store.begin(RECEIVE).await?;
         let nothing = Settlement {
             order: OrderId(0),
             paid_at: Timestamp(0),
             intent: None,
         };
-        let lock = self.store.dialect.row_lock_of(&ORDERS.to_string());
+        let lock = self.store.dialect.row_lock_of(&orders_table.alias());
         self.row(&mut transaction, nothing.order, &lock).await?;
         self.store
             .settle_statement(&mut transaction, &nothing)
@@ -78,25 +77,36 @@ impl Receiver {
 }
 
 impl Store {
-    /// The rows that became paid. `status = 'paid'` is a literal, so that it is an enum's value where the column is
+    /// The rows that became paid. The state is a literal, so that it is an enum's value where the column is
     /// one.
     async fn settle_statement(
         &self,
         transaction: &mut Writing,
         settlement: &Settlement,
     ) -> Result<u64, StoreError> {
-        let (status, intent) = (ORDER_STATUS.name, ORDER_PAYMENT_INTENT.name);
-        let (paid_at, moment) = (ORDER_PAID_AT.name, self.dialect.moment("$2"));
+        let Names {
+            order_id,
+            order_paid_at,
+            order_payment_intent,
+            order_status,
+            order_updated_at,
+            orders_table,
+            ..
+        } = &*self.names;
+        let (status, intent) = (order_status.bare(), order_payment_intent.bare());
+        let states = &self.names.states;
+        let (paid, pending) = (states.literal("paid"), states.literal("pending"));
+        let (paid_at, moment) = (order_paid_at.bare(), self.dialect.moment("$2"));
         let touched = if self.has_updated_at {
-            format!(", \"{}\" = {}", ORDER_UPDATED_AT.name, self.dialect.now())
+            format!(", {} = {}", order_updated_at.bare(), self.dialect.now())
         } else {
             String::new()
         };
-        let is = self.dialect.text(&ORDER_STATUS);
+        let is = self.dialect.text(order_status);
         let done = sqlx::query(AssertSqlSafe(format!(
-            "UPDATE {ORDERS} SET \"{status}\" = 'paid', \"{paid_at}\" = {moment}, \
-             \"{intent}\" = COALESCE(CAST($3 AS TEXT), {ORDER_PAYMENT_INTENT}){touched} \
-             WHERE {ORDER_ID} = $1 AND {is} = 'pending'"
+            "UPDATE {orders_table} SET {status} = {paid}, {paid_at} = {moment}, \
+             {intent} = COALESCE(CAST($3 AS TEXT), {order_payment_intent}){touched} \
+             WHERE {order_id} = $1 AND {is} = {pending}"
         )))
         .bind(settlement.order.0)
         .bind(settlement.paid_at.0)
@@ -122,7 +132,11 @@ impl Store {
             }),
             rows => Err(StoreError::Query {
                 what: RECEIVE,
-                detail: format!("{rows} rows of `orders` have id {}", settlement.order),
+                detail: format!(
+                    "{rows} rows of `{}` have id {}",
+                    self.names.orders_table.path(),
+                    settlement.order
+                ),
             }),
         }
     }

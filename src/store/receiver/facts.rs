@@ -9,15 +9,12 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::super::journal::{Tables, Writing};
-use super::super::schema::{
-    ORDER_AMOUNT, ORDER_ID, ORDER_PAYMENT_INTENT, ORDER_PRODUCT, ORDER_REFERENCE, ORDER_STATUS,
-    ORDERS, PRODUCT_CATEGORY, PRODUCT_ID, PRODUCTS,
-};
+use super::super::schema::Names;
 use super::super::{Store, StoreError};
 use super::{RECEIVE, Receiver};
 use crate::domain::{
-    CheckoutReference, Currency, LinkId, Mode, Money, OrderId, OrderStatus, Owner, PaymentIntentId,
-    SessionId, Timestamp,
+    CheckoutReference, Currency, LinkId, Mode, Money, OrderId, Owner, PaymentIntentId, SessionId,
+    Timestamp,
 };
 use crate::webhook::{
     Event, Facts, Happened, IncidentId, KnownPayment, PaymentState, RowFacts, Ruling, SessionFacts,
@@ -79,16 +76,24 @@ impl Receiver {
         order: OrderId,
         lock: &str,
     ) -> Result<Option<RowFacts>, StoreError> {
+        let Names {
+            order_id,
+            order_product,
+            orders_table,
+            product_id,
+            products_table,
+            ..
+        } = &*self.store.names;
         let columns = self.row_columns();
         let row = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {columns} FROM {ORDERS} LEFT JOIN {PRODUCTS} ON {PRODUCT_ID} = {ORDER_PRODUCT} \
-             WHERE {ORDER_ID} = $1{lock}"
+            "SELECT {columns} FROM {orders_table} LEFT JOIN {products_table} ON {product_id} = {order_product} \
+             WHERE {order_id} = $1{lock}"
         )))
         .bind(order.0)
         .fetch_optional(&mut **transaction)
         .await
         .map_err(StoreError::query(RECEIVE))?;
-        row.map(|row| read_row(&row, order, self.policy.currency))
+        row.map(|row| read_row(&row, order, self.policy.currency, &self.store.names))
             .transpose()
             .map_err(StoreError::query(RECEIVE))
     }
@@ -99,12 +104,20 @@ impl Receiver {
         transaction: &mut Writing,
         orders: &[OrderId],
     ) -> Result<BTreeMap<OrderId, RowFacts>, StoreError> {
+        let Names {
+            order_id,
+            order_product,
+            orders_table,
+            product_id,
+            products_table,
+            ..
+        } = &*self.store.names;
         let dialect = self.store.dialect;
         let (columns, listed) = (self.row_columns(), dialect.listed_ids());
-        let lock = dialect.skip_locked(&ORDERS.to_string());
+        let lock = dialect.skip_locked(&orders_table.alias());
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT CAST({ORDER_ID} AS BIGINT) AS id, {columns} FROM {ORDERS} \
-             LEFT JOIN {PRODUCTS} ON {PRODUCT_ID} = {ORDER_PRODUCT} WHERE {ORDER_ID} IN {listed}{lock}"
+            "SELECT CAST({order_id} AS BIGINT) AS id, {columns} FROM {orders_table} \
+             LEFT JOIN {products_table} ON {product_id} = {order_product} WHERE {order_id} IN {listed}{lock}"
         )))
         .bind(super::super::orders::json_list(orders))
         .fetch_all(&mut **transaction)
@@ -114,7 +127,10 @@ impl Receiver {
         for row in &rows {
             let read = || {
                 let id = OrderId(row.try_get("id")?);
-                Ok((id, read_row(row, id, self.policy.currency)?))
+                Ok((
+                    id,
+                    read_row(row, id, self.policy.currency, &self.store.names)?,
+                ))
             };
             let (id, facts) = read().map_err(StoreError::query(RECEIVE))?;
             let other = free.insert(id, Some(facts));
@@ -127,10 +143,18 @@ impl Receiver {
     }
 
     fn row_columns(&self) -> String {
+        let Names {
+            order_amount,
+            order_payment_intent,
+            order_reference,
+            order_status,
+            product_category,
+            ..
+        } = &*self.store.names;
         let text = |column| self.store.dialect.text(column);
-        let (status, amount) = (text(&ORDER_STATUS), text(&ORDER_AMOUNT));
-        let (reference, intent) = (text(&ORDER_REFERENCE), text(&ORDER_PAYMENT_INTENT));
-        let category = text(&PRODUCT_CATEGORY);
+        let (status, amount) = (text(order_status), text(order_amount));
+        let (reference, intent) = (text(order_reference), text(order_payment_intent));
+        let category = text(product_category);
         format!(
             "{status} AS status, {amount} AS amount, {reference} AS reference, {intent} AS intent, \
              {category} AS category"
@@ -168,11 +192,17 @@ impl Receiver {
         order: OrderId,
         session: &SessionFacts,
     ) -> Result<Option<OrderId>, StoreError> {
+        let Names {
+            order_id,
+            order_reference,
+            orders_table,
+            ..
+        } = &*self.store.names;
         let id = session.id.as_str();
         let link = session.link.as_ref().map_or(id, LinkId::as_str);
         let row = sqlx::query(AssertSqlSafe(format!(
-            "SELECT CAST(MIN({ORDER_ID}) AS BIGINT) FROM {ORDERS} \
-             WHERE {ORDER_REFERENCE} IN ($1, $2) AND {ORDER_ID} <> $3"
+            "SELECT CAST(MIN({order_id}) AS BIGINT) FROM {orders_table} \
+             WHERE {order_reference} IN ($1, $2) AND {order_id} <> $3"
         )))
         .bind(id)
         .bind(link)
@@ -221,14 +251,19 @@ impl Store {
     }
 }
 
-fn read_row(row: &AnyRow, id: OrderId, currency: Currency) -> Result<RowFacts, sqlx::Error> {
+fn read_row(
+    row: &AnyRow,
+    id: OrderId,
+    currency: Currency,
+    names: &Names,
+) -> Result<RowFacts, sqlx::Error> {
     let text = |alias: &str| -> Result<Option<String>, sqlx::Error> { row.try_get(alias) };
     let filled = |alias: &str| text(alias).map(|text| text.filter(|text| !text.is_empty()));
     // Only the spelling that the database itself gives an integer.
     let exact = |text: String| text.parse::<i64>().ok().filter(|n| n.to_string() == text);
     Ok(RowFacts {
         id,
-        status: OrderStatus::parse(text("status")?.as_deref()),
+        status: names.states.read(text("status")?.as_deref()),
         category: text("category")?,
         amount: text("amount")?
             .and_then(exact)

@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::super::journal::{Settling, Tables, Work, Writing, unless_closed_to_us};
-use super::super::schema::ORDERS;
+use super::super::schema::Names;
 use super::super::{Store, StoreError};
 use super::facts::{PAYMENT, read_payment};
 use super::{Receiver, Retirement};
@@ -122,8 +122,9 @@ impl Receiver {
         resolving: &Resolving,
         lost: Option<Resolved>,
     ) -> Result<Work<Resolved>, StoreError> {
+        let Names { orders_table, .. } = &*self.store.names;
         // In the order in which an event is received.
-        let lock = self.store.dialect.row_lock_of(&ORDERS.to_string());
+        let lock = self.store.dialect.row_lock_of(&orders_table.alias());
         let row = self.row(transaction, resolving.order, &lock).await?;
         let Some(found) = self.incident(transaction, resolving).await? else {
             return Ok(Work::Leave(Resolved::NoSuchIncident));

@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use super::journal::{RECEIVES_SINCE, Settling, Tables, Work, Writing, unless_closed_to_us};
-use super::schema::{ORDER_PAID_AT, ORDERS};
+use super::schema::Names;
 use super::{Store, StoreError};
 use crate::domain::OrderId;
 use crate::webhook::{Decision, Event, EventId, Happened, IncidentId, Policy, Ruling, decide};
@@ -65,8 +65,9 @@ impl Store {
     /// As for [`Store::open_journal`]; [`StoreError::Schema`] without `orders.paid_at`;
     /// [`StoreError::AccessDenied`] where the role may not settle.
     pub async fn open_receiver(&self, policy: Policy) -> Result<Receiver, StoreError> {
+        let Names { order_paid_at, .. } = &*self.names;
         if !self.has_paid_at {
-            let missing = vec![format!("column `{}` is missing", ORDER_PAID_AT.path())];
+            let missing = vec![format!("column `{}` is missing", order_paid_at.path())];
             return Err(StoreError::Schema { missing });
         }
         self.open_journal().await?;
@@ -150,8 +151,9 @@ impl Receiver {
         name: &str,
         lost: Option<Receipt>,
     ) -> Result<Work<Receipt>, StoreError> {
+        let Names { orders_table, .. } = &*self.store.names;
         // The order's row first: whoever receives for the same order is through when this has it.
-        let lock = self.store.dialect.row_lock_of(&ORDERS.to_string());
+        let lock = self.store.dialect.row_lock_of(&orders_table.alias());
         let facts = self.facts(transaction, event, &lock, true).await?;
         let known = self.known(transaction, event).await?;
         if let Some(known) = &known

@@ -18,10 +18,7 @@ use super::super::StoreError;
 use super::super::commit::Committed;
 use super::super::dialect::Dialect;
 use super::super::journal::{Tables, Writing};
-use super::super::schema::{
-    ORDER_ID, ORDER_PAID_AT, ORDER_PAYMENT_INTENT, ORDER_REFERENCE, ORDER_STATUS, ORDER_UPDATED_AT,
-    ORDERS,
-};
+use super::super::schema::Names;
 use super::outbox::{self, REOPEN};
 use super::{RECEIVE, Receipt, Receiver, Retirement, apply};
 use crate::domain::{LinkId, OrderId, Owner, PaymentIntentId};
@@ -176,6 +173,16 @@ impl Receiver {
     /// `told` are those of whom nothing was told before; every other part writes for them alone. A part that wrote
     /// fewer rows than `told` has shows in every row of the result.
     fn write_statement(&self) -> String {
+        let Names {
+            order_id,
+            order_paid_at,
+            order_payment_intent,
+            order_reference,
+            order_status,
+            order_updated_at,
+            orders_table,
+            ..
+        } = &*self.store.names;
         let dialect = self.store.dialect;
         let Tables {
             events,
@@ -184,11 +191,13 @@ impl Receiver {
             ..
         } = Tables::of(dialect);
         let now = dialect.epoch_micros();
-        let (status, paid_at) = (ORDER_STATUS.name, ORDER_PAID_AT.name);
-        let (intent, moment) = (ORDER_PAYMENT_INTENT.name, dialect.moment("t.paid_at"));
-        let is = dialect.text(&ORDER_STATUS);
+        let (status, paid_at) = (order_status.bare(), order_paid_at.bare());
+        let (intent, moment) = (order_payment_intent.bare(), dialect.moment("t.paid_at"));
+        let is = dialect.text(order_status);
+        let states = &self.store.names.states;
+        let (paid, pending) = (states.literal("paid"), states.literal("pending"));
         let touched = if self.store.has_updated_at {
-            format!(", \"{}\" = {}", ORDER_UPDATED_AT.name, dialect.now())
+            format!(", {} = {}", order_updated_at.bare(), dialect.now())
         } else {
             String::new()
         };
@@ -201,11 +210,11 @@ impl Receiver {
              AND NOT EXISTS (SELECT 1 FROM {payments} p WHERE p.mode = $3 AND p.order_id = t.order_id) \
              AND NOT EXISTS (SELECT 1 FROM {payments} p WHERE p.session_id = t.session) \
              AND NOT EXISTS (SELECT 1 FROM {payments} p WHERE p.mode = $3 AND p.payment_intent = t.intent) \
-             AND NOT EXISTS (SELECT 1 FROM {ORDERS} WHERE {ORDER_REFERENCE} = t.session AND {ORDER_ID} <> t.order_id) \
-             AND NOT EXISTS (SELECT 1 FROM {ORDERS} WHERE {ORDER_REFERENCE} = t.link AND {ORDER_ID} <> t.order_id)), \
-             paid AS (UPDATE {ORDERS} SET \"{status}\" = 'paid', \"{paid_at}\" = {moment}, \
-             \"{intent}\" = COALESCE(t.paid_intent, {ORDER_PAYMENT_INTENT}){touched} \
-             FROM told t WHERE {ORDER_ID} = t.order_id AND {is} = 'pending' RETURNING 1), \
+             AND NOT EXISTS (SELECT 1 FROM {orders_table} WHERE {order_reference} = t.session AND {order_id} <> t.order_id) \
+             AND NOT EXISTS (SELECT 1 FROM {orders_table} WHERE {order_reference} = t.link AND {order_id} <> t.order_id)), \
+             paid AS (UPDATE {orders_table} SET {status} = {paid}, {paid_at} = {moment}, \
+             {intent} = COALESCE(t.paid_intent, {order_payment_intent}){touched} \
+             FROM told t WHERE {order_id} = t.order_id AND {is} = {pending} RETURNING 1), \
              added AS (INSERT INTO {events} (event_id, type, session_id, order_id, mode, account, created, \
              received_at, ruling, detail, last_tx) SELECT event_id, type, session, order_id, $3, account, created, \
              {now}, 'settled', detail, $4 FROM told ON CONFLICT (event_id) DO NOTHING RETURNING 1), \

@@ -10,6 +10,7 @@ mod plan;
 mod replay;
 mod report;
 mod resolution;
+mod settings;
 mod shape;
 mod standing;
 
@@ -24,6 +25,7 @@ pub use plan::PlanDocument;
 pub use replay::ReplayDocument;
 pub use report::{ReportDocument, outcome_line};
 pub use resolution::ResolutionDocument;
+pub use settings::SettingsDocument;
 pub use shape::{Document, EVENTS, csv, ids, line, lines};
 pub use standing::StandingDocument;
 

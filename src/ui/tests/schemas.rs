@@ -80,6 +80,10 @@ fn all() -> Vec<(&'static str, String)> {
         ),
         ("saved_plan", schema_of::<SavedPlan>("saved_plan")),
         ("doctor", schema_of::<DoctorDocument<'static>>("doctor")),
+        (
+            "settings",
+            schema_of::<SettingsDocument<'static>>("settings"),
+        ),
         ("error", schema_of::<ErrorDocument<'static>>("error")),
     ]
 }

@@ -7,7 +7,7 @@ const RULES: &str = "With -o json, stdout holds one JSON document and nothing el
     fields are only ever added. Money is an integer of minor units with its currency code, times are RFC 3339 in UTC. \
     Parents' e-mail addresses are left out.";
 
-const SCHEMAS: [(&str, &str); 13] = [
+const SCHEMAS: [(&str, &str); 14] = [
     (
         "relink.plan/1",
         "inspect, and regen, retire and mint without --commit: one decision per order, and the next command",
@@ -48,6 +48,10 @@ const SCHEMAS: [(&str, &str); 13] = [
     (
         "relink.resolution/1",
         "resolve: the incident, and whether its alarm has ended",
+    ),
+    (
+        "relink.settings/1",
+        "doctor --config: every setting with its source",
     ),
     (
         "relink.events/1",

@@ -20,7 +20,7 @@ const SECRETS: [Variable; 3] = [
     ),
 ];
 
-const CONNECTION: [Variable; 5] = [
+const CONNECTION: [Variable; 8] = [
     (
         "DATABASE_URL",
         "--database-url: postgres://… or sqlite:///path",
@@ -37,7 +37,19 @@ const CONNECTION: [Variable; 5] = [
         "XDG_STATE_HOME",
         "--sandbox without DIR: the sandbox is relink/sandbox below it; default: ~/.local/state",
     ),
-    ("HOME", "the `~` of that"),
+    (
+        "RELINK_CONFIG",
+        "the configuration file, where --config names none",
+    ),
+    (
+        "XDG_CONFIG_HOME",
+        "the configuration file is relink/config.toml below it, else /etc/relink/config.toml; default: ~/.config",
+    ),
+    (
+        "CREDENTIALS_DIRECTORY",
+        "set by systemd: the files stripe_api_key, stripe_webhook_secret and database_url in it",
+    ),
+    ("HOME", "the `~` of these"),
 ];
 
 const OUTPUT: [Variable; 6] = [

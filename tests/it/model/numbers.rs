@@ -165,6 +165,7 @@ impl Mind {
             old: Some(format!("family {old}")),
             attempt,
             amount: usd(AMOUNTS[amount as usize]),
+            shown_as: relink::actions::NameTemplate::default(),
             product_name: "Entry".to_owned(),
             player_id: 7,
             player_name: "Ada Quinn".to_owned(),

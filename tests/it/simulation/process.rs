@@ -186,6 +186,7 @@ async fn carry_out(cast: Cast, goal: Goal) -> Result<Ended, String> {
         texts: LinkTexts {
             success_url: None,
             inactive_message: "closed".to_owned(),
+            ..LinkTexts::default()
         },
         concurrency: 1,
         max_failures: 1000,

@@ -39,10 +39,13 @@ pub struct Running {
     stdout: Option<JoinHandle<String>>,
     stderr: Option<JoinHandle<String>>,
     started: Instant,
+    /// What it was given in its environment and must show to nobody.
+    secrets: Vec<String>,
 }
 
 impl Running {
     pub fn start(mut command: Command) -> Self {
+        let secrets = secrets_of(&command);
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -54,6 +57,7 @@ impl Running {
             stderr: child.stderr.take().map(collect),
             child,
             started: Instant::now(),
+            secrets,
         }
     }
 
@@ -93,6 +97,10 @@ impl Running {
             stdout: text(self.stdout.take()),
             stderr: text(self.stderr.take()),
         };
+        for secret in &self.secrets {
+            let shown = output.stdout.contains(secret) || output.stderr.contains(secret);
+            assert!(!shown, "the secret {secret} is shown: {output:?}");
+        }
         assert!(ended, "relink did not end within {LIMIT:?}: {output:?}");
         output
     }
@@ -108,6 +116,29 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Keys, signing secrets, and the database's password. Shorter ones are those of tests about malformed values.
+fn secrets_of(command: &Command) -> Vec<String> {
+    const SECRETS: [&str; 3] = [
+        "STRIPE_API_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+        "RELINK_SANDBOX_WEBHOOK_SECRET",
+    ];
+    let given = command.get_envs();
+    let given = given.filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)));
+    let mut secrets = Vec::new();
+    for (name, value) in given {
+        if SECRETS.contains(&name) {
+            secrets.extend(value.split_whitespace().map(str::to_owned));
+        }
+        if name == "DATABASE_URL" {
+            let url = url::Url::parse(value).ok();
+            secrets.extend(url.and_then(|url| url.password().map(str::to_owned)));
+        }
+    }
+    secrets.retain(|secret| secret.len() >= 8);
+    secrets
 }
 
 /// The shell's own `kill`: a small system has no other.
