@@ -80,3 +80,70 @@ async fn yes_carries_out_what_was_shown() {
     assert_eq!(end(session), 0);
     assert_eq!(world.writes().await.len(), 17);
 }
+
+/// The question is all there whatever the terminal's width, coloured only where colours are wanted, and the answer counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_question_is_asked_at_any_width_with_and_without_colour() {
+    for (columns, color) in [
+        (80, "always"),
+        (80, "never"),
+        (200, "always"),
+        (200, "never"),
+    ] {
+        let world = stranded().await;
+        let mut arguments = COMMIT.to_vec();
+        arguments.extend(["--color", color]);
+        let inner = world.command(&arguments);
+        let mut command = std::process::Command::new("sh");
+        command.env_clear().envs(
+            inner
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        command.args([
+            "-c",
+            "stty cols \"$0\" rows 50; exec \"$@\"",
+            &columns.to_string(),
+        ]);
+        command.arg(inner.get_program()).args(inner.get_args());
+        let mut session = rexpect::session::spawn_command(command, Some(LIMIT_MS)).unwrap();
+        let asked = session.exp_regex(r"\[y/N\]").unwrap().0;
+        let plain = console_codes_left_out(&asked);
+        assert!(
+            plain.contains("mint 17 links for 985.00 USD, in test mode?"),
+            "{plain}"
+        );
+        let table = plain.lines().filter(|line| line.contains('│'));
+        for line in table {
+            assert!(
+                line.trim_end().chars().count() <= columns,
+                "{columns}: {line}"
+            );
+        }
+        let paints = asked.contains("\u{1b}[38;5;")
+            || asked.contains("\u{1b}[33m")
+            || asked.contains("\u{1b}[1m");
+        assert_eq!(paints, color == "always", "{columns}, {color}: {asked:?}");
+        session.send_line("n").unwrap();
+        assert_eq!(end(session), 6);
+    }
+}
+
+/// The text without what a terminal would obey.
+fn console_codes_left_out(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        if c == '\u{1b}' {
+            // Up to the letter that ends a sequence.
+            for c in rest.by_ref() {
+                if c.is_ascii_alphabetic() {
+                    break;
+                }
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}

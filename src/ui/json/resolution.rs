@@ -13,7 +13,7 @@ use crate::domain::OrderId;
 pub struct ResolutionDocument<'a> {
     schema: &'static str,
     incident_id: &'a str,
-    /// `other_amount`, `paid_again`, …
+    /// `other_amount`, `double_payment`, …
     kind: &'a str,
     order_id: Option<OrderId>,
     session: &'a str,
