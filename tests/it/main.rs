@@ -13,6 +13,7 @@ mod client_server;
 mod client_world;
 mod client_writes;
 mod config_file;
+mod config_sources;
 mod crash_matrix;
 mod deploy;
 mod doctor;
