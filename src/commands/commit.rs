@@ -4,6 +4,7 @@
 
 use crate::approval::{Answer, Approved, Consent, Terms, approve, unsound};
 use crate::cli::{Approval, Commit, Common};
+use crate::command_line::CommandLine;
 use crate::config;
 use crate::domain::{AccountId, Mode, RunId};
 use crate::error::Error;
@@ -100,7 +101,7 @@ pub async fn conclude(
             .report(&report, |advice| context.with_connection(advice))?;
         return Ok(report.exit_status());
     }
-    require_named_account(opened, commit).await?;
+    require_named_account(opened, commit, &context.command_line).await?;
     let Proposal {
         survey,
         digest,
@@ -189,17 +190,22 @@ async fn write_mailing(
 
 /// The first commit says to which account this database belongs. With a live key that is said by a person,
 /// not by whichever key happened to be set.
-async fn require_named_account(opened: &Opened, commit: &Commit) -> Result<(), Error> {
+async fn require_named_account(
+    opened: &Opened,
+    commit: &Commit,
+    command: &CommandLine,
+) -> Result<(), Error> {
     let mode = opened.config.key.mode;
     let pinned = opened.store.pinned_account(mode).await?;
     let is_named = commit.expect_account.is_some() || pinned.is_some();
-    refuse_unnamed_account(mode, is_named, opened.account.as_ref())
+    refuse_unnamed_account(mode, is_named, opened.account.as_ref(), command)
 }
 
 pub(super) fn refuse_unnamed_account(
     mode: Mode,
     is_named: bool,
     account: Option<&AccountId>,
+    command: &CommandLine,
 ) -> Result<(), Error> {
     if mode == Mode::Test || is_named {
         return Ok(());
@@ -207,7 +213,10 @@ pub(super) fn refuse_unnamed_account(
     let account = account.map_or("acct_…", |id| id.as_str());
     Err(Error::refused(
         "this is the first live commit to this database, and it fixes the account for all later ones",
-        format!("check that the account is the right one, then add --expect-account {account}"),
+        format!(
+            "check that {account} is the right account; if it is: {}",
+            command.clone().with_value("--expect-account", account)
+        ),
     ))
 }
 
@@ -329,10 +338,13 @@ mod tests {
     #[test]
     fn only_a_live_commit_to_a_database_without_an_account_needs_one_named() {
         let account = AccountId::parse("acct_1Live").ok();
+        let command = CommandLine::shown(["regen", "--all", "--live", "--commit"].map(Into::into));
+        let refuse =
+            |mode, is_named| refuse_unnamed_account(mode, is_named, account.as_ref(), &command);
         for (mode, is_named) in [(Mode::Test, false), (Mode::Test, true), (Mode::Live, true)] {
-            assert!(refuse_unnamed_account(mode, is_named, account.as_ref()).is_ok());
+            assert!(refuse(mode, is_named).is_ok());
         }
-        let Err(refusal) = refuse_unnamed_account(Mode::Live, false, account.as_ref()) else {
+        let Err(refusal) = refuse(Mode::Live, false) else {
             panic!("a first live commit went through");
         };
         let failure = refusal.describe();

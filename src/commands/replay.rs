@@ -42,7 +42,12 @@ async fn replay(
     common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
-    let account = account(opened, is_named || !args.commit.commit).await?;
+    let account = account(
+        opened,
+        is_named || !args.commit.commit,
+        &context.command_line,
+    )
+    .await?;
     let policy = policy(args.settle_all_categories, opened, &account, context);
     let receiver = opened.store.receiver(policy.clone());
     let reading = async {

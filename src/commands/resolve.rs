@@ -59,7 +59,7 @@ async fn resolve(
             .resolution(&would(found, args), &shown(found, false), &next)?;
         return Ok(ExitStatus::Done);
     }
-    let account = account(opened, true).await?;
+    let account = account(opened, true, &context.command_line).await?;
     let receiver = opened
         .store
         .open_receiver(policy(false, opened, &account, context))

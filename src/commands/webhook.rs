@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::cli::{Common, ReceiveArgs, WebhookCommand};
+use crate::command_line::CommandLine;
 use crate::config;
 use crate::domain::AccountId;
 use crate::error::Error;
@@ -50,7 +51,7 @@ async fn receive(
     let expected = config::named_account(args.expect_account.as_deref())?;
     let is_named = expected.is_some();
     let opened = Opened::open(common, context, Access::ReadWrite, expected).await?;
-    let account = account(&opened, is_named).await?;
+    let account = account(&opened, is_named, &context.command_line).await?;
     let receiver = opened
         .store
         .open_receiver(policy(
@@ -118,10 +119,15 @@ fn verifier(args: &ReceiveArgs, context: &Context<'_>) -> Result<Verifier, Error
 }
 
 /// Everything that is received is journaled for one account.
-pub(super) async fn account(opened: &Opened, is_named: bool) -> Result<AccountId, Error> {
+pub(super) async fn account(
+    opened: &Opened,
+    is_named: bool,
+    command: &CommandLine,
+) -> Result<AccountId, Error> {
     let mode = opened.config.key.mode;
     let pinned = opened.store.pinned_account(mode).await?;
-    refuse_unnamed_account(mode, is_named || pinned.is_some(), opened.account.as_ref())?;
+    let is_named = is_named || pinned.is_some();
+    refuse_unnamed_account(mode, is_named, opened.account.as_ref(), command)?;
     opened.account.clone().or(pinned).ok_or_else(|| {
         Error::configuration(
             "the key may not read which account it belongs to",

@@ -15,7 +15,7 @@ async fn stranded(n: usize) -> World {
 const COMMIT: [&str; 4] = ["regen", "--all", "--commit", "--yes"];
 
 /// The command in the hint, as a shell takes it; none of these words is quoted.
-fn suggested(output: &Output) -> Vec<String> {
+pub fn suggested(output: &Output) -> Vec<String> {
     let hint = output
         .stderr
         .lines()
@@ -60,7 +60,7 @@ async fn refuses_and_names_the_way(arguments: &[&str], status: i32, said: &str) 
     assert_eq!(world.writes().await.len(), 3);
 }
 
-fn split_rps<'a>(words: &[&'a str]) -> (Vec<&'a str>, bool) {
+pub fn split_rps<'a>(words: &[&'a str]) -> (Vec<&'a str>, bool) {
     match words.iter().position(|word| *word == "--rps") {
         Some(at) => {
             let kept = words[..at].iter().chain(&words[at + 2..]);

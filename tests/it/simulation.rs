@@ -18,6 +18,7 @@ mod truth;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::support::tally::tell;
 use endings::said;
@@ -76,54 +77,85 @@ fn play(seed: u64, mistake: Mistake) -> Played {
     }
 }
 
-/// The seeds of this half of the work: `RELINK_SIMULATION_SEED=N` alone, or `RELINK_SIMULATION_SEEDS=N` of them,
-/// from `RELINK_SIMULATION_FROM=N` on.
-fn seeds(half: u64) -> Range<u64> {
+/// `RELINK_SIMULATION_SEED=N` alone, or `RELINK_SIMULATION_SEEDS=N` of them, from `RELINK_SIMULATION_FROM=N` on.
+fn seeds() -> Range<u64> {
     let number = |name: &str| {
         std::env::var(name)
             .ok()
             .map(|text| text.parse::<u64>().unwrap())
     };
     if let Some(one) = number("RELINK_SIMULATION_SEED") {
-        return if half == 0 { one..one + 1 } else { 0..0 };
+        return one..one + 1;
     }
-    let all = number("RELINK_SIMULATION_SEEDS").unwrap_or(SEEDS);
     let first = number("RELINK_SIMULATION_FROM").unwrap_or(0);
-    let middle = first + all / 2;
-    if half == 0 {
-        first..middle
-    } else {
-        middle..first + all
-    }
+    first..first + number("RELINK_SIMULATION_SEEDS").unwrap_or(SEEDS)
 }
 
-fn play_all(half: u64) {
+/// What came of each, in their order. A seed has a thread, a clock and a world of its own, so several are played at once.
+fn at_once<T: Copy + Sync, R: Send>(
+    things: &[T],
+    threads: usize,
+    play: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(thing) = things.get(at) else { break };
+            done.push((at, play(*thing)));
+        }
+        done
+    };
+    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        let ended = workers.into_iter().map(|worker| worker.join().unwrap());
+        ended.flatten().collect()
+    });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// The counts of a seed, or what went wrong in it, with all that is needed to see it again.
+fn play_and_judge(seed: u64) -> Result<BTreeMap<String, u64>, String> {
+    let once = play(seed, Mistake::None);
+    if let Some(failure) = &once.failure {
+        let trace = once.trace.join("\n");
+        return Err(format!(
+            "seed {seed}: {failure}\n{trace}\nreplay: RELINK_SIMULATION_SEED={seed} tests/run simulation"
+        ));
+    }
+    // The same seed is the same story.
+    if seed % 100 == 7 && once.trace != play(seed, Mistake::None).trace {
+        return Err(format!("seed {seed} is not the same twice"));
+    }
+    Ok(once.counts)
+}
+
+#[test]
+fn whatever_happens_one_run_repairs_it() {
+    let seeds: Vec<u64> = seeds().collect();
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    let range = seeds(half);
-    let played = range.clone().count();
-    for seed in range.clone() {
-        let once = play(seed, Mistake::None);
-        if let Some(failure) = &once.failure {
-            let trace = once.trace.join("\n");
-            panic!(
-                "seed {seed}: {failure}\n{trace}\nreplay: RELINK_SIMULATION_SEED={seed} tests/run simulation"
-            );
+    let has_failed = AtomicBool::new(false);
+    let played = at_once(&seeds, 4, |seed| {
+        // Whoever replays one failure needs no second one.
+        if has_failed.load(Ordering::Relaxed) {
+            return Ok(BTreeMap::new());
         }
-        // The same seed is the same story.
-        if seed % 100 == 7 {
-            let again = play(seed, Mistake::None);
-            assert_eq!(once.trace, again.trace, "seed {seed} is not the same twice");
-        }
-        for (what, n) in once.counts {
+        let judged = play_and_judge(seed);
+        has_failed.fetch_or(judged.is_err(), Ordering::Relaxed);
+        judged
+    });
+    for once in played {
+        for (what, n) in once.unwrap_or_else(|failure| panic!("{failure}")) {
             *counts.entry(what).or_insert(0) += n;
         }
     }
+    let played = seeds.len();
     for (what, n) in &counts {
-        tell(&format!(
-            "simulation, half {half}, {played} seeds: {n:>7} {what}"
-        ));
+        tell(&format!("simulation, {played} seeds: {n:>7} {what}"));
     }
-    // Of 500 seeds one half in ninety lacks the rarest ending.
+    // Of 500 seeds one in ninety such lots lacks the rarest ending.
     if played >= 1000 {
         let must_happen = [
             "crash",
@@ -183,25 +215,18 @@ fn play_all(half: u64) {
 }
 
 #[test]
-fn whatever_happens_one_run_repairs_it_first_half_of_the_seeds() {
-    play_all(0);
-}
-
-#[test]
-fn whatever_happens_one_run_repairs_it_second_half_of_the_seeds() {
-    play_all(1);
-}
-
-#[test]
 fn a_mistake_made_on_purpose_is_found_by_some_seed() {
     // Taking one's time is the same word for the model.
     let long = std::env::var_os("RELINK_MODEL_BOUNDS").is_some();
     let rare: &[Mistake] = if long { &RARE } else { &[] };
-    for mistake in FOUND.iter().chain(rare).copied() {
+    let mistakes: Vec<Mistake> = FOUND.iter().chain(rare).copied().collect();
+    let found = at_once(&mistakes, 2, |mistake| {
         let seeds = if rare.contains(&mistake) { 10_000 } else { 400 };
-        let found = (0..seeds).find_map(|seed| Some((seed, play(seed, mistake).failure?)));
-        let (seed, failure) =
-            found.unwrap_or_else(|| panic!("{mistake:?} was not found in {seeds} seeds"));
+        let mut played = (0..seeds).map(|seed| (seed, play(seed, mistake).failure));
+        played.find_map(|(seed, failure)| Some((seed, failure?)))
+    });
+    for (mistake, found) in mistakes.iter().zip(found) {
+        let (seed, failure) = found.unwrap_or_else(|| panic!("{mistake:?} was not found"));
         let failure: String = failure.replace('\n', " ").chars().take(100).collect();
         tell(&format!(
             "simulation: {mistake:?} found after {} seeds: {failure}",

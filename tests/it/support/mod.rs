@@ -2,6 +2,7 @@
 
 pub mod double;
 pub mod facts;
+pub mod front;
 pub mod grammar;
 pub mod invariants;
 pub mod kill_points;

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::Value;
 
+use super::front::{self, Front};
 pub use super::postgres::Flavour;
 use super::postgres::{self, TestDatabase};
 pub use process::{Output, Running, run_binary, send_signal};
@@ -34,7 +35,7 @@ pub enum Backend {
     Postgres(Flavour),
 }
 
-/// The key of every process in a world.
+/// The key of every process in a world of test mode.
 pub const KEY: &str = "sk_test_world";
 
 pub struct World {
@@ -44,6 +45,8 @@ pub struct World {
     next_order: AtomicI64,
     database: Database,
     home: tempfile::TempDir,
+    /// In a world of live mode, the way to Stripe.
+    front: Option<Front>,
 }
 
 /// Dropped with the world.
@@ -67,7 +70,19 @@ impl World {
             next_order: AtomicI64::new(1001),
             database,
             home,
+            front: None,
         }
+    }
+
+    /// Real money: objects of live mode, behind `https://api.stripe.com`, which processes reach by a proxy.
+    pub async fn live() -> Self {
+        let mut world = World::on(Backend::Sqlite).await;
+        world.front = Some(Front::start(world.stripe.base()).await);
+        world
+    }
+
+    pub fn front(&self) -> Option<&Front> {
+        self.front.as_ref()
     }
 
     /// As `DATABASE_URL` takes it; on Postgres the superuser's.
@@ -95,6 +110,10 @@ impl World {
             amount: said.amount,
             metadata: &keys.metadata,
             product: &keys.product_name,
+            session_prefix: match self.front {
+                None => "cs_test",
+                Some(_) => "cs_live",
+            },
         });
         maker.hold(&said.held);
         for other in &said.others {
@@ -186,19 +205,24 @@ impl World {
 
     fn command_on(&self, database: &str, args: &[&str]) -> std::process::Command {
         let home = self.home.path().to_str().unwrap();
-        // The double has no limits unless a test sets some: no budget, no waiting.
+        // The double has no limits unless a test sets some: no budget, no waiting. Real money always has one.
+        let budget = if self.front.is_some() { "100" } else { "0" };
         let mut all = args.to_vec();
-        all.extend(["--rps", "0"]);
-        process::command(
+        all.extend(["--rps", budget]);
+        let mut command = process::command(
             &all,
-            &[
-                ("DATABASE_URL", database),
+            &[("DATABASE_URL", database), ("HOME", home), ("TMPDIR", home)],
+        );
+        match &self.front {
+            None => command.envs([
                 ("STRIPE_API_KEY", KEY),
                 ("STRIPE_API_BASE", self.stripe.base()),
-                ("HOME", home),
-                ("TMPDIR", home),
-            ],
-        )
+            ]),
+            Some(front) => command
+                .env("STRIPE_API_KEY", front::KEY)
+                .envs(front.environment()),
+        };
+        command
     }
 }
 

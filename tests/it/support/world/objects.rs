@@ -14,6 +14,8 @@ pub struct Subject<'a> {
     pub amount: i64,
     pub metadata: &'a Map<String, Value>,
     pub product: &'a str,
+    /// How the ids of its sessions begin: by the mode.
+    pub session_prefix: &'static str,
 }
 
 /// What one description became.
@@ -103,7 +105,7 @@ impl<'a> Maker<'a> {
     }
 
     fn session(&mut self, session: &Session, link: Option<&str>, source: Option<&str>) -> String {
-        let id = self.name("cs_test");
+        let id = self.name(self.subject.session_prefix);
         let intent = session.intent.map(|status| self.intent(session, status));
         let (created, expires) = (session.created(), session.created() + DAY);
         let open = session.status == "open";

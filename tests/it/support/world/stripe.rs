@@ -84,8 +84,13 @@ impl Stripe {
 
 /// What a test sees and does on Stripe's side.
 impl World {
-    /// Stores partial objects, an array, completed by the double.
-    pub async fn put_objects(&self, objects: Value) {
+    /// Stores partial objects, an array, completed by the double; of live mode in a live world.
+    pub async fn put_objects(&self, mut objects: Value) {
+        if self.front().is_some() {
+            for object in objects.as_array_mut().into_iter().flatten() {
+                object["livemode"] = true.into();
+            }
+        }
         self.stripe.tell("objects", objects).await;
     }
 
