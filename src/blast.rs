@@ -12,7 +12,18 @@ use crate::spreadsheet::{self, Cell};
 pub struct Stored {
     pub order: OrderId,
     pub link: LinkId,
+    /// As Stripe told it.
+    pub url: Option<String>,
     pub run: RunId,
+}
+
+/// What becomes a mail, and what must not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mailing {
+    pub rows: Vec<Row>,
+    /// Their rows name the right link and another URL, or none: whoever followed it would land elsewhere. With the URL
+    /// that the link has.
+    pub astray: Vec<(Order, String)>,
 }
 
 /// One mail to be sent.
@@ -36,49 +47,74 @@ pub struct Attention {
 /// Those of the stored links that still are what their order's parent must be told: the order is pending, and its row
 /// holds the link.
 #[must_use]
-pub fn pending(stored: &[Stored], orders: Vec<Order>) -> Vec<Row> {
-    let mut rows = Vec::new();
+pub fn pending(stored: &[Stored], orders: Vec<Order>) -> Mailing {
+    let mut mailing = Mailing::default();
     for order in orders {
-        let Some(CheckoutReference::Link(held)) = &order.reference else {
+        if order.status != OrderStatus::Pending {
+            continue;
+        }
+        let Some(found) = stored_for(&order, stored) else {
             continue;
         };
-        let found = stored
-            .iter()
-            .rfind(|stored| stored.order == order.id && stored.link == *held);
-        if let (Some(found), OrderStatus::Pending) = (found, &order.status) {
-            let run = Some(found.run.clone());
-            rows.push(Row { order, run });
-        }
+        let run = Some(found.run.clone());
+        mailing.add(order, found.url.as_deref(), run);
     }
-    rows
+    mailing
 }
 
-/// The orders of a plan whose parents have, or can be sent, a good link: healthy, whoever stored it.
+/// The orders of a plan whose parents have, or can be sent, a good link: healthy, whoever stored it. `url_of` tells the
+/// URL that Stripe gave an order's link.
 #[must_use]
 pub fn healthy<'a>(
     decisions: impl IntoIterator<Item = &'a Decision>,
     stored: &[Stored],
-) -> Vec<Row> {
-    let healthy = decisions
-        .into_iter()
-        .filter(|decision| decision.verdict == Verdict::Healthy);
-    healthy
-        .map(|decision| {
+    url_of: impl Fn(OrderId) -> Option<&'a str>,
+) -> Mailing {
+    let mut mailing = Mailing::default();
+    for decision in decisions {
+        if decision.verdict == Verdict::Healthy {
             let order = decision.order.clone();
-            let run = stored
-                .iter()
-                .rfind(|stored| {
-                    stored.order == order.id
-                        && order.reference.as_ref()
-                            == Some(&CheckoutReference::Link(stored.link.clone()))
-                })
-                .map(|stored| stored.run.clone());
-            Row { order, run }
-        })
-        .collect()
+            let run = stored_for(&order, stored).map(|stored| stored.run.clone());
+            let url = url_of(order.id);
+            mailing.add(order, url, run);
+        }
+    }
+    mailing
+}
+
+impl Mailing {
+    /// Without the URL that the link really has, nothing tells that the row's is wrong.
+    fn add(&mut self, order: Order, url: Option<&str>, run: Option<RunId>) {
+        match url {
+            Some(url) if order.url.as_deref() != Some(url) => {
+                self.astray.push((order, url.to_owned()));
+            }
+            _ => self.rows.push(Row { order, run }),
+        }
+    }
+}
+
+/// The latest time that the order's own link was stored.
+fn stored_for<'a>(order: &Order, stored: &'a [Stored]) -> Option<&'a Stored> {
+    let is_held = |stored: &&Stored| {
+        let link = CheckoutReference::Link(stored.link.clone());
+        stored.order == order.id && order.reference.as_ref() == Some(&link)
+    };
+    stored.iter().rfind(is_held)
 }
 
 impl Attention {
+    /// The link is good, and the row sends its parent elsewhere.
+    #[must_use]
+    pub fn astray(order: Order, url: &str) -> Attention {
+        Attention {
+            verdict: "url_astray".to_owned(),
+            reason: format!("the row names the right link, but not its URL, which is {url}"),
+            next: Some(format!("relink inspect --order-id {}", order.id)),
+            order,
+        }
+    }
+
     #[must_use]
     pub fn of(decision: &Decision) -> Attention {
         Attention {

@@ -154,7 +154,7 @@ fn classify_store(error: &StoreError) -> (&'static str, ExitStatus, &'static str
         StoreError::AccessDenied { .. } => (
             "database_permission",
             ExitStatus::Permission,
-            "grant the role what it needs: SELECT everywhere, UPDATE on orders for --commit",
+            "grant the role what it needs: SELECT everywhere, UPDATE on the orders' table for --commit",
         ),
         StoreError::Schema { .. } => ("schema", ExitStatus::Configuration, ""),
         StoreError::UnknownTournament { .. } => (

@@ -57,6 +57,8 @@ pub struct FoundText {
     pub text: String,
     /// Everybody on this host may read it.
     pub is_open: bool,
+    /// Everybody on this host may write it.
+    pub is_writable: bool,
 }
 
 /// `None` where there is no such file.
@@ -74,7 +76,7 @@ pub fn read_settings(path: &Path) -> Result<Option<FoundText>, Error> {
             "let this user read it, or name another file with --config",
         )
     };
-    let file = match fs::File::open(path) {
+    let file = match open_file(path) {
         Ok(file) => file,
         Err(error) if is_absence(&error) => return Ok(None),
         Err(error) => return Err(unreadable(&error)),
@@ -88,7 +90,16 @@ pub fn read_settings(path: &Path) -> Result<Option<FoundText>, Error> {
     Ok(Some(FoundText {
         text,
         is_open: metadata.permissions().mode() & 0o007 != 0,
+        is_writable: metadata.permissions().mode() & 0o002 != 0,
     }))
+}
+
+/// A pipe would keep whoever opens it waiting, deaf to every signal.
+fn open_file(path: &Path) -> io::Result<fs::File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    fs::File::open(path)
 }
 
 fn is_absence(error: &io::Error) -> bool {
@@ -134,11 +145,8 @@ pub fn read_private(path: &Path, name: &str) -> Result<String, Error> {
             "give --stripe-key-file a readable file that holds the key alone",
         )
     };
-    let file = fs::File::open(path).map_err(|e| unreadable(&e))?;
+    let file = open_file(path).map_err(|e| unreadable(&e))?;
     let metadata = file.metadata().map_err(|e| unreadable(&e))?;
-    if !metadata.is_file() {
-        return Err(unreadable(&"it is not a regular file"));
-    }
     if metadata.permissions().mode() & 0o007 != 0 {
         return Err(Error::configuration(
             format!("{name} `{shown}` is open to everybody on this host"),
@@ -177,21 +185,37 @@ fn unwritable(path: &Path, why: &io::Error) -> Error {
     )
 }
 
-fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
-    match fs::symlink_metadata(path) {
-        Ok(there) if !there.is_file() => {
-            return Err(io::Error::other(
-                "something else than a regular file is there",
-            ));
-        }
-        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
-        Ok(_) | Err(_) => {}
-    }
-    let directory = match path.parent() {
+/// Whether a file could be put into this place, as far as can be seen without writing.
+///
+/// # Errors
+/// The operating system's word, or that something else is in the place.
+pub fn may_replace(path: &Path) -> io::Result<()> {
+    path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+    may_write(directory_of(path))?;
+    refuse_what_is_no_file(path)
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
+    }
+}
+
+fn refuse_what_is_no_file(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() => Err(io::Error::other(
+            "something else than a regular file is there",
+        )),
+        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+    refuse_what_is_no_file(path)?;
+    let directory = directory_of(path);
     // Only within one directory is the renaming one step.
     let new = directory.join(format!(".{}.{}", name.to_string_lossy(), Uuid::new_v4()));
     let written = write_durably(&new, bytes, mode).and_then(|()| fs::rename(&new, path));

@@ -104,7 +104,12 @@ fn settings(
             "give it as `--config FILE`; `relink doctor --config` shows every setting",
         ));
     }
-    let file = ConfigFile::find(named, environment)?;
+    // What only tells of relink works wherever relink does.
+    let file = if cli.command.needs_settings() {
+        ConfigFile::find(named, environment)?
+    } else {
+        ConfigFile::default()
+    };
     Settings::resolve(&cli.common, file, command_line)
 }
 

@@ -5,9 +5,39 @@
 const PREFIXES: [&str; 5] = ["sk_", "rk_", "pk_", "ek_", "whsec_"];
 const MODES: [&str; 2] = ["test_", "live_"];
 
-/// The text without its keys: `sk_live_abc` becomes `sk_live_…`.
+/// The text without its keys: `sk_live_abc` becomes `sk_live_…`; and without the passwords of its URLs:
+/// `postgres://ops:abc@db` becomes `postgres://ops:…@db`.
 #[must_use]
 pub fn redact(text: &str) -> String {
+    without_passwords(&without_keys(text))
+}
+
+fn without_passwords(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, authority) = rest.split_at(at + 3);
+        out.push_str(before);
+        rest = authority;
+        let ends = |c: char| c.is_whitespace() || "/?#\"'`<>".contains(c);
+        let end = rest.find(ends).unwrap_or(rest.len());
+        // Cut off before its host, a password still is one; a port is a number.
+        let host = rest[..end].rfind('@').unwrap_or(end);
+        let Some(colon) = rest[..host].find(':') else {
+            continue;
+        };
+        let is_port = rest[colon + 1..host].bytes().all(|b| b.is_ascii_digit());
+        if host < end || !is_port {
+            out.push_str(&rest[..=colon]);
+            out.push('…');
+            rest = &rest[host..];
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn without_keys(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((start, prefix)) = first_key(rest) {
@@ -77,6 +107,23 @@ mod tests {
         assert_eq!(redact("task_3 and desk_top"), "task_3 and desk_top");
         assert_eq!(redact("--stripe-key=sk_test_a"), "--stripe-key=sk_test_…");
         assert_eq!(redact("nothing"), "nothing");
+    }
+
+    #[test]
+    fn a_url_loses_its_password_and_keeps_the_rest() {
+        for (text, shown) in [
+            (
+                "--database_url=postgres://ops:hunter2@db/club x",
+                "--database_url=postgres://ops:…@db/club x",
+            ),
+            ("a://u:p@ss@h, b://v:q@i", "a://u:…@h, b://v:…@i"),
+            ("postgres://ops@db:5432/club", "postgres://ops@db:5432/club"),
+            ("http://127.0.0.1:8080/a:b@c", "http://127.0.0.1:8080/a:b@c"),
+            ("`postgres://ops:hunter2` is", "`postgres://ops:…` is"),
+            ("ends with ://", "ends with ://"),
+        ] {
+            assert_eq!(redact(text), shown);
+        }
     }
 
     #[test]

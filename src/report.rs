@@ -78,6 +78,8 @@ pub struct Report {
     pub stopped: Vec<Stop>,
     /// In the journal; `None` when nothing was to be written.
     pub run: Option<RunId>,
+    /// The list for the mail could not be written. What the run did is done.
+    pub is_unlisted: bool,
     /// Requests sent to Stripe by this run.
     pub reads: u64,
     pub writes: u64,
@@ -121,6 +123,9 @@ impl Report {
         // What was asked for and not done is no success either.
         if self.plan.for_a_person().next().is_some() || !self.plan.left_alone.is_empty() {
             statuses.insert(ExitStatus::Partial);
+        }
+        if self.is_unlisted {
+            statuses.insert(ExitStatus::Unclassified);
         }
         statuses
     }

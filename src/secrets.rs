@@ -79,11 +79,11 @@ pub fn read_key_file(path: &Path) -> Result<SecretString, Error> {
     ))
 }
 
-/// The secrets that sign events, from the environment variable `name`, from the file or from the credential, never from
-/// two of them: relink does not guess which is meant. Several stand one a line.
+/// The secrets that sign events, from the environment variable `name`, from the file or from the credential. Two places
+/// must hold the same: relink does not guess which is meant. Several stand one a line.
 ///
 /// # Errors
-/// Configuration: none; both; a file that cannot be read or that others can read.
+/// Configuration: none; two different ones; a file that cannot be read or that others can read.
 pub fn signing_secrets(
     name: &str,
     environment: Option<&SecretString>,
@@ -111,12 +111,17 @@ pub fn signing_secrets(
     let given = given.map(|(place, secret)| secret.map(|secret| (place, secret)));
     let secret = match given.into_iter().flatten().collect::<Vec<_>>().as_slice() {
         [] => return Err(Error::configuration("no secret that signs events", hint)),
-        [(_, secret)] => *secret,
-        [(one, _), (other, _), ..] => {
-            return Err(Error::configuration(
-                format!("{one} and {other} are both given"),
-                "leave one of them out",
-            ));
+        [(one, secret), others @ ..] => {
+            let differs = |(_, other): &&(&str, &SecretString)| {
+                other.expose_secret().trim() != secret.expose_secret().trim()
+            };
+            if let Some((other, _)) = others.iter().find(differs) {
+                return Err(Error::configuration(
+                    format!("{one} and {other} hold different secrets"),
+                    "leave one of them out",
+                ));
+            }
+            *secret
         }
     };
     Ok(secret

@@ -94,8 +94,8 @@ pub async fn conclude(
             &proposal.digest,
             &context.command_line,
         )?;
-        let report = nothing_done(opened, proposal);
-        write_mailing(approval, &report, opened, context).await?;
+        let mut report = nothing_done(opened, proposal);
+        write_mailing(approval, &mut report, opened, context).await;
         context
             .ui
             .report(&report, |advice| context.with_connection(advice))?;
@@ -146,22 +146,15 @@ pub async fn conclude(
     report.skipped = skipped;
     context.monitor.reported(&report);
     drop(site);
+    write_mailing(approval, &mut report, opened, context).await;
     if let Err(error) = journal.finish(report.exit_status()).await {
         tracing::warn!(%error, "the end of the run could not be journaled");
     }
     owed::cross_off(&opened.store, opened.config.key.mode, &report).await;
-    let listed = write_mailing(approval, &report, opened, context).await;
     context
         .ui
         .report(&report, |advice| context.with_connection(advice))?;
-    if let Err(error) = listed {
-        // What the run did is done; the list can be made anew from the journal.
-        context.ui.warn(&format!("{error}"));
-        return Ok(match report.exit_status() {
-            ExitStatus::Done => ExitStatus::Unclassified,
-            other => other,
-        });
-    }
+    mailing::remind(report.run.as_ref(), opened, context).await;
     Ok(report.exit_status())
 }
 
@@ -176,16 +169,21 @@ async fn watch_incidents(opened: &Opened, context: &Context<'_>) {
     }
 }
 
+/// What the run did is done, listed or not; the list can be made anew from the journal.
 async fn write_mailing(
     approval: &Approval,
-    report: &Report,
+    report: &mut Report,
     opened: &Opened,
     context: &Context<'_>,
-) -> Result<(), Error> {
+) {
     let Some(path) = &approval.csv_out else {
-        return Ok(());
+        return;
     };
-    mailing::write_report(path, report, &opened.store, opened.config.currency, context).await
+    let (store, currency) = (&opened.store, opened.config.currency);
+    if let Err(error) = mailing::write_report(path, report, store, currency, context).await {
+        report.is_unlisted = true;
+        context.ui.warn(&format!("{error}"));
+    }
 }
 
 /// The first commit says to which account this database belongs. With a live key that is said by a person,
@@ -291,6 +289,7 @@ fn nothing_done(opened: &Opened, proposal: Proposal) -> Report {
         outcomes: Vec::new(),
         stopped: Vec::new(),
         run: None,
+        is_unlisted: false,
         reads: opened.stripe.reads(),
         writes: opened.stripe.writes(),
     }

@@ -27,18 +27,24 @@ pub async fn run(
     let verdicts = config::verdicts(&args.narrow);
 
     let opened = Opened::open(common, context, Access::ReadOnly, None).await?;
+    if let Some(path) = &args.csv_out {
+        mailing::check(path)?;
+    }
     let survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
+    if let Some(path) = &args.csv_out {
+        let (plan, snapshot) = (&survey.plan, &survey.snapshot);
+        mailing::write_plan(path, plan, snapshot, &opened.store, context).await?;
+    }
+    let mut incidents = opened.store.open_incidents(opened.config.key.mode).await?;
+    context.monitor.incidents(incidents.len());
+    opened.close().await?;
+    // Whatever may fail has not failed: only now is anything printed.
     match explained(&survey, context) {
         Some(explanation) => context.ui.explain(&explanation)?,
         None => context
             .ui
             .plan(&survey.plan, None, &next_step(&survey.plan, context))?,
     }
-    if let Some(path) = &args.csv_out {
-        mailing::write_plan(path, &survey.plan, &opened.store, context).await?;
-    }
-    let mut incidents = opened.store.open_incidents(opened.config.key.mode).await?;
-    context.monitor.incidents(incidents.len());
     if !args.check {
         // Those of other orders are somebody else's question.
         incidents.retain(|incident| incident.order.is_some_and(|id| policy.named.contains(&id)));
@@ -46,7 +52,6 @@ pub async fn run(
     for incident in &incidents {
         context.ui.warn(&told(incident, context));
     }
-    opened.close().await?;
     Ok(if args.check {
         found(&survey.plan, !incidents.is_empty())
     } else {
@@ -54,7 +59,8 @@ pub async fn run(
     })
 }
 
-/// What monitoring is told: money first.
+/// What monitoring is told, the first that holds: money, an order that a person must look at (one that could not be read
+/// among them), work.
 fn found(plan: &Plan, has_incidents: bool) -> ExitStatus {
     let money = |decision: &Decision| {
         matches!(
@@ -64,7 +70,9 @@ fn found(plan: &Plan, has_incidents: bool) -> ExitStatus {
     };
     if has_incidents || plan.decisions.iter().any(money) {
         ExitStatus::MoneyNeedsPerson
-    } else if plan.has_work() || plan.for_a_person().next().is_some() {
+    } else if plan.for_a_person().next().is_some() {
+        ExitStatus::Partial
+    } else if plan.has_work() {
         ExitStatus::WorkPending
     } else {
         ExitStatus::Done

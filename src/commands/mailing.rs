@@ -2,18 +2,22 @@
 //!
 //! It tells only of what was committed, and reads that anew from the database, whatever the run believes.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use crate::blast::{self, Attention, Row};
-use crate::domain::{Currency, OrderId, Timestamp};
+use crate::blast::{self, Attention, Mailing, Row};
+use crate::domain::{
+    Currency, Order, OrderFacts, OrderId, Reading, RunId, Snapshot, Stored, StripeObject, Timestamp,
+};
 use crate::error::Error;
-use crate::files::{may_write, write_atomically};
+use crate::files::{exists, may_replace, write_atomically};
 use crate::plan::Plan;
 use crate::report::{Report, Subject};
 use crate::store::{Scope, Selection, Store, StoredBy};
 use crate::ui::{counted, outcome_detail, outcome_words};
 
 use super::Context;
+use super::opening::Opened;
 
 /// Addresses are in it.
 const PRIVATE: u32 = 0o600;
@@ -29,10 +33,18 @@ pub async fn write_stored(
     currency: Currency,
     context: &Context<'_>,
 ) -> Result<(), Error> {
-    write_rows(path, &pending(store, &by, currency).await?, context)
+    check(path)?;
+    let mailing = pending(store, &by, currency).await?;
+    write_rows(path, &mailing.rows, context)?;
+    let needed = astray(mailing);
+    if needed.is_empty() {
+        return Ok(());
+    }
+    write_attention(path, &needed, context)
 }
 
-/// The same after a commit, with the orders that a person must look at in a file of their own.
+/// The same after a commit, with the orders that a person must look at in a file of their own. A run that stored nothing
+/// leaves a list that is there alone: it may be all that tells of the run before.
 ///
 /// # Errors
 /// As [`write_stored`].
@@ -43,13 +55,24 @@ pub async fn write_report(
     currency: Currency,
     context: &Context<'_>,
 ) -> Result<(), Error> {
-    let rows = match &report.run {
-        Some(run) => pending(store, &StoredBy::Run(run.clone()), currency).await?,
-        None => Vec::new(),
-    };
-    write_rows(path, &rows, context)?;
     let mut needed: Vec<Attention> = report.plan.for_a_person().map(Attention::of).collect();
     needed.extend(undone(report));
+    match &report.run {
+        Some(run) => {
+            let mut mailing = pending(store, &StoredBy::Run(run.clone()), currency).await?;
+            let waits = |order: &Order| needed.iter().any(|needed| needed.order.id == order.id);
+            mailing.rows.retain(|row| !waits(&row.order));
+            write_rows(path, &mailing.rows, context)?;
+            needed.extend(astray(mailing));
+        }
+        None if exists(path)? => {
+            let shown = path.display();
+            context
+                .ui
+                .note(&format!("nothing was stored: {shown} was left as it is"));
+        }
+        None => write_rows(path, &[], context)?,
+    }
     write_attention(path, &needed, context)
 }
 
@@ -60,14 +83,65 @@ pub async fn write_report(
 pub async fn write_plan(
     path: &Path,
     plan: &Plan,
+    snapshot: &Snapshot,
     store: &Store,
     context: &Context<'_>,
 ) -> Result<(), Error> {
     let ever = StoredBy::AnyoneSince(Timestamp(0));
     let stored = store.stored_links(&ever).await?;
-    write_rows(path, &blast::healthy(&plan.decisions, &stored), context)?;
-    let needed: Vec<Attention> = plan.for_a_person().map(Attention::of).collect();
+    let urls: HashMap<OrderId, &str> = snapshot.orders.iter().filter_map(url_of).collect();
+    let url_of = |order: OrderId| urls.get(&order).copied();
+    let mailing = blast::healthy(&plan.decisions, &stored, url_of);
+    write_rows(path, &mailing.rows, context)?;
+    let mut needed: Vec<Attention> = plan.for_a_person().map(Attention::of).collect();
+    needed.extend(astray(mailing));
     write_attention(path, &needed, context)
+}
+
+/// The URL of the link that the order's row names.
+fn url_of(facts: &OrderFacts) -> Option<(OrderId, &str)> {
+    let Stored::Read(_, reading) = &facts.stored else {
+        return None;
+    };
+    match &**reading {
+        Reading::Seen(StripeObject::Link(family)) => Some((facts.order.id, &family.link.url)),
+        _ => None,
+    }
+}
+
+fn astray(mailing: Mailing) -> Vec<Attention> {
+    let astray = mailing.astray.into_iter();
+    astray
+        .map(|(order, url)| Attention::astray(order, &url))
+        .collect()
+}
+
+/// Says which runs found links for parents and never told anybody: those that were killed. That it cannot be read is no
+/// failure of this run.
+pub async fn remind(run: Option<&RunId>, opened: &Opened, context: &Context<'_>) {
+    let by = StoredBy::Unended {
+        but: run.cloned(),
+        mode: opened.config.key.mode,
+    };
+    let mailing = match pending(&opened.store, &by, opened.config.currency).await {
+        Ok(mailing) => mailing,
+        Err(error) => {
+            tracing::warn!(%error, "whether killed runs left links to be mailed could not be read");
+            return;
+        }
+    };
+    let mut runs: BTreeMap<&str, usize> = BTreeMap::new();
+    for run in mailing.rows.iter().filter_map(|row| row.run.as_ref()) {
+        *runs.entry(run.as_str()).or_default() += 1;
+    }
+    for (run, orders) in runs {
+        let command = format!("relink journal show {run} --csv-out blast.csv");
+        context.ui.warn(&format!(
+            "run {run} has not ended, and stored links for {}: {}",
+            counted(orders, "order"),
+            context.with_connection(&command)
+        ));
+    }
 }
 
 /// Whether the list could be written, before there is anything to be put into it.
@@ -75,22 +149,21 @@ pub async fn write_plan(
 /// # Errors
 /// Configuration: it could not.
 pub fn check(path: &Path) -> Result<(), Error> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    may_write(folder).map_err(|why| {
-        Error::configuration(
-            format!(
-                "nothing was written: `{}` cannot be written: {why}",
-                path.display()
-            ),
-            "name a file in a folder that you may write to",
-        )
-    })
+    for path in [path, &beside(path)] {
+        may_replace(path).map_err(|why| {
+            Error::configuration(
+                format!(
+                    "nothing was written: `{}` cannot be written: {why}",
+                    path.display()
+                ),
+                "name a file in a folder that you may write to",
+            )
+        })?;
+    }
+    Ok(())
 }
 
-async fn pending(store: &Store, by: &StoredBy, currency: Currency) -> Result<Vec<Row>, Error> {
+async fn pending(store: &Store, by: &StoredBy, currency: Currency) -> Result<Mailing, Error> {
     let stored = store.stored_links(by).await?;
     let orders: Vec<OrderId> = stored.iter().map(|stored| stored.order).collect();
     let selection = Selection {

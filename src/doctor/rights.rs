@@ -69,7 +69,8 @@ fn update(name: &'static str, catalogue: &Catalogue) -> Check {
         Trouble::Permission,
         format!("{role} may not update {}", closed.join(", ")),
         format!(
-            "GRANT UPDATE on `orders` to {role}, unless only dry runs are meant: those need SELECT alone"
+            "GRANT UPDATE on `{}` to {role}, unless only dry runs are meant: those need SELECT alone",
+            orders_table(catalogue)
         ),
     )
 }
@@ -107,8 +108,18 @@ fn receiver(name: &'static str, catalogue: &Catalogue) -> Check {
     Check::warned(
         name,
         format!("{role} may not update {}", closed.join(", ")),
-        format!("GRANT UPDATE on `orders` to {role}, {UNLESS}"),
+        format!(
+            "GRANT UPDATE on `{}` to {role}, {UNLESS}",
+            orders_table(catalogue)
+        ),
     )
+}
+
+/// As this database calls it.
+fn orders_table(catalogue: &Catalogue) -> &str {
+    let link = catalogue.columns.iter().find(|c| c.uses == Use::Link);
+    let table = link.and_then(|column| column.path.rsplit_once('.'));
+    table.map_or("orders", |(table, _)| table)
 }
 
 fn durability(name: &'static str, catalogue: &Catalogue) -> Check {

@@ -7,6 +7,7 @@ use super::key::FirstTried;
 use super::{Job, Run};
 use crate::domain::{CheckoutReference, Order};
 use crate::plan::Decision;
+use crate::redact::{redact, without_addresses};
 use crate::report::{self, Conclusion};
 use crate::saga::{Disposition, Ending, Minted, Next, Observed, Operation, step};
 use crate::store::{
@@ -35,7 +36,7 @@ impl Run<'_> {
     pub(super) async fn work_on(&self, job: &Job<'_>) -> (Vec<CheckoutReference>, Conclusion) {
         let subject = subject(&job.subject);
         let asked = Moment::now();
-        let (mut retired, mut ending) = match self.claim(&subject, &job.operation).await {
+        let (mut retired, ending) = match self.claim(&subject, &job.operation).await {
             Ok(Claim::Held(holder)) => return (Vec::new(), Conclusion::Held(holder.to_string())),
             Ok(Claim::Fresh { lease, attempt }) => {
                 self.begin(lease, job.operation.clone(), attempt, job.order)
@@ -76,13 +77,7 @@ impl Run<'_> {
             Err(ending) => (Vec::new(), ending),
         };
         retired.dedup();
-        if let Ending::Unknown { why, .. }
-        | Ending::Unavailable { why, .. }
-        | Ending::Refused { why, .. } = &mut ending
-        {
-            *why = crate::redact::redact(why);
-        }
-        (retired, Conclusion::Ended(ending))
+        (retired, Conclusion::Ended(discreet(ending)))
     }
 
     async fn claim(&self, subject: &Subject, fresh: &Operation) -> Result<Claim, Ending> {
@@ -235,6 +230,7 @@ impl Run<'_> {
                 Next::Seek => self.seek(&held).await,
                 Next::Publish(minted) => self.publish(&held, &minted).await,
                 Next::End(ending) => {
+                    let ending = discreet(ending);
                     self.end(&held, &ending).await;
                     report_ending(&held.operation, &ending);
                     return (held.operation.retired, ending);
@@ -338,6 +334,17 @@ fn subject(subject: &report::Subject) -> Subject {
         report::Subject::Gone(id) => Subject::Order(*id),
         report::Subject::Object(reference) => Subject::Object(reference.clone()),
     }
+}
+
+/// Stripe repeats what it refuses: a key, or a parent's address.
+fn discreet(mut ending: Ending) -> Ending {
+    if let Ending::Unknown { why, .. }
+    | Ending::Unavailable { why, .. }
+    | Ending::Refused { why, .. } = &mut ending
+    {
+        *why = without_addresses(&redact(why));
+    }
+    ending
 }
 
 fn report_ending(operation: &Operation, ending: &Ending) {

@@ -109,6 +109,7 @@ pub async fn execute(
         skipped: Vec::new(),
         plan: approved.into_value(),
         outcomes,
+        is_unlisted: false,
         reads: site.stripe.reads(),
         writes: site.stripe.writes(),
     }

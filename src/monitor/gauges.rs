@@ -43,6 +43,8 @@ pub struct Observation {
 pub struct Told {
     pub account: Option<AccountId>,
     pub observation: Option<Observation>,
+    /// It looked, and could read none of its orders.
+    pub is_blind: bool,
     pub open_incidents: Option<usize>,
     /// In the journal.
     pub run: Option<RunId>,
@@ -85,18 +87,29 @@ pub fn is_stranded(verdict: Verdict) -> bool {
     }
 }
 
-/// The run saw all that it was to see, and nothing failed; that it found something to do is no failure of it.
+/// The run saw all that it was to see, and nothing failed; that a look found something to do, for it or for a person, is no
+/// failure of it.
 #[must_use]
-pub fn is_success(status: ExitStatus) -> bool {
-    matches!(
-        status,
-        ExitStatus::Done | ExitStatus::WorkPending | ExitStatus::MoneyNeedsPerson
-    )
+pub fn is_success(command: &str, status: ExitStatus, observation: Option<&Observation>) -> bool {
+    let went_well = match status {
+        ExitStatus::Done | ExitStatus::WorkPending | ExitStatus::MoneyNeedsPerson => true,
+        // Whoever writes says by it that some order was not done.
+        ExitStatus::Partial => command == "inspect",
+        _ => false,
+    };
+    went_well && observation.is_none_or(|seen| seen.count(|v| v == Verdict::Unobserved) == 0)
 }
 
 impl Observation {
+    /// `None` where no order at all could be read: what was known before is better than a zero.
     #[must_use]
-    pub fn of(plan: &Plan, currency: Currency) -> Self {
+    pub fn of(plan: &Plan, currency: Currency) -> Option<Self> {
+        let is_unread = |decision: &&Decision| decision.verdict == Verdict::Unobserved;
+        let meant = |decision: &&Decision| decision.verdict != Verdict::OutOfScope;
+        let unread = plan.decisions.iter().filter(is_unread).count();
+        if unread > 0 && unread == plan.decisions.iter().filter(meant).count() {
+            return None;
+        }
         let watched = |decision: &Decision| {
             let watched = Watched {
                 verdict: decision.verdict,
@@ -105,11 +118,11 @@ impl Observation {
             };
             (decision.order.id, watched)
         };
-        Observation {
+        Some(Observation {
             taken_at: plan.taken_at,
             currency,
             orders: plan.decisions.iter().map(watched).collect(),
-        }
+        })
     }
 
     /// Else a run that gave everybody a link would leave the alarm on that it was started for.
@@ -214,7 +227,7 @@ pub fn families(
             "Payments that wait for a person's word (relink resolve)",
         ),
     );
-    families.extend(run_families(told.run.as_ref(), ended, &labels, &former));
+    families.extend(run_families(told, ended, &labels, &former));
     families
 }
 
@@ -279,7 +292,7 @@ fn order_families(
 }
 
 fn run_families(
-    run: Option<&RunId>,
+    told: &Told,
     ended: Ended,
     labels: &Labels<'_>,
     former: &Former<'_>,
@@ -289,14 +302,24 @@ fn run_families(
         help,
         samples: vec![labels.sample(&[], value)],
     };
-    let success = is_success(ended.status).then(|| vec![labels.sample(&[], ended.at.0)]);
+    let is_success = !told.is_blind
+        && is_success(
+            labels.identity.command,
+            ended.status,
+            told.observation.as_ref(),
+        );
+    let success = is_success.then(|| vec![labels.sample(&[], ended.at.0)]);
     vec![
         one(
             "relink_last_run_timestamp_seconds",
             "When the last run ended",
             ended.at.0,
         ),
-        former.or(success, SUCCESS, "When a run last ended with 0, 10 or 11"),
+        former.or(
+            success,
+            SUCCESS,
+            "When a run last saw every order and failed at none",
+        ),
         one(
             "relink_last_exit_code",
             "Exit code of the last run",
@@ -305,7 +328,9 @@ fn run_families(
         Family {
             name: "relink_last_run_info",
             help: "The last run, with its id in the journal if it wrote",
-            samples: vec![labels.sample(&[("run", run.map_or("", RunId::as_str))], 1)],
+            samples: vec![
+                labels.sample(&[("run", told.run.as_ref().map_or("", RunId::as_str))], 1),
+            ],
         },
     ]
 }

@@ -70,7 +70,10 @@ impl Monitor {
 
     /// All orders that the command looked at, as they were.
     pub fn observed(&self, plan: &Plan, currency: Currency) {
-        self.told().observation = Some(Observation::of(plan, currency));
+        let observation = Observation::of(plan, currency);
+        let mut told = self.told();
+        told.is_blind = observation.is_none();
+        told.observation = observation;
     }
 
     pub fn incidents(&self, open: usize) {

@@ -85,7 +85,10 @@ impl ConfigFile {
 
     fn parse(path: &Path, found: &FoundText) -> Result<ConfigFile, Error> {
         let text = found.text.as_str();
-        let table = DeTable::parse(text).map_err(|error| unreadable(path, text, "", &error))?;
+        let table = DeTable::parse(text).map_err(|error| {
+            let message = error.message().lines().next().unwrap_or_default();
+            unreadable(path, text, "", (error.span(), message))
+        })?;
         let mut keys = Vec::new();
         collect(table.get_ref(), "", &mut keys);
         keys.sort_by_key(|(_, at)| *at);
@@ -106,8 +109,19 @@ impl ConfigFile {
             let at = error.span().map_or(0, |span| span.start);
             let around = keys.iter().rev().find(|(_, begin)| *begin <= at);
             let key = around.map_or("", |(key, _)| key.as_str());
-            unreadable(path, text, key, &error)
+            unreadable(
+                path,
+                text,
+                key,
+                (error.span(), &without_value(error.message())),
+            )
         })?;
+        if found.is_writable {
+            return Err(Error::configuration(
+                format!("everybody on this host may write `{}`", path.display()),
+                format!("chmod o-w {}", path.display()),
+            ));
+        }
         let holds_url = document.connection.as_ref();
         if found.is_open && holds_url.is_some_and(|it| it.database_url.is_some()) {
             return Err(Error::configuration(
@@ -143,7 +157,9 @@ fn known_keys() -> BTreeSet<String> {
 
 /// The user's own, then the host's.
 fn places(environment: &Environment) -> Vec<PathBuf> {
+    // The specification has a relative one ignored.
     let own = environment.xdg_config_home.clone();
+    let own = own.filter(|folder| folder.is_absolute());
     let own = own.or_else(|| environment.home.as_ref().map(|home| home.join(".config")));
     let own = own.map(|folder| folder.join("relink/config.toml"));
     own.into_iter().chain([PathBuf::from(EVERYBODY)]).collect()
@@ -173,16 +189,33 @@ fn place(path: Option<&Path>, line: Option<usize>) -> String {
     }
 }
 
+/// What was expected, without what is there: it may be a password in the wrong place.
+fn without_value(message: &str) -> String {
+    match message
+        .rsplit_once("expected ")
+        .map(|(_, expected)| expected)
+    {
+        Some("u16" | "u32" | "u64" | "usize") => "expected a whole number".to_owned(),
+        Some(expected) if expected.starts_with("struct") => "expected a table".to_owned(),
+        Some(expected) => format!("expected {expected}"),
+        None => "its value cannot be used".to_owned(),
+    }
+}
+
 /// The error's own text shows the line as it stands in the file: only its message is passed on.
-fn unreadable(path: &Path, text: &str, key: &str, error: &toml::de::Error) -> Error {
-    let at = error.span().map(|span| line(text, span.start));
+fn unreadable(
+    path: &Path,
+    text: &str,
+    key: &str,
+    (span, message): (Option<std::ops::Range<usize>>, &str),
+) -> Error {
+    let at = span.map(|span| line(text, span.start));
     let place = place(Some(path), at);
     let key = if key.is_empty() {
         String::new()
     } else {
         format!("`{}`: ", redact(key))
     };
-    let message = error.message().lines().next().unwrap_or_default();
     Error::configuration(
         format!("{place}: {key}{}", redact(message)),
         "docs/config.example.toml shows every key with its type",
@@ -237,6 +270,7 @@ mod tests {
             let found = FoundText {
                 text,
                 is_open: false,
+                is_writable: false,
             };
             let read = ConfigFile::parse(Path::new("example"), &found);
             let read = read.unwrap_or_else(|error| panic!("{error}"));

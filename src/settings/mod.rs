@@ -79,6 +79,14 @@ impl Settings {
         file: ConfigFile,
         typed: &CommandLine,
     ) -> Result<Settings, Error> {
+        let url = common.database_url.as_deref();
+        if typed.gives("--database-url") && url.is_some_and(|url| url.trim().is_empty()) {
+            // Passed over, it would let another database be meant.
+            return Err(Error::usage(
+                "--database-url is empty",
+                "a shell variable in it may not be set; give a URL, or leave the flag out",
+            ));
+        }
         let from = Layers {
             file: &file,
             typed,

@@ -82,12 +82,15 @@ impl Store {
         })
     }
 
-    /// What an enum in this column must know. `canceled` and `refunded` are read where they are there, and never written.
+    /// What an enum in this column must know. `canceled` and `refunded` are read where they are there, and never
+    /// written: they need not be known, unless somebody gave them a name of their own.
     fn words_of(&self, column: &Column, categories: &[String]) -> Vec<String> {
         if *column == self.names.order_status {
-            ["pending", "paid"]
-                .map(|word| self.names.states.written(word).to_owned())
-                .into()
+            let states = &self.names.states;
+            let named = ["canceled", "refunded"].into_iter();
+            let named = named.filter(|word| states.written(word) != *word);
+            let words = ["pending", "paid"].into_iter().chain(named);
+            words.map(|word| states.written(word).to_owned()).collect()
         } else if *column == self.names.product_category {
             // The scope; without it, no order is ever worked on.
             categories.to_vec()

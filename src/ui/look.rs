@@ -121,7 +121,8 @@ impl Look {
         if self.show_pii {
             return clean(email).into_owned();
         }
-        let (name, host) = email.split_once('@').unwrap_or((email, ""));
+        // Several in one field: only the last host is shown.
+        let (name, host) = email.rsplit_once('@').unwrap_or((email, ""));
         let first: String = name.chars().take(1).collect();
         clean(&format!("{first}…@{host}")).into_owned()
     }

@@ -393,3 +393,64 @@ fn a_key_file_that_may_not_be_read_is_said_to_be_so() {
         output.stderr
     );
 }
+
+#[test]
+fn an_empty_database_url_is_not_another_database() {
+    let file = tempfile::tempdir().unwrap();
+    let config = file.path().join("config.toml");
+    std::fs::write(
+        &config,
+        "[connection]\ndatabase_url = \"sqlite:///other.db\"\n",
+    )
+    .unwrap();
+    std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let args = [
+        "inspect",
+        "--all",
+        "--database-url",
+        "",
+        "--config",
+        config.to_str().unwrap(),
+    ];
+    insta::assert_snapshot!(refuse(&args, &[KEY, ("DATABASE_URL", "sqlite:///third.db")]), @"
+    exit 2
+    error: --database-url is empty
+    hint: a shell variable in it may not be set; give a URL, or leave the flag out
+    ");
+}
+
+/// Whoever opens a pipe waits for its other end, deaf to every signal.
+#[test]
+fn a_pipe_in_a_files_place_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let pipe = pipe.to_str().unwrap();
+    for flag in ["--stripe-key-file", "--config"] {
+        let said = refuse(&["regen", "--all", flag, pipe], &[]);
+        assert!(said.starts_with("exit 4\n"), "{said}");
+        assert!(said.contains("not a regular file"), "{said}");
+    }
+}
+
+#[test]
+fn a_configuration_that_anybody_may_write_is_not_used_and_help_needs_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    let path = config.to_str().unwrap();
+    std::fs::write(&config, "currency = \"usd\"\n").unwrap();
+    std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let said = refuse(&["regen", "--all"], &[KEY, ("RELINK_CONFIG", path)]);
+    assert!(said.starts_with("exit 4\n"), "{said}");
+    assert!(said.contains("everybody on this host may write"), "{said}");
+    for command in [
+        &["help", "exit-codes"][..],
+        &["completions", "bash"],
+        &["schema", "error"],
+    ] {
+        let output = run_binary(command, &[("RELINK_CONFIG", path)]);
+        assert_eq!(output.code, Some(0), "{command:?}: {}", output.stderr);
+        assert!(!output.stdout.is_empty());
+    }
+}

@@ -113,7 +113,7 @@ fn a_value_that_cannot_be_used_is_an_error_that_names_line_and_key() {
     ");
     insta::assert_snapshot!(refused("[limits]\nconcurrency = \"four\"\n"), @r#"
     exit 4
-    error: `FILE`, line 2: `limits.concurrency`: invalid type: string "four", expected u16
+    error: `FILE`, line 2: `limits.concurrency`: expected a whole number
     hint: docs/config.example.toml shows every key with its type
     "#);
     insta::assert_snapshot!(refused("[limits]\nconcurrency = 65\n"), @"
@@ -163,9 +163,22 @@ fn what_is_no_toml_is_told_with_its_line_and_without_its_text() {
     ");
     insta::assert_snapshot!(refused("[connection]\ndatabase_url = [\"postgres://u:hunter2@h/d\"]\n"), @"
     exit 4
-    error: `FILE`, line 2: `connection.database_url`: invalid type: sequence, expected a string
+    error: `FILE`, line 2: `connection.database_url`: expected a string
     hint: docs/config.example.toml shows every key with its type
     ");
+    // A password in the wrong place is nobody's to read.
+    insta::assert_snapshot!(refused("connection = \"postgres://u:hunter2@h/d\"\n"), @"
+    exit 4
+    error: `FILE`, line 1: `connection`: expected a table
+    hint: docs/config.example.toml shows every key with its type
+    ");
+    insta::assert_snapshot!(refused("[limits]\nconcurrency = \"postgres://u:hunter2@h/d\"\n"), @"
+    exit 4
+    error: `FILE`, line 2: `limits.concurrency`: expected a whole number
+    hint: docs/config.example.toml shows every key with its type
+    ");
+    let misplaced = refused("currency = \"postgres://u:hunter2@h/d\"\n");
+    assert!(!misplaced.contains("hunter2"), "{misplaced}");
 }
 
 #[test]

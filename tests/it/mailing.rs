@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::on_each_backend;
 use crate::support::world::*;
@@ -148,22 +148,142 @@ async fn a_list_is_made_of_what_is_stored_alone() {
         output.stderr
     );
     assert_eq!(world.writes().await.len(), 0);
-    // What was done is done, and told, also where the list cannot be written any more.
+    // What is in the way is met before anything is written.
     std::fs::create_dir(desk.file()).unwrap();
-    let late = world
+    let early = world
         .relink(&["regen", "--all", "--commit", "--yes", "--csv-out", path])
         .await;
-    assert_eq!(late.code, Some(1), "{}", late.stderr);
-    assert!(
-        late.stdout.contains("1 approved: 1 done"),
-        "{}",
-        late.stdout
-    );
-    assert!(late.stderr.contains("warning: `"), "{}", late.stderr);
+    assert_eq!(early.code, Some(4), "{}", early.stderr);
+    assert_eq!(world.writes().await.len(), 0);
     std::fs::remove_dir(desk.file()).unwrap();
-    let nothing = world
-        .relink(&["regen", "--all", "--commit", "--yes", "--csv-out", path])
+}
+
+/// What was done is done, and told, also where the list cannot be written any more.
+#[tokio::test]
+async fn a_list_that_could_not_be_written_in_the_end_is_in_the_report() {
+    let world = World::on(Backend::Sqlite).await;
+    world.order(pending(5500).behind(expired_session())).await;
+    let rule = json!({"method": "POST", "when": "before", "kind": "park", "times": 1});
+    world.fault(rule).await;
+    let desk = Desk::new();
+    let path = desk.file();
+    let commit = [
+        "regen",
+        "--all",
+        "--commit",
+        "--yes",
+        "-o",
+        "json",
+        "--csv-out",
+    ];
+    let running = world.spawn(&[&commit[..], &[path.to_str().unwrap()]].concat());
+    let parked = world.wait_for_parked().await;
+    std::fs::create_dir(&path).unwrap();
+    world.release(parked).await;
+    let late = running.finish().await;
+    assert_eq!(late.code, Some(1), "{}", late.stderr);
+    assert!(late.stderr.contains("warning: `"), "{}", late.stderr);
+    let report: Value = serde_json::from_str(&late.stdout).unwrap();
+    assert_eq!(report["exit_code"], 1);
+    assert_eq!(report["statuses"], json!(["unclassified"]));
+    assert_eq!(report["outcomes"][0]["outcome"], "replaced");
+}
+
+on_each_backend! {
+    /// Whoever holds its URL in a mail holds a dead one.
+    async fn what_was_closed_again_is_on_no_list(world) {
+        let kept = world.order(pending(5500).behind(expired_session())).await;
+        let closed = world.order(pending(5500).behind(expired_session())).await;
+        let output = world.relink(&["regen", "--all", "--commit", "--yes"]).await;
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        let desk = Desk::new();
+        let path = desk.file();
+        let list = ["journal", "list", "--since", "1h", "--csv-out", path.to_str().unwrap()];
+        world.relink(&list).await;
+        assert_eq!(orders(&path), [kept.to_string(), closed.to_string()]);
+        let retire = ["retire", "--order-id", &closed.to_string(), "--pending", "--commit", "--yes"];
+        let output = world.relink(&retire).await;
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        world.relink(&list).await;
+        assert_eq!(orders(&path), [kept.to_string()]);
+    }
+}
+
+/// The row names the new link and leads elsewhere: who is told its URL cannot pay.
+#[tokio::test]
+async fn a_row_whose_url_is_not_its_links_is_for_a_person() {
+    let world = World::on(Backend::Sqlite).await;
+    let well = world.order(pending(5500).behind(expired_session())).await;
+    let astray = world.order(pending(5500).behind(expired_session())).await;
+    world.relink(&["regen", "--all", "--commit", "--yes"]).await;
+    let url = world.row(astray.0).await.url.unwrap();
+    world
+        .rows
+        .set(astray.0, "stripe_checkout_url", "'https://old.example'")
         .await;
-    assert_eq!(nothing.code, Some(0), "{}", nothing.stderr);
-    assert_eq!(orders(&desk.file()), Vec::<String>::new());
+    let desk = Desk::new();
+    let path = desk.file();
+    for command in [&["journal", "list"][..], &["inspect", "--all"]] {
+        let output = world
+            .relink(&[command, &["--csv-out", path.to_str().unwrap()]].concat())
+            .await;
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        assert_eq!(orders(&path), [well.to_string()], "{command:?}");
+        assert_eq!(orders(&desk.people()), [astray.to_string()]);
+        let needed = read(&desk.people());
+        assert!(needed[0]["reason"].contains(&url), "{needed:?}");
+        std::fs::remove_file(desk.people()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_run_without_work_leaves_the_list_of_the_run_before() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    let desk = Desk::new();
+    let path = desk.file();
+    let commit = [
+        "regen",
+        "--all",
+        "--commit",
+        "--yes",
+        "--csv-out",
+        path.to_str().unwrap(),
+    ];
+    for _ in 0..2 {
+        let output = world.relink(&commit).await;
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        assert_eq!(orders(&path), [order.to_string()]);
+    }
+    std::fs::remove_file(&path).unwrap();
+    world.relink(&commit).await;
+    assert_eq!(orders(&path), Vec::<String>::new());
+}
+
+/// Nobody read its report, and no later run counts its parents.
+#[tokio::test]
+async fn a_later_run_tells_of_the_links_that_a_killed_one_stored() {
+    let world = World::on(Backend::Sqlite).await;
+    world.order(pending(5500).behind(expired_session())).await;
+    world.order(pending(5500).behind(expired_session())).await;
+    let second = json!({"method": "POST", "nth": 2, "when": "before", "kind": "park", "times": 1});
+    world.fault(second).await;
+    let commit = ["regen", "--all", "--commit", "--yes", "--concurrency", "1"];
+    let running = world.spawn(&commit);
+    let parked = world.wait_for_parked().await;
+    running.signal("KILL");
+    running.finish().await;
+    world.release(parked).await;
+    world.clear_faults().await;
+    let output = world.relink(&commit).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    let told = output
+        .stderr
+        .lines()
+        .find(|line| line.contains("has not ended"));
+    let told = told.unwrap_or_else(|| panic!("{}", output.stderr));
+    assert!(
+        told.contains("stored links for 1 order: relink journal show"),
+        "{told}"
+    );
 }

@@ -247,3 +247,62 @@ async fn quiet_says_nothing_when_there_is_nothing_to_say() {
     assert_eq!(needed.code, Some(11));
     assert!(needed.stdout.contains("leaked"), "{}", needed.stdout);
 }
+
+/// The probe says what is worst; what it could not read is nothing that waits for a repair.
+#[tokio::test]
+async fn a_check_that_could_not_read_an_order_or_needs_a_person_does_not_call_it_work() {
+    let world = World::on(Backend::Sqlite).await;
+    world.order(pending(5500).behind(expired_session())).await;
+    let check = ["inspect", "--all", "--check"];
+    assert_eq!(world.relink(&check).await.code, Some(10));
+    let wrong = world
+        .order(pending(5500).behind(active_link().of(4500)))
+        .await;
+    assert_eq!(world.relink(&check).await.code, Some(3));
+    world.rows.set(wrong.0, "status", "'canceled'").await;
+    assert_eq!(world.relink(&check).await.code, Some(11));
+    world.rows.set(wrong.0, "status", "'refunded'").await;
+    let rule = serde_json::json!({"method": "GET", "path": "/v1/payment_links", "kind": "status", "status": 500, "times": 9});
+    world.fault(rule).await;
+    assert_eq!(world.relink(&check).await.code, Some(3));
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_written_leaves_one_document_alone() {
+    let world = World::on(Backend::Sqlite).await;
+    world.order(pending(5500).behind(active_link())).await;
+    let output = world
+        .relink(&[
+            "inspect",
+            "--all",
+            "-o",
+            "json",
+            "--csv-out",
+            "/nowhere/x.csv",
+        ])
+        .await;
+    assert_eq!(output.code, Some(4), "{}", output.stderr);
+    let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(document["schema"], "relink.error/1");
+}
+
+/// Stripe repeats what it refuses, and a parent's address is among what it is sent.
+#[tokio::test]
+async fn an_address_that_stripe_repeats_is_not_shown() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = pending(5500).mailed_to("carmen@example.com");
+    world.order(order.behind(expired_session())).await;
+    let body = serde_json::json!({"error": {"type": "invalid_request_error", "message": "Invalid value: carmen@example.com"}});
+    let rule = serde_json::json!({"method": "POST", "kind": "status", "status": 400, "body": body, "times": 9});
+    world.fault(rule).await;
+    let output = world.relink(&["regen", "--all", "--commit", "--yes"]).await;
+    assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stdout.contains("Invalid value: …@…"),
+        "{}",
+        output.stdout
+    );
+    for text in [&output.stdout, &output.stderr] {
+        assert!(!text.contains("carmen@"), "{text}");
+    }
+}

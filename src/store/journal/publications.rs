@@ -1,5 +1,6 @@
 //! The links that runs stored, as the journal has them: a publication is one transaction with the order's row, so that what
-//! is here was stored. Read only.
+//! is here was stored. What relink closed since, or meant to close, is not told of: whoever holds its URL holds a dead
+//! one. Read only.
 
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
@@ -7,7 +8,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::super::{Store, StoreError};
 use super::schema::Tables;
 use crate::blast::Stored;
-use crate::domain::{LinkId, OrderId, RunId, Timestamp};
+use crate::domain::{LinkId, Mode, OrderId, RunId, Timestamp};
 
 const READ: &str = "read the journal";
 
@@ -17,6 +18,11 @@ pub enum StoredBy {
     Run(RunId),
     /// Any run, at this moment or later, on the database's clock.
     AnyoneSince(Timestamp),
+    /// Runs but this one that have no end: killed, most of them, so that nobody read their reports.
+    Unended {
+        but: Option<RunId>,
+        mode: Mode,
+    },
 }
 
 impl Store {
@@ -29,6 +35,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let Tables {
+            runs,
             operations,
             steps,
             outcomes,
@@ -36,17 +43,32 @@ impl Store {
         } = Tables::of(self.dialect);
         // Whoever found out that it was stored; of a run that was killed that is a later one, or nobody yet.
         let sql = format!(
-            "SELECT o.order_id, o.minted_id, COALESCE(c.run_id, s.run_id) AS stored_by \
+            "SELECT o.order_id, o.minted_id, o.minted_url, COALESCE(c.run_id, s.run_id) AS stored_by \
              FROM {operations} o JOIN {steps} s ON s.operation_id = o.operation_id AND s.action = 'publish' \
              LEFT JOIN {outcomes} c ON c.step_id = s.step_id \
              WHERE o.published_at IS NOT NULL AND o.order_id IS NOT NULL AND o.minted_id IS NOT NULL \
              AND (c.outcome IS NULL OR c.outcome <> 'refused') \
+             AND o.minted_id NOT IN (SELECT d.object FROM {steps} d LEFT JOIN {outcomes} e ON e.step_id = d.step_id \
+             WHERE d.action = 'deactivate' AND d.object IS NOT NULL AND (e.outcome IS NULL OR e.outcome <> 'refused')) \
              AND {{}} ORDER BY o.published_at, s.step_id"
         );
         let query = match by {
             StoredBy::Run(run) => {
                 let sql = sql.replace("{}", "$1 IN (c.run_id, s.run_id)");
                 sqlx::query(AssertSqlSafe(sql)).bind(run.as_str())
+            }
+            StoredBy::Unended { but, mode } => {
+                let sql = sql.replace(
+                    "{}",
+                    &format!(
+                        "o.mode = $2 AND COALESCE(c.run_id, s.run_id) IN \
+                         (SELECT r.run_id FROM {runs} r WHERE r.ended_at IS NULL AND r.run_id <> $1)"
+                    ),
+                );
+                let but = but.as_ref().map_or("", RunId::as_str);
+                sqlx::query(AssertSqlSafe(sql))
+                    .bind(but.to_owned())
+                    .bind(mode.to_string())
             }
             StoredBy::AnyoneSince(moment) => {
                 let sql = sql.replace("{}", "o.published_at >= $1");
@@ -60,14 +82,15 @@ impl Store {
 }
 
 fn stored(row: &AnyRow) -> Result<Stored, StoreError> {
-    let read = || -> Result<(i64, String, String), sqlx::Error> {
+    let read = || -> Result<(i64, String, Option<String>, String), sqlx::Error> {
         Ok((
             row.try_get("order_id")?,
             row.try_get("minted_id")?,
+            row.try_get("minted_url")?,
             row.try_get("stored_by")?,
         ))
     };
-    let (order, link, run) = read().map_err(StoreError::query(READ))?;
+    let (order, link, url, run) = read().map_err(StoreError::query(READ))?;
     let link = LinkId::parse(&link).map_err(|error| StoreError::UnreadableJournal {
         subject: format!("order:{order}"),
         detail: error.to_string(),
@@ -75,6 +98,7 @@ fn stored(row: &AnyRow) -> Result<Stored, StoreError> {
     Ok(Stored {
         order: OrderId(order),
         link,
+        url,
         run: RunId(run),
     })
 }

@@ -85,6 +85,7 @@ impl<'a> ReportDocument<'a> {
             reads,
             writes,
             run,
+            is_unlisted: _,
         } = report;
         let tally = Tally::of(report);
         ReportDocument {

@@ -122,6 +122,7 @@ fn poisoned_report(text: &str, facts: &OrderFacts) -> Report {
             status: crate::exit::ExitStatus::Permission,
             why: text.to_owned(),
         }],
+        is_unlisted: false,
         reads: 1,
         writes: 1,
     }

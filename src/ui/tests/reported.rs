@@ -129,6 +129,7 @@ pub fn every_ending() -> Report {
         outcomes,
         run: Some(RunId("0197a000-0000-7000-8000-000000000001".to_owned())),
         stopped: vec![Stop::Interrupted],
+        is_unlisted: false,
         reads: 41,
         writes: 1,
     }
@@ -186,6 +187,7 @@ fn a_run_that_did_all_says_only_that() {
         outcomes: vec![outcome(expired(1, "Ann Lee", 5500), &[], replaced(1))],
         run: None,
         stopped: Vec::new(),
+        is_unlisted: false,
         reads: 4,
         writes: 1,
     };
