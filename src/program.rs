@@ -51,17 +51,22 @@ fn run_watched(
         .build();
     let monitor = Monitor::of(cli);
     match runtime {
-        Ok(runtime) => runtime.block_on(async {
-            let ping = begin_ping(cli, ui);
-            let ended = run_command(cli, ui, environment, &monitor, command_line).await;
-            let status = conclude(ended, &monitor, ui);
-            if let Some(ping) = ping
-                && let Err(why) = ping.end(status, monitor.run().as_ref()).await
-            {
-                ui.warn(&format!("the ping URL was {why}"));
-            }
+        Ok(runtime) => {
+            let status = runtime.block_on(async {
+                let ping = begin_ping(cli, ui);
+                let ended = run_command(cli, ui, environment, &monitor, command_line).await;
+                let status = conclude(ended, &monitor, ui);
+                if let Some(ping) = ping
+                    && let Err(why) = ping.end(status, monitor.run().as_ref()).await
+                {
+                    ui.warn(&format!("the ping URL was {why}"));
+                }
+                status
+            });
+            // A name that is still being looked up keeps nobody waiting.
+            runtime.shutdown_background();
             status
-        }),
+        }
         Err(error) => {
             let error = Error::Io {
                 what: "starting".to_owned(),

@@ -49,6 +49,10 @@ async fn resolve(
     let Some(found) = open.iter().find(|open| open.id == incident) else {
         return Err(unknown(&incident));
     };
+    // The commit would refuse another order's.
+    if found.order.is_some_and(|order| order.0 != args.order_id) {
+        return Err(unknown(&incident));
+    }
     if !args.commit {
         let next = NextStep {
             command: Some(context.command_line.clone().with("--commit").to_string()),

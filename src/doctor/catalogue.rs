@@ -42,7 +42,7 @@ fn tables(name: &'static str, catalogue: &Catalogue) -> Check {
 
 /// Columns of a table that is missing are not missing once more.
 fn columns(name: &'static str, catalogue: &Catalogue) -> Check {
-    let missing = |column: &&ColumnFacts| column.found.is_none() && column.uses.is_required();
+    let missing = |column: &&ColumnFacts| column.found.is_none() && column.is_required();
     let missing: Vec<String> = catalogue
         .columns
         .iter()
@@ -61,7 +61,7 @@ fn columns(name: &'static str, catalogue: &Catalogue) -> Check {
 
 /// How many columns can be looked at; `None` without any table.
 fn of_found_tables(catalogue: &Catalogue) -> Option<usize> {
-    let required = |column: &&ColumnFacts| column.uses.is_required();
+    let required = |column: &&ColumnFacts| column.is_required();
     let count = catalogue.columns.iter().filter(required).count();
     Some(count).filter(|count| *count > 0)
 }

@@ -92,9 +92,19 @@ pub struct ColumnFacts {
     pub path: String,
     pub need: Need,
     pub uses: Use,
+    /// The configuration file says what it is called, so that it must be there.
+    pub is_renamed: bool,
     /// Words that an enum must know.
     pub words: Vec<String>,
     pub found: Option<Found>,
+}
+
+impl ColumnFacts {
+    /// Whether every command refuses to work without it.
+    #[must_use]
+    pub fn is_required(&self) -> bool {
+        self.uses.is_required() || self.is_renamed
+    }
 }
 
 /// What a column is for, and with that what it must hold.

@@ -8,7 +8,7 @@ use super::connection::{self, WEBHOOK_CREDENTIAL};
 use super::{ConfigFile, Limits, Setting, Settings, Source};
 use crate::cli::Common;
 use crate::command_line::CommandLine;
-use crate::config::Environment;
+use crate::config::{Environment, Pieces, rps_for};
 use crate::domain::Money;
 use crate::error::Error;
 use crate::redact::redact;
@@ -76,6 +76,9 @@ impl Listing {
         lines.push(api_base(subject));
         lines.push(webhook_secret(subject));
         lines.extend(names(settings, subject.common.sandbox.is_some()));
+        if subject.common.sandbox.is_none() {
+            judge(&mut lines, subject);
+        }
         Listing {
             file: file.path().map(|path| path.display().to_string()),
             lines,
@@ -86,6 +89,28 @@ impl Listing {
     #[must_use]
     pub fn is_usable(&self) -> bool {
         !self.lines.iter().any(|line| line.is_wrong)
+    }
+}
+
+/// What only shows together with the key or the address.
+fn judge(lines: &mut [Line], subject: &Subject<'_>) {
+    let Subject {
+        common,
+        environment,
+        settings,
+        ..
+    } = subject;
+    let base = Pieces::read(common, environment, settings, false).stripe_base;
+    let wrong = match base {
+        Err(error) => Some(("stripe_api_base", error)),
+        Ok(base) => rps_for(&base, settings)
+            .err()
+            .map(|error| ("limits.rps", error)),
+    };
+    let Some((key, error)) = wrong else { return };
+    for line in lines.iter_mut().filter(|line| line.key == key) {
+        line.value = Some(redact(&error.describe().message));
+        line.is_wrong = true;
     }
 }
 
@@ -224,10 +249,11 @@ fn webhook_secret(subject: &Subject<'_>) -> Line {
     let variable = subject.environment.stripe_webhook_secret.as_ref();
     match connection::credential(subject.environment, WEBHOOK_CREDENTIAL) {
         Err(error) => wrong(name, &error),
-        Ok(Some(_)) if variable.is_some() => Line {
+        Ok(Some(secret)) if variable.is_some_and(|it| differ(it, &secret)) => Line {
             is_wrong: true,
             value: Some(
-                "it is in the environment and a credential: leave one of them out".to_owned(),
+                "the environment and the credential hold different ones: leave one of them out"
+                    .to_owned(),
             ),
             ..line(
                 file,
@@ -248,6 +274,10 @@ fn webhook_secret(subject: &Subject<'_>) -> Line {
             None => line(file, name, None, &Source::Default),
         },
     }
+}
+
+fn differ(one: &SecretString, other: &SecretString) -> bool {
+    one.expose_secret().trim() != other.expose_secret().trim()
 }
 
 fn line(file: &ConfigFile, key: &str, value: Option<String>, source: &Source) -> Line {

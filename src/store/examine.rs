@@ -68,6 +68,7 @@ impl Store {
                         path: known.column.path(),
                         need: known.need,
                         uses: known.uses,
+                        is_renamed: known.column.is_renamed,
                         words: self.words_of(known.column, categories),
                         found: columns.get(&key).cloned(),
                     }
