@@ -258,7 +258,7 @@ fn refuse_unless_retired(plan: &Plan, owned: &[(CheckoutReference, OrderId)]) ->
         plan.decision(*owner)
             .is_some_and(|decision| match &decision.action {
                 Action::Retire(objects) => objects.contains(object),
-                Action::Resume => true,
+                Action::Resume | Action::Conclude => true,
                 Action::Nothing | Action::Hold(_) | Action::Replace(_) => false,
             })
     };

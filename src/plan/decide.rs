@@ -34,6 +34,8 @@ pub enum Action {
     Replace(Vec<CheckoutReference>),
     /// Go on with what an earlier run left open; then whatever is still due.
     Resume,
+    /// Go on with what an earlier run left open, and do nothing after it: what was approved of the order has moved since.
+    Conclude,
 }
 
 impl Action {
@@ -42,7 +44,7 @@ impl Action {
     pub fn is_work(&self) -> bool {
         matches!(
             self,
-            Action::Retire(_) | Action::Replace(_) | Action::Resume
+            Action::Retire(_) | Action::Replace(_) | Action::Resume | Action::Conclude
         )
     }
 }

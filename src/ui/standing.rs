@@ -83,7 +83,7 @@ pub fn code(stands: &Stands) -> &'static str {
         Stands::Begun => "begun",
         Stands::Done => "done",
         Stands::Refused => "refused",
-        Stands::Stale(_) => "stale",
+        Stands::Stale(_) | Stands::BegunAndMoved(_) => "stale",
     }
 }
 
@@ -95,6 +95,10 @@ pub fn words(stands: &Stands) -> String {
         Stands::Done => "done under this plan".to_owned(),
         Stands::Refused => "refused by Stripe under this plan".to_owned(),
         Stands::Stale(moved) => format!("moved: {}", list(moved, moved_words)),
+        Stands::BegunAndMoved(moved) => format!(
+            "moved: {} (it was begun: what is open of it is concluded, and no more)",
+            list(moved, moved_words)
+        ),
     }
 }
 
@@ -110,7 +114,7 @@ fn hue(stands: &Stands) -> Hue {
         Stands::Due | Stands::Begun => Hue::Plain,
         Stands::Done => Hue::Good,
         Stands::Refused => Hue::Money,
-        Stands::Stale(_) => Hue::Attention,
+        Stands::Stale(_) | Stands::BegunAndMoved(_) => Hue::Attention,
     }
 }
 
@@ -173,7 +177,7 @@ impl Tally {
                 Stands::Due | Stands::Begun => tally.due += 1,
                 Stands::Done => tally.done += 1,
                 Stands::Refused => tally.refused += 1,
-                Stands::Stale(_) => tally.stale += 1,
+                Stands::Stale(_) | Stands::BegunAndMoved(_) => tally.stale += 1,
             }
         }
         tally

@@ -53,6 +53,10 @@ pub fn would(decision: &Decision, ids: Ids) -> String {
             };
             format!("would go on{condition}: {}", reason(&decision.reason, ids))
         }
+        Action::Conclude => format!(
+            "would only conclude what is open: {}",
+            reason(&decision.reason, ids)
+        ),
         Action::Replace(objects) if objects.is_empty() => format!("would mint{}", used(decision)),
         Action::Replace(objects) => {
             let what = list(objects, |object| retire(object, decision, ids));
@@ -189,7 +193,7 @@ impl Fates {
                     fates.retire += 1;
                     fates.objects += objects.len();
                 }
-                Action::Resume => fates.resume += 1,
+                Action::Resume | Action::Conclude => fates.resume += 1,
                 Action::Replace(objects) => {
                     fates.replace += 1;
                     fates.objects += objects.len();

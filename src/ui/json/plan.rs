@@ -206,7 +206,7 @@ impl<'a> ActionBody<'a> {
             Action::Hold(_) => ("hold", &[]),
             Action::Retire(objects) => ("retire", objects),
             Action::Replace(objects) => ("replace", objects),
-            Action::Resume => ("resume", &[]),
+            Action::Resume | Action::Conclude => ("resume", &[]),
         };
         let (needs_person, release) = match action {
             Action::Hold(Hold::NeedsPerson { release }) => (true, *release),
