@@ -6,6 +6,7 @@ use super::NextStep;
 use super::look::{Hue, Look, cell, count, full, list, name, render, right, sums};
 use super::plan::{NAME, next_step};
 use super::sanitize::clean;
+use crate::domain::Money;
 use crate::saved_plan::{Due, Moved, SavedPlan, Standing, Stands};
 
 /// Hours and minutes are enough for a plan.
@@ -134,8 +135,17 @@ fn summary(saved: &SavedPlan, standing: &Standing) -> String {
             sums(&saved.totals.amounts)
         ),
     };
+    let resumed: Vec<Money> = saved.resumed().filter_map(|line| line.amount).collect();
+    let resumes = match saved.resumed().count() {
+        0 => String::new(),
+        n => format!(
+            ", go on with {}, {}",
+            count(n, "order"),
+            sums(&Money::totals(resumed))
+        ),
+    };
     format!(
-        "plan {} of `relink {}` in {} mode for {}: {}, {totals}\n\
+        "plan {} of `relink {}` in {} mode for {}: {}, {totals}{resumes}\n\
          made {} ({} ago) by {}: {}\n\
          {due} due, {done} done, {stale} moved, {refused} refused\n",
         saved.digest,

@@ -223,7 +223,9 @@ pub fn summary(plan: &Plan) -> String {
         0 => "retire nothing".to_owned(),
         n => format!("retire {}", count(n, "object")),
     };
+    let resumed = plan.resumed_totals();
     let mints = match fates.replace {
+        0 if !resumed.is_empty() => "mint nothing else".to_owned(),
         0 => "mint nothing".to_owned(),
         n => format!("mint {}, {}", count(n, "link"), sums(&plan.totals())),
     };
@@ -233,7 +235,14 @@ pub fn summary(plan: &Plan) -> String {
         Goal::Regen | Goal::Mint => format!("would {mints}"),
     });
     if fates.resume > 0 {
-        parts.push(format!("would go on with {}", count(fates.resume, "order")));
+        let asked = match resumed.as_slice() {
+            [] => String::new(),
+            resumed => format!(", {}", sums(resumed)),
+        };
+        parts.push(format!(
+            "would go on with {}{asked}",
+            count(fates.resume, "order")
+        ));
     }
     if fates.wait > 0 {
         parts.push(agree(fates.wait, "waits", "wait"));

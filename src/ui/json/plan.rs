@@ -37,6 +37,8 @@ pub struct PlanDocument<'a> {
     passed_over: Vec<DueBody<'a>>,
     /// What would be minted, per currency.
     totals: Vec<Money>,
+    /// What the links of orders that would be gone on with may ask for, per currency.
+    resume_totals: Vec<Money>,
     counts: Counts,
     next: Next,
 }
@@ -101,6 +103,7 @@ impl<'a> PlanDocument<'a> {
                 .map(DueBody::new)
                 .collect(),
             totals: plan.totals(),
+            resume_totals: plan.resumed_totals(),
             counts: Counts::of(plan),
             next: Next::from(next.clone()),
         }
