@@ -227,7 +227,7 @@ impl Plan {
     pub fn resumed(&self) -> impl Iterator<Item = &Decision> {
         let mints = match self.goal() {
             Goal::Regen | Goal::Mint => true,
-            Goal::Retire | Goal::RetirePending => false,
+            Goal::Retire | Goal::RetirePending | Goal::Undo => false,
         };
         self.decisions.iter().filter(move |d| {
             mints

@@ -156,7 +156,7 @@ fn details(question: &Question, look: Look) -> String {
     if *retire > 0 {
         let healthy = match goal {
             Goal::RetirePending => ", healthy links of pending orders too",
-            Goal::Regen | Goal::Mint | Goal::Retire => "",
+            Goal::Regen | Goal::Mint | Goal::Retire | Goal::Undo => "",
         };
         text.push_str(&format!(
             "retire:   {}{healthy}\n",

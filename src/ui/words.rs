@@ -92,7 +92,11 @@ fn shorten_sessions(text: &str) -> String {
 fn retire(object: &CheckoutReference, decision: &Decision, ids: Ids) -> String {
     let own = decision.order.reference.as_ref() == Some(object);
     let id = ids.show(object);
+    let is_closed =
+        decision.verdict == Verdict::Dead || matches!(decision.reason, Reason::LiveOutsideRow(_));
     match object {
+        // What is closed already is closed on purpose from then on.
+        _ if own && is_closed => format!("mark it withdrawn, {id} is closed already"),
         CheckoutReference::Session(_) => format!("expire {id}"),
         CheckoutReference::Link(_) if own && decision.stored == StoredState::LinkInactive => {
             match &decision.reason {
@@ -230,7 +234,7 @@ pub fn summary(plan: &Plan) -> String {
         n => format!("mint {}, {}", count(n, "link"), sums(&plan.totals())),
     };
     parts.push(match plan.goal() {
-        Goal::Retire | Goal::RetirePending => format!("would {retires}"),
+        Goal::Retire | Goal::RetirePending | Goal::Undo => format!("would {retires}"),
         Goal::Regen | Goal::Mint if fates.objects > 0 => format!("would {retires}, {mints}"),
         Goal::Regen | Goal::Mint => format!("would {mints}"),
     });
