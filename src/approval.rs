@@ -8,7 +8,7 @@ use crate::command_line::CommandLine;
 use crate::domain::{AccountId, LinkId, Mode, Timestamp};
 use crate::error::Error;
 use crate::guards::Guards;
-use crate::plan::{Action, Digest, Goal, Plan, Policy, Violation, audit};
+use crate::plan::{Action, Decision, Digest, Goal, Plan, Policy, Violation, audit};
 
 /// A value that somebody agreed to. Only `approve` makes one.
 #[derive(Debug)]
@@ -182,16 +182,24 @@ pub fn unsound(violation: &Violation) -> Error {
     }
 }
 
-/// `17 new links wait`, `1 new link and 2 retirements wait`.
+/// `17 new links wait`, `1 new link, 1 order to go on with (55.00 USD) and 2 retirements wait`.
 fn waiting(plan: &Plan) -> String {
     let replaced = plan
         .work()
         .filter(|d| matches!(d.action, Action::Replace(_)))
         .count();
-    let retired = plan.work().count() - replaced
-        + plan.gone.len()
-        + plan.paid_links.len()
-        + plan.forced.len();
+    let gone_on_with = |d: &&Decision| matches!(d.action, Action::Resume | Action::Conclude);
+    let resumed = plan.work().filter(gone_on_with).count() + plan.gone.len();
+    let retired = plan.size() - replaced - resumed;
+    let sums: Vec<String> = plan
+        .resumed_totals()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let asked = match sums.as_slice() {
+        [] => String::new(),
+        sums => format!(" ({})", sums.join(", ")),
+    };
     let counted = |n: usize, one: &str, many: &str| match n {
         0 => None,
         1 => Some(format!("1 {one}")),
@@ -199,17 +207,22 @@ fn waiting(plan: &Plan) -> String {
     };
     let parts: Vec<String> = [
         counted(replaced, "new link", "new links"),
+        counted(
+            resumed,
+            &format!("order to go on with{asked}"),
+            &format!("orders to go on with{asked}"),
+        ),
         counted(retired, "retirement", "retirements"),
     ]
     .into_iter()
     .flatten()
     .collect();
-    let verb = if replaced + retired == 1 {
-        "waits"
-    } else {
-        "wait"
+    let verb = if plan.size() == 1 { "waits" } else { "wait" };
+    let parts = match parts.as_slice() {
+        [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        parts => parts.concat(),
     };
-    format!("{} {verb}", parts.join(" and "))
+    format!("{parts} {verb}")
 }
 
 #[cfg(test)]

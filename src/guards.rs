@@ -6,7 +6,7 @@
 use crate::command_line::CommandLine;
 use crate::domain::{Mode, Money};
 use crate::error::Error;
-use crate::plan::{Digest, Plan};
+use crate::plan::{Action, Decision, Digest, Plan};
 
 /// How many orders a live commit may touch when nobody said a number.
 const MOST_WHEN_LIVE: usize = 50;
@@ -22,7 +22,7 @@ pub struct Guards {
     /// The same for every run of this host. It forbids and never permits: nobody has seen this plan's size when it
     /// was written down.
     pub standing_max_orders: Option<usize>,
-    /// Its new links may ask for no more, per currency.
+    /// Its new links may ask for no more, per currency, those of orders that are gone on with included.
     pub max_amounts: Vec<Money>,
     /// These come from the configuration file.
     pub amounts_stand: bool,
@@ -110,7 +110,7 @@ impl Guards {
         } else {
             "--max-amount"
         };
-        for total in plan.totals() {
+        for total in plan.most() {
             let limit = self
                 .max_amounts
                 .iter()
@@ -122,7 +122,10 @@ impl Guards {
             };
             let accepted = self.with_limit(total, command);
             return Err(Error::refused(
-                format!("nothing was written: the new links would ask {total}, and {says}"),
+                format!(
+                    "nothing was written: {} {total}, and {says}",
+                    who_asks(plan)
+                ),
                 format!("narrow the selection, or, if it is right: {accepted}"),
             ));
         }
@@ -142,5 +145,26 @@ impl Guards {
             .fold(command, |command, limit| {
                 command.with_another_value("--max-amount", &limit.argument())
             })
+    }
+}
+
+/// `the new links would ask`
+fn who_asks(plan: &Plan) -> String {
+    let replaced = |decision: &&Decision| matches!(decision.action, Action::Replace(_));
+    let (one_new, one_resumed) = (
+        plan.work().filter(replaced).count() == 1,
+        plan.resumed().count() == 1,
+    );
+    let resumed = match plan.resumed().count() {
+        0 => return "the new links would ask".to_owned(),
+        1 => "1 order to go on with may ask".to_owned(),
+        n => format!("{n} orders to go on with may ask"),
+    };
+    let those = if one_resumed { "that" } else { "those" };
+    match plan.totals().is_empty() {
+        true if one_resumed => format!("the link of {resumed}"),
+        true => format!("the links of {resumed}"),
+        false if one_new => format!("the new link and {those} of {resumed}"),
+        false => format!("the new links and {those} of {resumed}"),
     }
 }

@@ -70,7 +70,7 @@ pub struct Report {
     pub plan: Plan,
     /// What the run was approved under.
     pub digest: Digest,
-    /// Of a saved plan: what was approved and passed over, since it was done before, refused, or moved.
+    /// Of a saved plan: what was approved and passed over or not finished, since it was done before, refused, or moved.
     pub skipped: Vec<Due>,
     /// By order id, then by object.
     pub outcomes: Vec<Outcome>,
@@ -128,6 +128,12 @@ impl Report {
             statuses.insert(ExitStatus::Unclassified);
         }
         statuses
+    }
+
+    /// Of the saved plan, what was not worked on at all.
+    #[must_use]
+    pub fn passed_over(&self) -> usize {
+        self.skipped.iter().filter(|due| !due.is_due()).count()
     }
 
     #[must_use]

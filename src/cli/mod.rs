@@ -285,8 +285,8 @@ pub struct RetireSelect {
     /// Every order of the database
     #[arg(long, group = "selection")]
     pub all: bool,
-    /// All links that this run minted (its id, or the beginning of it): the undo of a run. Their orders stay without a
-    /// link until `mint --order-id`
+    /// All links that this run minted or stored (its id, or the beginning of it): the undo of a run. Their orders stay
+    /// without a link until `mint --order-id`
     #[arg(long, value_name = "RUN", value_parser = NonEmptyStringValueParser::new(), group = "selection")]
     pub run: Option<String>,
     /// The orders of a plan that was saved with --plan-out, as they were approved

@@ -56,7 +56,8 @@ pub struct Approval {
     /// How many orders the plan may touch (in live mode 50, unless --expect or --expect-count is given)
     #[arg(long, value_name = "N")]
     pub max_orders: Option<usize>,
-    /// What all new links together may ask for (repeatable: once per currency)
+    /// What all new links together may ask for, those of orders that are gone on with included (repeatable: once per
+    /// currency)
     #[arg(long, value_name = "AMOUNT:CODE", value_parser = Money::parse, action = ArgAction::Append)]
     pub max_amount: Vec<Money>,
     /// How old a saved plan may be (default: 24h)

@@ -47,7 +47,7 @@ fn is_planned(plan: &Plan, link: &LinkId) -> bool {
 fn names(decision: &Decision, link: &CheckoutReference) -> bool {
     match &decision.action {
         Action::Retire(objects) | Action::Replace(objects) => objects.contains(link),
-        Action::Nothing | Action::Hold(_) | Action::Resume => false,
+        Action::Nothing | Action::Hold(_) | Action::Resume | Action::Conclude => false,
     }
 }
 

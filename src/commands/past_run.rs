@@ -1,8 +1,8 @@
 //! A run of the past, named on the command line by its id or the beginning of it. Reads the journal and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{CheckoutReference, OrderId};
+use crate::domain::{CheckoutReference, OrderId, RunId};
 use crate::error::Error;
 use crate::redact::redact;
 use crate::store::{FoundRun, History, RunEntry, StepEntry, Store};
@@ -26,21 +26,68 @@ pub async fn find(store: &Store, id: &str) -> Result<(RunEntry, History), Error>
     }
 }
 
-/// The links that the run minted, each with its order; also those that another run stored in its place.
-#[must_use]
-pub fn minted(run: &RunEntry, history: &History) -> BTreeMap<OrderId, Vec<CheckoutReference>> {
-    let mut links: BTreeMap<OrderId, Vec<CheckoutReference>> = BTreeMap::new();
-    for operation in &history.operations {
-        let is_mint = |step: &&StepEntry| {
-            step.operation == operation.id && step.run == run.id && step.action == "mint"
+/// What a run brought about, as far as it can be undone.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// The links that it minted or stored, each with its order.
+    pub links: BTreeMap<OrderId, BTreeSet<CheckoutReference>>,
+    /// Orders that it worked on and whose operation is open: whether there is another link is not known, and the next
+    /// run may store one.
+    pub open: BTreeSet<OrderId>,
+    /// Runs that ended what it had left open.
+    pub heirs: BTreeSet<RunId>,
+}
+
+impl Made {
+    #[must_use]
+    pub fn by(run: &RunEntry, history: &History) -> Made {
+        let mut made = Made::default();
+        let order_of = |step: &StepEntry| {
+            let mut operations = history.operations.iter();
+            let operation = operations.find(|operation| operation.id == step.operation);
+            step.order
+                .or_else(|| operation.and_then(|operation| operation.order))
         };
-        if !history.steps.iter().any(|step| is_mint(&step)) {
-            continue;
+        for step in &history.steps {
+            let (Some(order), Some(link)) = (order_of(step), link_of(step)) else {
+                continue;
+            };
+            if is_by(step, &run.id) {
+                let link = CheckoutReference::classify(link);
+                made.links.entry(order).or_default().insert(link);
+            } else {
+                made.heirs.insert(step.run.clone());
+            }
         }
-        if let (Some(order), Some(link)) = (operation.order, operation.minted.as_deref()) {
-            let link = CheckoutReference::classify(link);
-            links.entry(order).or_default().push(link);
-        }
+        let mints = |task: &str| matches!(task, "replace" | "mint");
+        let open = history
+            .operations
+            .iter()
+            .filter(|operation| operation.closed_at.is_none() && mints(&operation.task));
+        made.open = open.filter_map(|operation| operation.order).collect();
+        made
     }
-    links
+
+    #[must_use]
+    pub fn orders(&self) -> BTreeSet<OrderId> {
+        self.links.keys().chain(&self.open).copied().collect()
+    }
+
+    #[must_use]
+    pub fn objects(&self) -> BTreeSet<CheckoutReference> {
+        self.links.values().flatten().cloned().collect()
+    }
+}
+
+/// The link that the step made or stored: known only by its outcome, since another run may have got it by the same key.
+fn link_of(step: &StepEntry) -> Option<&str> {
+    if !matches!(step.action.as_str(), "mint" | "publish") {
+        return None;
+    }
+    step.outcome.as_ref()?.result_id.as_deref()
+}
+
+fn is_by(step: &StepEntry, run: &RunId) -> bool {
+    let concluded = step.outcome.as_ref().map(|outcome| &outcome.run);
+    step.run == *run || concluded == Some(run)
 }

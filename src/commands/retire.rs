@@ -1,7 +1,7 @@
 //! `relink retire`: closes live objects that should not be, by selection or by their own ids.
 //!
 //! A bare id is resolved to its order and handled as that order. What belongs to no order in scope is
-//! refused unless the operator insists. `--run` is the undo of a run: the links that it minted, and no other.
+//! refused unless the operator insists. `--run` is the undo of a run: the links that it brought about, and no other.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +15,9 @@ use crate::redact::redact;
 use crate::store::{Scope, Selection};
 
 use super::opening::Opened;
-use super::survey::survey;
-use super::{Context, commit, owed, past_run, saved};
+use super::past_run::{self, Made};
+use super::survey::{Survey, survey};
+use super::{Context, commit, owed, saved};
 
 pub async fn run(
     args: &RetireArgs,
@@ -45,6 +46,7 @@ pub async fn run(
     let mut survey = survey(&opened, &resolved.selection, &policy, &verdicts, context).await?;
     refuse_unless_retired(&survey.plan, &resolved.owned)?;
     survey.plan.forced = resolved.forced;
+    add_beyond_rows(&mut survey, &resolved.made, context);
     if args.select.all {
         owed::add(&opened.store, opened.config.key.mode, &mut survey.plan).await?;
     }
@@ -59,11 +61,10 @@ fn policy(
     named: &[CheckoutReference],
     context: &Context<'_>,
 ) -> Result<Policy, Error> {
-    // Undoing a run is meant for links that are good, of orders that are pending.
-    let goal = if args.pending || args.select.run.is_some() {
-        Goal::RetirePending
-    } else {
-        Goal::Retire
+    let goal = match args.select.run {
+        Some(_) => Goal::Undo,
+        None if args.pending => Goal::RetirePending,
+        None => Goal::Retire,
     };
     let mut policy = config::policy(goal, &[], &args.select.order_id, &context.settings)?;
     policy.min_age = args.min_age.unwrap_or(policy.min_age);
@@ -102,6 +103,8 @@ struct Resolved {
     owned: Vec<(CheckoutReference, OrderId)>,
     /// What belongs to no order in scope, when `--force-object` lets it through.
     forced: Vec<CheckoutReference>,
+    /// Of a run that is undone.
+    made: Made,
 }
 
 impl Resolved {
@@ -110,12 +113,12 @@ impl Resolved {
             selection,
             owned: Vec::new(),
             forced: Vec::new(),
+            made: Made::default(),
         }
     }
 }
 
-/// What a run minted, and nothing else of its orders. A link that is closed already, or whose order was paid, is no
-/// reason to refuse the others.
+/// What a run brought about, and nothing else of its orders. A link whose order was paid is no reason to refuse the others.
 async fn undo(
     opened: &Opened,
     run: &str,
@@ -133,18 +136,75 @@ async fn undo(
             "use the key of that mode",
         ));
     }
-    let minted = past_run::minted(&run, &history);
-    if minted.is_empty() {
+    let made = Made::by(&run, &history);
+    let orders = made.orders();
+    if orders.is_empty() {
+        let hint = match made.heirs.first() {
+            Some(heir) => {
+                format!(
+                    "the links of its orders are another run's, which is undone by: relink retire --run {heir}"
+                )
+            }
+            None => format!("see what it did: relink journal show {}", run.id),
+        };
         return Err(Error::usage(
             format!("run {} minted nothing that could be closed", run.id),
-            format!("see what it did: relink journal show {}", run.id),
+            hint,
         ));
     }
-    policy.objects = minted.values().flatten().cloned().collect();
-    Ok(Resolved::all_of(Selection {
-        scope: Scope::Known(minted.into_keys().collect()),
+    policy.objects = made.objects();
+    let selection = Selection {
+        scope: Scope::Known(orders.into_iter().collect()),
         exclude: config::excluded(&args.narrow),
-    }))
+    };
+    Ok(Resolved {
+        made,
+        ..Resolved::all_of(selection)
+    })
+}
+
+/// What a row does not lead to: the links of orders whose rows are gone, and what may still become a link.
+fn add_beyond_rows(survey: &mut Survey, made: &Made, context: &Context<'_>) {
+    let excluded = &survey.selection.exclude;
+    let has_row = |order: &OrderId| {
+        let mut orders = survey.snapshot.orders.iter();
+        orders.any(|facts| facts.order.id == *order)
+    };
+    let (there, gone): (Vec<OrderId>, Vec<OrderId>) = made
+        .orders()
+        .into_iter()
+        .filter(|order| !excluded.contains(order))
+        .partition(has_row);
+    for order in gone {
+        let links: Vec<CheckoutReference> = made
+            .links
+            .get(&order)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
+        let named: Vec<&str> = links.iter().map(|link| link.as_str()).collect();
+        let what = match named.as_slice() {
+            [] => "what the run left open there is concluded".to_owned(),
+            named => format!("closed by its own id: {}", named.join(", ")),
+        };
+        context
+            .ui
+            .note(&format!("order {order}: its row is gone; {what}"));
+        survey.plan.forced.extend(links);
+        if made.open.contains(&order) {
+            survey.plan.gone.push(order);
+        }
+    }
+    for order in there.iter().filter(|order| made.open.contains(order)) {
+        let end = context.with_connection(&format!("relink regen --order-id {order} --commit"));
+        let close = format!("relink retire --order-id {order} --pending --commit");
+        let close = context.with_connection(&close);
+        context.ui.note(&format!(
+            "order {order}: an operation is open, and the next run may store its link: end it first with {end}, then close \
+             what came of it with {close}"
+        ));
+    }
 }
 
 /// Finds each object's order, by its metadata and by the rows that hold it.
@@ -182,6 +242,7 @@ async fn resolve(
         selection,
         owned,
         forced,
+        made: Made::default(),
     })
 }
 
@@ -258,7 +319,7 @@ fn refuse_unless_retired(plan: &Plan, owned: &[(CheckoutReference, OrderId)]) ->
         plan.decision(*owner)
             .is_some_and(|decision| match &decision.action {
                 Action::Retire(objects) => objects.contains(object),
-                Action::Resume => true,
+                Action::Resume | Action::Conclude => true,
                 Action::Nothing | Action::Hold(_) | Action::Replace(_) => false,
             })
     };

@@ -9,7 +9,7 @@ use crate::domain::{CheckoutReference, Order};
 use crate::plan::Decision;
 use crate::redact::{redact, without_addresses};
 use crate::report::{self, Conclusion};
-use crate::saga::{Disposition, Ending, Minted, Next, Observed, Operation, step};
+use crate::saga::{Disposition, Ending, Minted, Next, Observed, Operation, State, step};
 use crate::store::{
     Claim, JournalError, Lease, Moment, Outcome, Publication, Published, StepId, Subject,
 };
@@ -30,6 +30,19 @@ pub(super) struct Concluded {
     pub outcome: Outcome,
 }
 
+impl Job<'_> {
+    /// An operation that has done nothing yet is nothing open: where only that is concluded, it ends as it stands.
+    fn unless_it_is_to_be_left(&self, operation: Operation) -> Operation {
+        match operation.state {
+            State::Claimed if self.only_concludes => Operation {
+                state: State::Ended(Ending::LostRace),
+                ..operation
+            },
+            _ => operation,
+        }
+    }
+}
+
 impl Run<'_> {
     /// Whatever an earlier run left open is concluded first; then what was approved is done, if it is still
     /// due.
@@ -39,16 +52,17 @@ impl Run<'_> {
         let (mut retired, ending) = match self.claim(&subject, &job.operation).await {
             Ok(Claim::Held(holder)) => return (Vec::new(), Conclusion::Held(holder.to_string())),
             Ok(Claim::Fresh { lease, attempt }) => {
-                self.begin(lease, job.operation.clone(), attempt, job.order)
-                    .await
+                let operation = job.unless_it_is_to_be_left(job.operation.clone());
+                self.begin(lease, operation, attempt, job.order).await
             }
             Ok(Claim::TakenOver {
                 lease,
                 operation,
                 mint_age,
             }) => {
+                let operation = job.unless_it_is_to_be_left(*operation);
                 let (mut retired, mut ending) = self
-                    .go_on(lease, asked, *operation, mint_age, job.order)
+                    .go_on(lease, asked, operation, mint_age, job.order)
                     .await;
                 match self.still_due(job, &ending).await {
                     Ok(None) => {}
@@ -163,8 +177,9 @@ impl Run<'_> {
             return Ok(None);
         };
         let decision: Decision = crate::plan::decide_order(&facts, self.moment(), self.policy);
-        let same_row =
-            decision.order.reference == order.reference && decision.order.amount == order.amount;
+        let same_row = decision.order.reference == order.reference
+            && decision.order.amount == order.amount
+            && decision.order.status == order.status;
         if !same_row || !decision.action.is_work() {
             return Ok(None);
         }
@@ -217,7 +232,10 @@ impl Run<'_> {
                                 held.mint_tried = FirstTried::now();
                             }
                             None => {
-                                let why = "the order lacks its product, player or amount";
+                                let why = match order {
+                                    Some(_) => "the order lacks its product, player or amount",
+                                    None => "what was approved of the order has moved since",
+                                };
                                 observed = Observed::Refused(why.to_owned());
                                 continue;
                             }

@@ -58,7 +58,10 @@ pub struct Site<'a> {
 struct Job<'a> {
     subject: Subject,
     operation: Operation,
+    /// The terms of whatever is newly begun for the order.
     order: Option<&'a Order>,
+    /// Nothing is begun: only what is open already is gone on with.
+    only_concludes: bool,
 }
 
 /// Carries out every approved decision, then retires the forced objects. What an earlier run left open comes
@@ -139,7 +142,7 @@ fn all_stops(signal: Option<Stop>, own: Option<Stop>) -> Vec<Stop> {
 fn jobs(plan: &Plan) -> Vec<Job<'_>> {
     let (left_open, fresh): (Vec<_>, Vec<_>) = plan
         .work()
-        .partition(|decision| decision.action == Action::Resume);
+        .partition(|decision| matches!(decision.action, Action::Resume | Action::Conclude));
     left_open
         .into_iter()
         .chain(fresh)
@@ -151,10 +154,12 @@ fn jobs(plan: &Plan) -> Vec<Job<'_>> {
 }
 
 fn job_for(decision: &Decision, goal: Goal) -> Job<'_> {
+    let only_concludes = decision.action == Action::Conclude;
     Job {
         subject: Subject::Order(Box::new(decision.order.clone())),
         operation: Operation::approved(&decision.order, &decision.action, goal),
-        order: Some(&decision.order),
+        order: (!only_concludes).then_some(&decision.order),
+        only_concludes,
     }
 }
 
@@ -168,6 +173,7 @@ fn job_for_gone<'a>(order: OrderId) -> Job<'a> {
         subject: Subject::Gone(order),
         operation: Operation::new(Some(order), Task::Retire, expected),
         order: None,
+        only_concludes: false,
     }
 }
 
@@ -185,6 +191,7 @@ fn job_for_object<'a>(reference: &CheckoutReference) -> Job<'a> {
         subject: Subject::Object(reference.clone()),
         operation: Operation::new(None, task, expected),
         order: None,
+        only_concludes: false,
     }
 }
 

@@ -187,7 +187,8 @@ fn verdict_after(decision: &Decision, conclusion: &Conclusion, goal: Goal) -> Ve
 fn verdict_after_closing(decision: &Decision, goal: Goal) -> Verdict {
     match (decision.verdict, goal) {
         (Verdict::Leaked, _) => Verdict::Settled,
-        (Verdict::Healthy | Verdict::Dying, Goal::RetirePending) => Verdict::Withdrawn,
+        (Verdict::Healthy | Verdict::Dying, Goal::RetirePending | Goal::Undo)
+        | (Verdict::Dead, Goal::Undo) => Verdict::Withdrawn,
         (Verdict::Duplicate, Goal::Regen | Goal::Retire) => match decision.stored {
             StoredState::LinkActive => Verdict::Healthy,
             StoredState::SessionOpen => Verdict::Dying,

@@ -7,7 +7,7 @@ use super::judge::{
     Judgement, Moment, is_withdrawn, live_objects, objects, open_sessions, stored_object,
 };
 use super::{Goal, Policy, Reason, Release, Verdict};
-use crate::domain::{CheckoutReference, OpenTask, OrderFacts, StripeObject};
+use crate::domain::{CheckoutReference, OpenTask, OrderFacts, OrderStatus, StripeObject};
 
 pub(super) fn act(
     judgement: &Judgement,
@@ -20,9 +20,11 @@ pub(super) fn act(
         Goal::Mint => mint(judgement, facts, policy),
         Goal::Retire => retire(judgement, facts, policy),
         Goal::RetirePending => retire_pending(judgement, facts, moment, policy),
+        Goal::Undo => undo(judgement, facts, moment, policy),
     };
     match action {
-        Action::Retire(objects) if !policy.objects.is_empty() => {
+        // A run that brought nothing about has nothing to be closed.
+        Action::Retire(objects) if policy.goal == Goal::Undo || !policy.objects.is_empty() => {
             narrow_to_named(objects, facts, policy)
         }
         other => other,
@@ -108,7 +110,7 @@ fn resume(
     let covered = match policy.goal {
         Goal::Regen => true,
         Goal::Mint => open.task == OpenTask::Mint,
-        Goal::Retire | Goal::RetirePending => open.task == OpenTask::Retire,
+        Goal::Retire | Goal::RetirePending | Goal::Undo => open.task == OpenTask::Retire,
     };
     if covered {
         Action::Resume
@@ -235,6 +237,29 @@ fn retire_pending(
             })
         }
         _ => retire(judgement, facts, policy),
+    }
+}
+
+/// A link of the run that its pending order still holds goes even if it is closed already: that it was closed on purpose
+/// is what keeps the next run from minting another.
+fn undo(judgement: &Judgement, facts: &OrderFacts, moment: Moment, policy: &Policy) -> Action {
+    let mut objects = match retire_pending(judgement, facts, moment, policy) {
+        Action::Retire(objects) => objects,
+        Action::Nothing => Vec::new(),
+        other => return other,
+    };
+    let own = facts.order.reference.as_ref();
+    let is_pending = facts.order.status == OrderStatus::Pending;
+    if let Some(own) = own.filter(|own| policy.objects.contains(own) && !objects.contains(own))
+        && is_pending
+        && judgement.verdict != Verdict::OutOfScope
+    {
+        objects.push(own.clone());
+    }
+    if objects.is_empty() {
+        Action::Nothing
+    } else {
+        Action::Retire(objects)
     }
 }
 

@@ -62,7 +62,7 @@ pub fn audit(plan: &Plan) -> Vec<Violation> {
         }
         let objects = match &decision.action {
             // What it will close and mint was approved and enumerated by the run that began it.
-            Action::Nothing | Action::Hold(_) | Action::Resume => continue,
+            Action::Nothing | Action::Hold(_) | Action::Resume | Action::Conclude => continue,
             Action::Retire(objects) => objects,
             Action::Replace(objects) => {
                 if decision.order.status != OrderStatus::Pending {

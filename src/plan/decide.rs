@@ -11,8 +11,8 @@ use super::act::act;
 use super::judge::{Moment, judge};
 use super::{Goal, Policy, Reason, Release, Verdict};
 use crate::domain::{
-    AccountId, CheckoutReference, LinkId, Mode, Money, Order, OrderFacts, OrderId, Reading,
-    SessionState, Snapshot, Stored, StripeObject, Timestamp,
+    AccountId, CheckoutReference, LinkId, Mode, Money, Order, OrderFacts, OrderId, OrderStatus,
+    Reading, SessionState, Snapshot, Stored, StripeObject, Timestamp,
 };
 
 /// Why nothing is done although something is not as it should be.
@@ -34,6 +34,8 @@ pub enum Action {
     Replace(Vec<CheckoutReference>),
     /// Go on with what an earlier run left open; then whatever is still due.
     Resume,
+    /// Go on with what an earlier run left open, and do nothing after it: what was approved of the order has moved since.
+    Conclude,
 }
 
 impl Action {
@@ -42,7 +44,7 @@ impl Action {
     pub fn is_work(&self) -> bool {
         matches!(
             self,
-            Action::Retire(_) | Action::Replace(_) | Action::Resume
+            Action::Retire(_) | Action::Replace(_) | Action::Resume | Action::Conclude
         )
     }
 }
@@ -221,7 +223,32 @@ impl Plan {
         })
     }
 
-    /// What would be minted, per currency: nothing for orders that are only retired.
+    /// Orders on which an earlier run's operation is gone on with, and which may end with a new link.
+    pub fn resumed(&self) -> impl Iterator<Item = &Decision> {
+        let mints = match self.goal() {
+            Goal::Regen | Goal::Mint => true,
+            Goal::Retire | Goal::RetirePending | Goal::Undo => false,
+        };
+        self.decisions.iter().filter(move |d| {
+            mints
+                && matches!(d.action, Action::Resume | Action::Conclude)
+                && d.order.status == OrderStatus::Pending
+        })
+    }
+
+    /// What the links of those may ask for, per currency.
+    #[must_use]
+    pub fn resumed_totals(&self) -> Vec<Money> {
+        Money::totals(self.resumed().filter_map(|d| d.order.amount))
+    }
+
+    /// The most that all links together may ask for that a commit would mint, per currency.
+    #[must_use]
+    pub fn most(&self) -> Vec<Money> {
+        Money::totals(self.totals().into_iter().chain(self.resumed_totals()))
+    }
+
+    /// What would be minted, per currency: nothing for orders that are only retired, or gone on with.
     #[must_use]
     pub fn totals(&self) -> Vec<Money> {
         let replaced = |d: &&Decision| matches!(d.action, Action::Replace(_));

@@ -116,7 +116,7 @@ impl Line {
         let (deed, objects) = match &decision.action {
             Action::Replace(objects) => (Deed::Replace, objects.clone()),
             Action::Retire(objects) => (Deed::Retire, objects.clone()),
-            Action::Resume => (Deed::Resume, Vec::new()),
+            Action::Resume | Action::Conclude => (Deed::Resume, Vec::new()),
             Action::Nothing | Action::Hold(_) => return None,
         };
         Some(Line {

@@ -41,6 +41,8 @@ pub enum Goal {
     Retire,
     /// The same, and healthy links of pending orders too.
     RetirePending,
+    /// Of these, only what a run brought about: its orders stay without a link until somebody asks for one.
+    Undo,
 }
 
 impl Goal {
@@ -50,7 +52,7 @@ impl Goal {
         match self {
             Goal::Regen => "regen",
             Goal::Mint => "mint",
-            Goal::Retire | Goal::RetirePending => "retire",
+            Goal::Retire | Goal::RetirePending | Goal::Undo => "retire",
         }
     }
 }

@@ -260,12 +260,14 @@ impl Operation {
     #[must_use]
     pub fn approved(order: &Order, action: &Action, goal: Goal) -> Self {
         let task = match (action, goal) {
-            (Action::Retire(objects), Goal::RetirePending) if withdraws(order, objects) => {
+            (Action::Retire(objects), Goal::RetirePending | Goal::Undo)
+                if withdraws(order, objects) =>
+            {
                 Task::Withdraw
             }
             (Action::Retire(_), _) => Task::Retire,
             (_, Goal::Mint) => Task::Mint,
-            (_, Goal::Retire | Goal::RetirePending) => Task::Retire,
+            (_, Goal::Retire | Goal::RetirePending | Goal::Undo) => Task::Retire,
             (_, Goal::Regen) => Task::Replace,
         };
         let expected = Expected {

@@ -15,6 +15,8 @@ use crate::plan::{Decision, StoredState, payments};
 pub type Facts = BTreeMap<String, String>;
 
 const NONE: &str = "none";
+pub(super) const CHECKOUT_ID: &str = "checkout id";
+pub(super) const CHECKOUT_URL: &str = "checkout URL";
 
 #[must_use]
 pub fn facts_of(facts: &OrderFacts, decision: &Decision) -> Facts {
@@ -47,6 +49,17 @@ pub fn facts_of(facts: &OrderFacts, decision: &Decision) -> Facts {
         withdrawn.map_or_else(none, ToString::to_string),
     );
     add("verdict", decision.verdict.to_string());
+    found
+}
+
+/// What the row alone says: of [`facts_of`], all that a run which works on the order does not move itself, but for the
+/// link that it stores.
+#[must_use]
+pub fn row_facts(order: &Order) -> Facts {
+    let mut found = Facts::new();
+    add_row(order, &mut |name, value| {
+        found.insert(name.to_owned(), value);
+    });
     found
 }
 
@@ -83,10 +96,10 @@ fn add_row(order: &Order, add: &mut impl FnMut(&str, String)) {
         amount.map_or_else(none, |amount| amount.to_string()),
     );
     add(
-        "checkout id",
+        CHECKOUT_ID,
         reference.as_ref().map_or_else(none, ToString::to_string),
     );
-    add("checkout URL", url.clone().unwrap_or_else(none));
+    add(CHECKOUT_URL, url.clone().unwrap_or_else(none));
     add(
         "payment intent",
         payment_intent

@@ -208,6 +208,13 @@ impl SavedPlan {
             + self.forced_objects.len()
     }
 
+    /// Orders on which an earlier run's operation is gone on with, and which may end with a new link.
+    pub fn resumed(&self) -> impl Iterator<Item = &Line> {
+        let mints = matches!(self.goal(), Goal::Regen | Goal::Mint);
+        let lines = self.orders.iter().map(|order| &order.line);
+        lines.filter(move |line| mints && line.deed == Deed::Resume)
+    }
+
     #[must_use]
     pub fn order_ids(&self) -> Vec<OrderId> {
         self.orders

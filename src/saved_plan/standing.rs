@@ -3,9 +3,10 @@
 //!
 //! A fact that moved takes its order out, whatever would be decided now: the approval was for the facts as they were.
 
+use super::facts::{CHECKOUT_ID, CHECKOUT_URL, row_facts};
 use super::{Facts, SavedOrder, SavedPlan, facts_of, fingerprint};
-use crate::domain::{CheckoutReference, LinkId, Money, OrderId, Snapshot, Timestamp};
-use crate::plan::{Line, Plan, Verdict};
+use crate::domain::{CheckoutReference, LinkId, Money, Order, OrderId, Snapshot, Timestamp};
+use crate::plan::{Action, Line, Plan, Verdict};
 
 /// The last operation of a subject that runs of this plan worked on, as the journal has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct WorkedUnder {
     pub subject: String,
     /// Its ending's name; `None` while it is open.
     pub ending: Option<String>,
+    /// Its link, stored or not.
+    pub minted: Option<String>,
 }
 
 /// A fact that is not what it was.
@@ -30,6 +33,9 @@ pub enum Stands {
     Due,
     /// A run of this plan was cut short at it, and goes on.
     Begun,
+    /// The same, and what was approved has moved since; at least one fact. What is open is concluded, and nothing else
+    /// done.
+    BegunAndMoved(Vec<Moved>),
     /// A run of this plan did it.
     Done,
     /// A run of this plan tried, and Stripe refused.
@@ -116,12 +122,15 @@ impl Due {
     /// Whether a commit would work on it.
     #[must_use]
     pub fn is_due(&self) -> bool {
-        matches!(self.stands, Stands::Due | Stands::Begun)
+        matches!(
+            self.stands,
+            Stands::Due | Stands::Begun | Stands::BegunAndMoved(_)
+        )
     }
 
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        matches!(self.stands, Stands::Stale(_))
+        matches!(self.stands, Stands::Stale(_) | Stands::BegunAndMoved(_))
     }
 }
 
@@ -132,7 +141,7 @@ impl Standing {
         self.taken_at.seconds_since(saved.made_at)
     }
 
-    /// The part of `plan` that is still due.
+    /// The part of `plan` that is still due. What moved while it was open keeps the amount that was approved.
     #[must_use]
     pub fn apply(&self, mut plan: Plan) -> Plan {
         let due: Vec<&Due> = self.subjects.iter().filter(|due| due.is_due()).collect();
@@ -141,6 +150,16 @@ impl Standing {
             |object: &CheckoutReference| due.iter().any(|due| due.object.as_ref() == Some(object));
         plan.decisions
             .retain(|decision| has_order(decision.order.id));
+        for decision in &mut plan.decisions {
+            let moved = |due: &&&Due| {
+                due.order == Some(decision.order.id)
+                    && matches!(due.stands, Stands::BegunAndMoved(_))
+            };
+            if let (Some(due), Action::Resume) = (due.iter().find(moved), &decision.action) {
+                decision.action = Action::Conclude;
+                decision.order.amount = due.amount;
+            }
+        }
         plan.gone.retain(|id| has_order(*id));
         plan.paid_links
             .retain(|link| has_object(&CheckoutReference::Link(link.clone())));
@@ -148,10 +167,11 @@ impl Standing {
         plan
     }
 
-    /// What a commit passes over, with the reason.
+    /// What a commit passes over, or does not finish, with the reason.
     #[must_use]
     pub fn skipped(&self) -> Vec<Due> {
-        let skipped = self.subjects.iter().filter(|due| !due.is_due());
+        let is_skipped = |due: &&Due| !due.is_due() || due.is_stale();
+        let skipped = self.subjects.iter().filter(is_skipped);
         skipped.cloned().collect()
     }
 }
@@ -165,15 +185,14 @@ impl Now<'_> {
             .orders
             .iter()
             .find(|facts| facts.order.id == id);
-        let ended = self.ending_of(&format!("order:{id}"));
-        if let Some(ending) = ended {
-            let in_doubt = decision.is_some_and(|decision| decision.verdict == Verdict::InDoubt);
-            match ending.as_deref() {
-                None if in_doubt => return Stands::Begun,
-                Some("replaced" | "retired") => return Stands::Done,
-                Some("refused") => return Stands::Refused,
+        if let Some(worked) = self.last_of(&format!("order:{id}")) {
+            let in_doubt = decision.filter(|decision| decision.verdict == Verdict::InDoubt);
+            match (worked.ending.as_deref(), in_doubt) {
+                (None, Some(decision)) => return begun(saved, &decision.order, worked),
+                (Some("replaced" | "retired"), _) => return Stands::Done,
+                (Some("refused"), _) => return Stands::Refused,
                 // It ended over facts that had moved, or could not be told: they are looked at below.
-                None | Some(_) => {}
+                (None | Some(_), _) => {}
             }
         }
         let (Some(decision), Some(facts)) = (decision, facts) else {
@@ -206,19 +225,35 @@ impl Now<'_> {
     }
 
     fn of_listed(&self, is_listed: bool, subject: &str) -> Stands {
-        match self.ending_of(subject) {
-            Some(Some(ending)) if ending == "retired" => Stands::Done,
-            Some(Some(ending)) if ending == "refused" => Stands::Refused,
+        let worked = self.last_of(subject);
+        match worked.map(|worked| worked.ending.as_deref()) {
+            Some(Some("retired")) => Stands::Done,
+            Some(Some("refused")) => Stands::Refused,
             Some(None) => Stands::Begun,
             _ if is_listed => Stands::Due,
             _ => Stands::Stale(vec![moved("left to do", "yes", "no")]),
         }
     }
 
-    /// `None`: no run of this plan worked on it; `Some(None)`: it is open.
-    fn ending_of(&self, subject: &str) -> Option<Option<String>> {
-        let worked = self.worked.iter().find(|worked| worked.subject == subject);
-        worked.map(|worked| worked.ending.clone())
+    /// `None`: no run of this plan worked on it.
+    fn last_of(&self, subject: &str) -> Option<&WorkedUnder> {
+        self.worked.iter().find(|worked| worked.subject == subject)
+    }
+}
+
+/// Half done is no reason to do it on terms that nobody approved. The link that the run itself stored has moved nothing.
+fn begun(saved: &SavedOrder, row: &Order, worked: &WorkedUnder) -> Stands {
+    let mut now = row_facts(row);
+    let held = row.reference.as_ref().map(|held| held.as_str());
+    if held.is_some() && held == worked.minted.as_deref() {
+        now.remove(CHECKOUT_ID);
+        now.remove(CHECKOUT_URL);
+    }
+    let mut before = saved.facts.clone();
+    before.retain(|name, _| now.contains_key(name));
+    match differences(&before, &now) {
+        moved if moved.is_empty() => Stands::Begun,
+        moved => Stands::BegunAndMoved(moved),
     }
 }
 

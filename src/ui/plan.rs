@@ -50,7 +50,12 @@ pub fn text(plan: &Plan, agreed: Option<Agreed<'_>>, next: &NextStep, look: Look
     out.push('\n');
     if let Some(Agreed { digest, skipped }) = agreed {
         for due in skipped {
-            out.push_str(&format!("would pass over {}\n", standing::line(due)));
+            let would = if due.is_due() {
+                "would not finish"
+            } else {
+                "would pass over"
+            };
+            out.push_str(&format!("{would} {}\n", standing::line(due)));
         }
         if plan.has_work() {
             out.push_str(&format!("digest: {digest}\n"));
@@ -72,7 +77,11 @@ fn header(look: Look) -> Vec<&'static str> {
 fn row(decision: &Decision, look: Look) -> Vec<Cell> {
     let hue = match decision.action {
         Action::Nothing => Hue::Dim,
-        Action::Hold(_) | Action::Retire(_) | Action::Replace(_) | Action::Resume => Hue::Plain,
+        Action::Hold(_)
+        | Action::Retire(_)
+        | Action::Replace(_)
+        | Action::Resume
+        | Action::Conclude => Hue::Plain,
     };
     let order = &decision.order;
     let ids = if look.is_wide { Ids::Full } else { Ids::Short };

@@ -28,6 +28,10 @@ pub struct Question {
     pub retire: usize,
     /// What the new links ask for, per currency.
     pub totals: Vec<Money>,
+    /// Orders on which an earlier run's operation is gone on with.
+    pub resume: usize,
+    /// What their links may ask for, per currency.
+    pub resume_totals: Vec<Money>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +62,8 @@ impl Question {
             replace: fates.replace,
             retire: fates.objects,
             totals: plan.totals(),
+            resume: fates.resume,
+            resume_totals: plan.resumed_totals(),
         }
     }
 }
@@ -124,6 +130,8 @@ fn details(question: &Question, look: Look) -> String {
         replace,
         retire,
         totals,
+        resume,
+        resume_totals,
     } = question;
     let mode = match mode {
         Mode::Live => look.paint("live", Hue::Money),
@@ -138,10 +146,17 @@ fn details(question: &Question, look: Look) -> String {
         let links = count(*replace, "new link");
         text.push_str(&format!("mint:     {links}, {}\n", sums(totals)));
     }
+    if *resume > 0 {
+        let asked = match resume_totals.as_slice() {
+            [] => String::new(),
+            totals => format!(", {}", sums(totals)),
+        };
+        text.push_str(&format!("go on:    {}{asked}\n", count(*resume, "order")));
+    }
     if *retire > 0 {
         let healthy = match goal {
             Goal::RetirePending => ", healthy links of pending orders too",
-            Goal::Regen | Goal::Mint | Goal::Retire => "",
+            Goal::Regen | Goal::Mint | Goal::Retire | Goal::Undo => "",
         };
         text.push_str(&format!(
             "retire:   {}{healthy}\n",
@@ -153,7 +168,7 @@ fn details(question: &Question, look: Look) -> String {
 
 /// Short, since a prompt that wraps cannot be redrawn.
 fn prompt(question: &Question) -> String {
-    let sum = match question.totals.as_slice() {
+    let sum = |totals: &[Money]| match totals {
         [one] => format!(" for {one}"),
         _ => String::new(),
     };
@@ -161,8 +176,16 @@ fn prompt(question: &Question) -> String {
     if question.retire > 0 {
         deeds.push(format!("retire {}", count(question.retire, "object")));
     }
+    if question.resume > 0 {
+        let asked = sum(&question.resume_totals);
+        deeds.push(format!(
+            "go on with {}{asked}",
+            count(question.resume, "order")
+        ));
+    }
     if question.replace > 0 {
-        deeds.push(format!("mint {}{sum}", count(question.replace, "link")));
+        let asked = sum(&question.totals);
+        deeds.push(format!("mint {}{asked}", count(question.replace, "link")));
     }
     format!("{}, in {} mode?", deeds.join(" and "), question.mode)
 }
@@ -182,10 +205,12 @@ mod tests {
             account_name: Some("Utah Hoops".to_owned()),
             mode: Mode::Live,
             database: "postgres://club@db.example.com/club".to_owned(),
-            size: 17,
+            size: 19,
             replace: 17,
             retire: 1,
             totals: vec![Money::new(98_500, Currency::USD)],
+            resume: 2,
+            resume_totals: vec![Money::new(11_000, Currency::USD)],
         };
         let look = Look::of(false, 80);
         let shown = details(&question, look) + &prompt(&question);
@@ -195,8 +220,9 @@ account:  acct_1Utah (Utah Hoops)
 mode:     live
 database: postgres://club@db.example.com/club
 mint:     17 new links, 985.00 USD
+go on:    2 orders, 110.00 USD
 retire:   1 object
-retire 1 object and mint 17 links for 985.00 USD, in live mode?
+retire 1 object and go on with 2 orders for 110.00 USD and mint 17 links for 985.00 USD, in live mode?
 ");
     }
 }

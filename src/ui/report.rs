@@ -11,6 +11,7 @@ use crate::domain::CheckoutReference;
 use crate::exit::ExitStatus;
 use crate::report::{Conclusion, Outcome, Outdated, Report, Stop, Subject};
 use crate::saga::Ending;
+use crate::saved_plan::Due;
 
 #[must_use]
 pub fn text(report: &Report, with_connection: &dyn Fn(&str) -> String, look: Look) -> String {
@@ -225,7 +226,7 @@ fn summary(report: &Report, with_connection: &dyn Fn(&str) -> String, look: Look
     let mut parts = vec![
         format!(
             "{} approved: {} done",
-            tally.approved + report.skipped.len(),
+            tally.approved + report.passed_over(),
             tally.done
         ),
         format!("{} failed", tally.failed),
@@ -240,8 +241,8 @@ fn summary(report: &Report, with_connection: &dyn Fn(&str) -> String, look: Look
     if tally.held_elsewhere > 0 {
         parts.push(format!("{} worked on by another run", tally.held_elsewhere));
     }
-    if !report.skipped.is_empty() {
-        parts.push(format!("{} passed over", report.skipped.len()));
+    if report.passed_over() > 0 {
+        parts.push(format!("{} passed over", report.passed_over()));
     }
     let people: Vec<String> = report.plan.for_a_person().map(person_line).collect();
     if people.is_empty() {
@@ -269,13 +270,16 @@ fn summary(report: &Report, with_connection: &dyn Fn(&str) -> String, look: Look
         ));
         out.extend(people);
     }
-    if !report.skipped.is_empty() {
-        out.push_str("passed over, of the plan that was approved:\n");
-        let lines = report
-            .skipped
-            .iter()
-            .map(|due| format!("  {}\n", standing::line(due)));
-        out.extend(lines);
+    let (unfinished, passed_over): (Vec<&Due>, Vec<&Due>) =
+        report.skipped.iter().partition(|due| due.is_due());
+    for (what, skipped) in [("passed over", passed_over), ("not finished", unfinished)] {
+        if !skipped.is_empty() {
+            out.push_str(&format!("{what}, of the plan that was approved:\n"));
+            let lines = skipped
+                .iter()
+                .map(|due| format!("  {}\n", standing::line(due)));
+            out.extend(lines);
+        }
     }
     if !report.stopped.is_empty() {
         let why = stops_words(&report.stopped);

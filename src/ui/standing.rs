@@ -6,6 +6,7 @@ use super::NextStep;
 use super::look::{Hue, Look, cell, count, full, list, name, render, right, sums};
 use super::plan::{NAME, next_step};
 use super::sanitize::clean;
+use crate::domain::Money;
 use crate::saved_plan::{Due, Moved, SavedPlan, Standing, Stands};
 
 /// Hours and minutes are enough for a plan.
@@ -83,7 +84,7 @@ pub fn code(stands: &Stands) -> &'static str {
         Stands::Begun => "begun",
         Stands::Done => "done",
         Stands::Refused => "refused",
-        Stands::Stale(_) => "stale",
+        Stands::Stale(_) | Stands::BegunAndMoved(_) => "stale",
     }
 }
 
@@ -95,6 +96,10 @@ pub fn words(stands: &Stands) -> String {
         Stands::Done => "done under this plan".to_owned(),
         Stands::Refused => "refused by Stripe under this plan".to_owned(),
         Stands::Stale(moved) => format!("moved: {}", list(moved, moved_words)),
+        Stands::BegunAndMoved(moved) => format!(
+            "moved: {} (it was begun: what is open of it is concluded, and no more)",
+            list(moved, moved_words)
+        ),
     }
 }
 
@@ -110,7 +115,7 @@ fn hue(stands: &Stands) -> Hue {
         Stands::Due | Stands::Begun => Hue::Plain,
         Stands::Done => Hue::Good,
         Stands::Refused => Hue::Money,
-        Stands::Stale(_) => Hue::Attention,
+        Stands::Stale(_) | Stands::BegunAndMoved(_) => Hue::Attention,
     }
 }
 
@@ -130,8 +135,17 @@ fn summary(saved: &SavedPlan, standing: &Standing) -> String {
             sums(&saved.totals.amounts)
         ),
     };
+    let resumed: Vec<Money> = saved.resumed().filter_map(|line| line.amount).collect();
+    let resumes = match saved.resumed().count() {
+        0 => String::new(),
+        n => format!(
+            ", go on with {}, {}",
+            count(n, "order"),
+            sums(&Money::totals(resumed))
+        ),
+    };
     format!(
-        "plan {} of `relink {}` in {} mode for {}: {}, {totals}\n\
+        "plan {} of `relink {}` in {} mode for {}: {}, {totals}{resumes}\n\
          made {} ({} ago) by {}: {}\n\
          {due} due, {done} done, {stale} moved, {refused} refused\n",
         saved.digest,
@@ -173,7 +187,7 @@ impl Tally {
                 Stands::Due | Stands::Begun => tally.due += 1,
                 Stands::Done => tally.done += 1,
                 Stands::Refused => tally.refused += 1,
-                Stands::Stale(_) => tally.stale += 1,
+                Stands::Stale(_) | Stands::BegunAndMoved(_) => tally.stale += 1,
             }
         }
         tally

@@ -53,6 +53,10 @@ pub fn would(decision: &Decision, ids: Ids) -> String {
             };
             format!("would go on{condition}: {}", reason(&decision.reason, ids))
         }
+        Action::Conclude => format!(
+            "would only conclude what is open: {}",
+            reason(&decision.reason, ids)
+        ),
         Action::Replace(objects) if objects.is_empty() => format!("would mint{}", used(decision)),
         Action::Replace(objects) => {
             let what = list(objects, |object| retire(object, decision, ids));
@@ -88,7 +92,11 @@ fn shorten_sessions(text: &str) -> String {
 fn retire(object: &CheckoutReference, decision: &Decision, ids: Ids) -> String {
     let own = decision.order.reference.as_ref() == Some(object);
     let id = ids.show(object);
+    let is_closed =
+        decision.verdict == Verdict::Dead || matches!(decision.reason, Reason::LiveOutsideRow(_));
     match object {
+        // What is closed already is closed on purpose from then on.
+        _ if own && is_closed => format!("mark it withdrawn, {id} is closed already"),
         CheckoutReference::Session(_) => format!("expire {id}"),
         CheckoutReference::Link(_) if own && decision.stored == StoredState::LinkInactive => {
             match &decision.reason {
@@ -189,7 +197,7 @@ impl Fates {
                     fates.retire += 1;
                     fates.objects += objects.len();
                 }
-                Action::Resume => fates.resume += 1,
+                Action::Resume | Action::Conclude => fates.resume += 1,
                 Action::Replace(objects) => {
                     fates.replace += 1;
                     fates.objects += objects.len();
@@ -219,17 +227,26 @@ pub fn summary(plan: &Plan) -> String {
         0 => "retire nothing".to_owned(),
         n => format!("retire {}", count(n, "object")),
     };
+    let resumed = plan.resumed_totals();
     let mints = match fates.replace {
+        0 if !resumed.is_empty() => "mint nothing else".to_owned(),
         0 => "mint nothing".to_owned(),
         n => format!("mint {}, {}", count(n, "link"), sums(&plan.totals())),
     };
     parts.push(match plan.goal() {
-        Goal::Retire | Goal::RetirePending => format!("would {retires}"),
+        Goal::Retire | Goal::RetirePending | Goal::Undo => format!("would {retires}"),
         Goal::Regen | Goal::Mint if fates.objects > 0 => format!("would {retires}, {mints}"),
         Goal::Regen | Goal::Mint => format!("would {mints}"),
     });
     if fates.resume > 0 {
-        parts.push(format!("would go on with {}", count(fates.resume, "order")));
+        let asked = match resumed.as_slice() {
+            [] => String::new(),
+            resumed => format!(", {}", sums(resumed)),
+        };
+        parts.push(format!(
+            "would go on with {}{asked}",
+            count(fates.resume, "order")
+        ));
     }
     if fates.wait > 0 {
         parts.push(agree(fates.wait, "waits", "wait"));

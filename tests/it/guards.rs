@@ -210,3 +210,70 @@ async fn a_role_that_may_not_create_tables_is_told_the_sql_that_its_owner_runs_a
         .execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
         .await;
 }
+
+/// A run that SIGKILL ends with its mint's answer under way.
+async fn kill_at_the_mint(world: &World) {
+    let mint = json!({"method": "POST", "path": "/v1/payment_links", "when": "arrival", "kind": "park", "times": 1});
+    world.fault(mint).await;
+    let running = world.spawn(&COMMIT);
+    let parked = world.wait_for_parked().await;
+    running.signal("KILL");
+    running.finish().await;
+    world.drop_parked(parked).await;
+    world.clear_faults().await;
+}
+
+/// It may mint as well: what its link may ask for is held against the limit and put before whoever agrees.
+#[tokio::test]
+async fn an_order_that_is_gone_on_with_counts_with_its_amount() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    kill_at_the_mint(&world).await;
+    world.order(pending(1000).behind(expired_session())).await;
+    let before = world.writes().await.len();
+    let id = order.to_string();
+    let one = ["regen", "--order-id", &id, "--commit"];
+
+    let dry = world.relink(&["regen", "--all"]).await;
+    let said = "would mint 1 link, 10.00 USD; would go on with 1 order, 55.00 USD";
+    assert!(dry.stdout.contains(said), "{}", dry.stdout);
+    let unasked = world.relink(&one).await;
+    assert_eq!(
+        unasked.code,
+        Some(6),
+        "{}{}",
+        unasked.stdout,
+        unasked.stderr
+    );
+    let said = "1 order to go on with (55.00 USD) waits for a yes";
+    assert!(unasked.stderr.contains(said), "{}", unasked.stderr);
+    let limit = |limit: &'static str| [&one[..], &["--yes", "--max-amount", limit]].concat();
+    let output = world.relink(&limit("0.01:USD")).await;
+    assert_eq!(output.code, Some(6), "{}{}", output.stdout, output.stderr);
+    for said in [
+        "the link of 1 order to go on with may ask 55.00 USD",
+        "--max-amount 55.00:USD",
+    ] {
+        assert!(
+            output.stderr.contains(said),
+            "{said} is not in {}",
+            output.stderr
+        );
+    }
+    let both = [
+        "regen",
+        "--all",
+        "--commit",
+        "--yes",
+        "--max-amount",
+        "64.99:USD",
+    ];
+    let output = world.relink(&both).await;
+    assert_eq!(output.code, Some(6), "{}{}", output.stdout, output.stderr);
+    let said = "the new link and that of 1 order to go on with may ask 65.00 USD";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    assert_eq!(world.writes().await.len(), before);
+    let output = world.relink(&limit("55.00:USD")).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.live_objects_of(order).await.len(), 1);
+}

@@ -113,7 +113,7 @@ fn carried_out(facts: &OrderFacts, action: &Action) -> OrderFacts {
         Action::Retire(targets) => (targets, false),
         Action::Replace(targets) => (targets, true),
         Action::Nothing | Action::Hold(_) => return facts,
-        Action::Resume => {
+        Action::Resume | Action::Conclude => {
             facts.journal.open = None;
             return facts;
         }

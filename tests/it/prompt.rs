@@ -2,7 +2,7 @@
 //! nothing, Ctrl-C at the prompt ends the run, and yes carries out what was shown.
 
 use rexpect::session::PtySession;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::world::*;
 
@@ -79,6 +79,32 @@ async fn yes_carries_out_what_was_shown() {
     session.exp_eof().unwrap();
     assert_eq!(end(session), 0);
     assert_eq!(world.writes().await.len(), 17);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_question_names_what_is_gone_on_with() {
+    let world = World::on(Backend::Sqlite).await;
+    world.order(pending(5500).behind(expired_session())).await;
+    let lost = json!({"method": "POST", "path": "/v1/payment_links", "when": "arrival", "kind": "park", "times": 1});
+    world.fault(lost).await;
+    let commit = ["regen", "--all", "--commit"];
+    let running = world.spawn(&["regen", "--all", "--commit", "--yes"]);
+    let parked = world.wait_for_parked().await;
+    running.signal("KILL");
+    running.finish().await;
+    world.drop_parked(parked).await;
+    world.clear_faults().await;
+    let mut session =
+        rexpect::session::spawn_command(world.command(&commit), Some(LIMIT_MS)).unwrap();
+    let asked = session.exp_regex(r"\[y/N\]").unwrap().0;
+    for part in [
+        "go on:    1 order, 55.00 USD",
+        "go on with 1 order for 55.00 USD, in test mode?",
+    ] {
+        assert!(asked.contains(part), "{part} is not in: {asked}");
+    }
+    session.send_line("n").unwrap();
+    assert_eq!(end(session), 6);
 }
 
 /// The question is all there whatever the terminal's width, coloured only where colours are wanted, and the answer counts.

@@ -28,6 +28,7 @@ fn what_was_approved_becomes_the_operation_of_the_command_that_asked_for_it() {
         // Only a pending order that loses its own object is withdrawn.
         (&row, &retire_own, Goal::RetirePending, Task::Withdraw),
         (&row, &retire_own, Goal::Retire, Task::Retire),
+        (&row, &retire_own, Goal::Undo, Task::Withdraw),
         (&row, &retire_other, Goal::RetirePending, Task::Retire),
         (&settled, &retire_own, Goal::RetirePending, Task::Retire),
     ];

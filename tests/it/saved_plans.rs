@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::on_each_backend;
+use crate::support::kill_points::{self, KillPoints};
 use crate::support::world::*;
 
 /// A folder for one test's plan.
@@ -387,4 +388,97 @@ async fn an_order_that_another_run_did_meanwhile_is_not_this_plans() {
     );
     assert!(holds_a_link(&world, left).await);
     assert_eq!(world.writes().await.len(), 2);
+}
+
+/// A commit of the plan that SIGKILL ends right after the first commit whose transaction is this one.
+async fn kill_after(world: &World, path: &Path, what: &str) {
+    let points = KillPoints::listen().await;
+    let path = path.to_str().unwrap();
+    let mut command = world.command(&["regen", "--plan", path, "--commit", "--yes"]);
+    command.env(kill_points::ADDRESS, points.address());
+    let running = Running::start(command);
+    loop {
+        let reached = points.next().await;
+        if !reached.before && reached.what == what {
+            break running.signal("KILL");
+        }
+        reached.go_on();
+    }
+    running.finish().await;
+}
+
+async fn standing(world: &World, path: &Path) -> Value {
+    let output = world
+        .relink(&["inspect", "--plan", path.to_str().unwrap(), "-o", "json"])
+        .await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    let document: Value = serde_json::from_str(&output.stdout).unwrap();
+    document["orders"][0].clone()
+}
+
+on_each_backend! {
+    /// The amount that was approved is not the row's any more: nothing is minted at another.
+    async fn what_moved_since_a_killed_commit_began_it_is_concluded_and_gets_nothing_new(world) {
+        // With the mints that have left by then.
+        let killed = [("claim an order", 0), ("journal an intent", 0), ("journal an outcome", 1)];
+        for (killed_at, minted) in killed {
+            let order = world.order(pending(5500).behind(expired_session())).await;
+            let desk = Desk::new();
+            save(&world, &desk.plan(), &["regen", "--order-id", &order.to_string()]).await;
+            let digest = read(&desk.plan())["digest"].as_str().unwrap().to_owned();
+            let before = world.writes().await.len();
+            kill_after(&world, &desk.plan(), killed_at).await;
+            world.rows.set(order.0, "amount_cents", "6500").await;
+
+            let shown = standing(&world, &desk.plan()).await;
+            assert_eq!(shown["stands"], "stale", "{killed_at}: {shown}");
+            assert_eq!(shown["moved"][0]["fact"], "amount", "{killed_at}: {shown}");
+            let strict = commit(&world, &desk.plan(), &["--strict-plan"]).await;
+            assert_eq!(strict.code, Some(7), "{killed_at}: {}{}", strict.stdout, strict.stderr);
+            let output = commit(&world, &desk.plan(), &["--expect", &digest]).await;
+            assert_eq!(output.code, Some(3), "{killed_at}: {}{}", output.stdout, output.stderr);
+            let said = "moved: amount was 55.00 USD, is 65.00 USD";
+            assert!(output.stdout.contains(said), "{killed_at}: {}", output.stdout);
+            assert!(!holds_a_link(&world, order).await, "{killed_at}");
+            assert_eq!(world.live_objects_of(order).await, Vec::<String>::new(), "{killed_at}");
+            // Each that was minted was closed.
+            assert_eq!(world.writes().await.len() - before, 2 * minted, "{killed_at}");
+            let again = commit(&world, &desk.plan(), &[]).await;
+            assert_eq!(again.code, Some(7), "{killed_at}: {}{}", again.stdout, again.stderr);
+            assert_eq!(world.writes().await.len() - before, 2 * minted, "{killed_at}");
+        }
+    }
+}
+
+on_each_backend! {
+    /// What a link says is approved as well: the mint that was journaled may be sent as it is, and no other.
+    async fn where_an_address_moved_only_the_mint_that_was_journaled_is_sent(world) {
+        for (killed_at, minted) in [("claim an order", false), ("journal an intent", true)] {
+            let order = pending(5500).mailed_to(&format!("then{minted}@example.com"));
+            let order = world.order(order.behind(expired_session())).await;
+            let desk = Desk::new();
+            save(&world, &desk.plan(), &["regen", "--order-id", &order.to_string()]).await;
+            kill_after(&world, &desk.plan(), killed_at).await;
+            world.rows.execute(&format!("UPDATE parents SET email = 'since{minted}@example.com'")).await;
+            let output = commit(&world, &desk.plan(), &[]).await;
+            assert_eq!(output.code, Some(3), "{killed_at}: {}{}", output.stdout, output.stderr);
+            assert!(output.stdout.contains("moved: parent's e-mail"), "{killed_at}: {}", output.stdout);
+            assert_eq!(holds_a_link(&world, order).await, minted, "{killed_at}");
+        }
+    }
+}
+
+on_each_backend! {
+    /// The row moved by the commit's own hand.
+    async fn a_commit_that_was_killed_after_it_stored_its_link_has_moved_nothing(world) {
+        let [order] = stranded(&world).await;
+        let desk = Desk::new();
+        save(&world, &desk.plan(), &["regen", "--all"]).await;
+        kill_after(&world, &desk.plan(), "publish the link of an order").await;
+        assert!(holds_a_link(&world, order).await);
+        assert_eq!(standing(&world, &desk.plan()).await["stands"], "begun");
+        let output = commit(&world, &desk.plan(), &["--strict-plan"]).await;
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        assert_eq!(world.writes().await.len(), 1);
+    }
 }

@@ -91,6 +91,8 @@ fn ask(ui: &Ui, mode: Mode) {
         replace: 17,
         retire: 0,
         totals: vec![Money::new(98_500, Currency::USD)],
+        resume: 0,
+        resume_totals: Vec::new(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

@@ -43,7 +43,7 @@ impl Store {
             runs, operations, ..
         } = Tables::of(self.dialect);
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT o.subject, o.ending FROM {operations} o \
+            "SELECT o.subject, o.ending, o.minted_id FROM {operations} o \
              WHERE o.mode = $1 AND EXISTS (SELECT 1 FROM {runs} r WHERE r.run_id IN (o.begun_by, o.held_by) \
              AND r.plan_digest = $2 AND r.started_at >= $3) ORDER BY o.begun_at, o.operation_id"
         )))
@@ -62,6 +62,7 @@ fn worked(row: &AnyRow) -> Result<WorkedUnder, sqlx::Error> {
     Ok(WorkedUnder {
         subject: row.try_get("subject")?,
         ending: row.try_get("ending")?,
+        minted: row.try_get("minted_id")?,
     })
 }
 

@@ -37,6 +37,8 @@ pub struct PlanDocument<'a> {
     passed_over: Vec<DueBody<'a>>,
     /// What would be minted, per currency.
     totals: Vec<Money>,
+    /// What the links of orders that would be gone on with may ask for, per currency.
+    resume_totals: Vec<Money>,
     counts: Counts,
     next: Next,
 }
@@ -101,6 +103,7 @@ impl<'a> PlanDocument<'a> {
                 .map(DueBody::new)
                 .collect(),
             totals: plan.totals(),
+            resume_totals: plan.resumed_totals(),
             counts: Counts::of(plan),
             next: Next::from(next.clone()),
         }
@@ -206,7 +209,7 @@ impl<'a> ActionBody<'a> {
             Action::Hold(_) => ("hold", &[]),
             Action::Retire(objects) => ("retire", objects),
             Action::Replace(objects) => ("replace", objects),
-            Action::Resume => ("resume", &[]),
+            Action::Resume | Action::Conclude => ("resume", &[]),
         };
         let (needs_person, release) = match action {
             Action::Hold(Hold::NeedsPerson { release }) => (true, *release),

@@ -254,12 +254,12 @@ impl Summary {
             moot,
         } = tally;
         Summary {
-            approved: approved + report.skipped.len(),
+            approved: approved + report.passed_over(),
             done,
             failed,
             unknown,
             not_begun,
-            passed_over: report.skipped.len(),
+            passed_over: report.passed_over(),
             held_elsewhere,
             moot,
             needs_person: report.plan.for_a_person().count(),

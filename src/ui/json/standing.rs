@@ -111,7 +111,7 @@ struct MovedBody<'a> {
 impl<'a> DueBody<'a> {
     pub(super) fn new(due: &'a Due) -> Self {
         let moved: &[Moved] = match &due.stands {
-            Stands::Stale(moved) => moved,
+            Stands::Stale(moved) | Stands::BegunAndMoved(moved) => moved,
             Stands::Due | Stands::Begun | Stands::Done | Stands::Refused => &[],
         };
         DueBody {

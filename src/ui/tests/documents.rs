@@ -150,6 +150,7 @@ fn a_plan_is_one_document() {
           "currency": "usd"
         }
       ],
+      "resume_totals": [],
       "counts": {
         "orders": 3,
         "verdicts": {

@@ -45,7 +45,7 @@ fn a_plan_says_what_it_would_go_on_with() {
 │       ┆           ┆           ┆                                   ┆          ┆ 2026-09-21T13:13:20Z                                                                                            │
 │     8 ┆ Gil Stray ┆ 65.00 USD ┆ cs_test_a1…0008 (session expired) ┆ in_doubt ┆ would retire plink_stray8, then mint                                                                            │
 └───────┴───────────┴───────────┴───────────────────────────────────┴──────────┴─────────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
-2 orders: 2 in_doubt; would retire 1 object, mint 1 link, 65.00 USD; would go on with 1 order; 0 need a person
+2 orders: 2 in_doubt; would retire 1 object, mint 1 link, 65.00 USD; would go on with 1 order, 55.00 USD; 0 need a person
 ");
 }
 
@@ -150,6 +150,7 @@ fn programs_read_the_same() {
     assert_eq!(decided["action"]["needs_person"], false);
     assert_eq!(decided["advice"], "relink regen --order-id 7");
     assert_eq!(document["counts"]["resume"], 1);
+    assert_eq!(document["resume_totals"][0]["minor"], 5500);
     assert_eq!(document["counts"]["verdicts"]["in_doubt"], 2);
     let explanation = super::explained::explanation(in_doubt().remove(0), NextStep::default());
     let document = value(&render(&OrderDocument::new(&explanation)).unwrap());
