@@ -118,6 +118,58 @@ async fn without_a_terminal_a_yes_must_be_given() {
     refuses_and_names_the_way(&["regen", "--all", "--commit"], 6, "no terminal to ask at").await;
 }
 
+/// No flag is read after a bare `--`.
+#[tokio::test]
+async fn objects_after_two_dashes_stay_behind_the_flags_that_are_suggested() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(active_link())).await;
+    let link = world.row(order.0).await.reference.unwrap();
+    let typed = ["retire", "--pending", "--commit", "--", &link];
+    let output = world.relink(&typed).await;
+    assert_eq!(output.code, Some(6), "{}{}", output.stdout, output.stderr);
+    let accepted = suggested(&output);
+    let accepted: Vec<&str> = accepted.iter().map(String::as_str).collect();
+    let output = world.relink(&split_rps(&accepted).0).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn two_limits_in_one_currency_are_a_mistake() {
+    let world = stranded(1).await;
+    let limits = ["--max-amount", "99:USD", "--max-amount", "1:USD"];
+    let output = world.relink(&with(&limits)).await;
+    assert_eq!(output.code, Some(2), "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stderr.contains("more than one limit in USD"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(world.requests().await, Vec::<Value>::new());
+}
+
+/// The variable may hold another database than the one that was typed.
+#[tokio::test]
+async fn a_typed_database_is_suggested_by_the_variable_only_where_it_holds_the_same() {
+    let world = stranded(1).await;
+    let url = world.database_url().to_owned();
+    let typed = ["regen", "--all", "--database-url", &url];
+    let same = world.relink(&typed).await;
+    let said = "regen --all --database-url \"$DATABASE_URL\"";
+    assert!(same.stdout.contains(said), "{}", same.stdout);
+    let elsewhere = [("DATABASE_URL", "sqlite:///nowhere/club.db")];
+    for words in [
+        &typed[..],
+        &["inspect", "--order-id", "1001", "--database-url", &url],
+    ] {
+        let other = world.relink_with(words, &elsewhere).await;
+        assert_eq!(other.code, Some(0), "{}{}", other.stdout, other.stderr);
+        let said = "--database-url URL";
+        assert!(other.stdout.contains(said), "{}", other.stdout);
+        assert!(!other.stdout.contains("$DATABASE_URL"), "{}", other.stdout);
+    }
+}
+
 #[tokio::test]
 async fn all_guards_together_let_the_right_plan_through() {
     let world = stranded(3).await;
