@@ -15,7 +15,7 @@ use crate::plan::{Digest, Plan, audit};
 use crate::redact::redact;
 use crate::report::Report;
 use crate::saved_plan::Due;
-use crate::store::{Access, Journal, NewRun};
+use crate::store::{Access, Journal, NewRun, StoreError};
 use crate::stripe::{Index, SharedIndex};
 use crate::ui::{self, Agreed, NextStep, NoTerminal, Question};
 
@@ -41,13 +41,29 @@ pub struct Proposal {
     pub skipped: Vec<Due>,
 }
 
-/// A plan that was just made.
-impl From<Survey> for Proposal {
-    fn from(survey: Survey) -> Self {
-        Proposal {
-            digest: survey.plan.digest(),
+impl Proposal {
+    /// A plan that was just made.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn of(survey: Survey, opened: &Opened) -> Result<Self, Error> {
+        let database = match opened.store.database_id().await {
+            Ok(database) => Some(database),
+            // Where that may not be asked, the digest is of the rest: never of another database.
+            Err(StoreError::AccessDenied { .. } | StoreError::Query { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Proposal {
+            digest: survey.plan.digest_in(database.as_deref()),
             skipped: Vec::new(),
             survey,
+        })
+    }
+
+    fn agreed(&self) -> Agreed<'_> {
+        Agreed {
+            digest: &self.digest,
+            skipped: &self.skipped,
         }
     }
 }
@@ -76,7 +92,7 @@ pub async fn conclude(
         saved::save(path, &proposal.survey, opened, context).await?;
     }
     if !commit.commit {
-        let next = next_step(&proposal.survey.plan, approval, context);
+        let next = next_step(&proposal.survey.plan, args, context);
         let agreed = Some(proposal.agreed());
         context.ui.plan(&proposal.survey.plan, agreed, &next)?;
         return Ok(ExitStatus::Done);
@@ -89,10 +105,12 @@ pub async fn conclude(
     }
     if !proposal.survey.plan.has_work() {
         // An empty list is another list than the expected one, too.
-        config::guards(approval, &context.settings).check(
-            &proposal.survey.plan,
-            &proposal.digest,
-            &context.command_line,
+        let guards = config::guards(approval, &context.settings);
+        let (plan, digest) = (&proposal.survey.plan, &proposal.digest);
+        guards.check(
+            plan,
+            digest,
+            &guards.accepted(plan, digest, &context.command_line),
         )?;
         let report = nothing_done(opened, proposal);
         write_mailing(approval, &report, opened, context).await?;
@@ -101,7 +119,6 @@ pub async fn conclude(
             .report(&report, |advice| context.with_connection(advice))?;
         return Ok(report.exit_status());
     }
-    require_named_account(opened, commit, &context.command_line).await?;
     let Proposal {
         survey,
         digest,
@@ -119,6 +136,7 @@ pub async fn conclude(
         digest,
         command: &context.command_line,
     };
+    require_named_account(opened, commit, &terms.accepted(&plan)).await?;
     let ask = |plan: &Plan| ask(opened, plan, context);
     let approved = approve(plan, opened.account.as_ref(), terms, &ask)?;
     let mut index = index;
@@ -189,16 +207,16 @@ async fn write_mailing(
 }
 
 /// The first commit says to which account this database belongs. With a live key that is said by a person,
-/// not by whichever key happened to be set.
+/// not by whichever key happened to be set. `accepted` is what nothing else would refuse.
 async fn require_named_account(
     opened: &Opened,
     commit: &Commit,
-    command: &CommandLine,
+    accepted: &CommandLine,
 ) -> Result<(), Error> {
     let mode = opened.config.key.mode;
     let pinned = opened.store.pinned_account(mode).await?;
     let is_named = commit.expect_account.is_some() || pinned.is_some();
-    refuse_unnamed_account(mode, is_named, opened.account.as_ref(), command)
+    refuse_unnamed_account(mode, is_named, opened.account.as_ref(), accepted)
 }
 
 pub(super) fn refuse_unnamed_account(
@@ -296,20 +314,15 @@ fn nothing_done(opened: &Opened, proposal: Proposal) -> Report {
     }
 }
 
-impl Proposal {
-    fn agreed(&self) -> Agreed<'_> {
-        Agreed {
-            digest: &self.digest,
-            skipped: &self.skipped,
-        }
-    }
-}
-
 /// The command line as it was given, with the switch that would carry it out.
-fn next_step(plan: &Plan, approval: &Approval, context: &Context<'_>) -> NextStep {
+fn next_step(plan: &Plan, args: (&Commit, &Approval), context: &Context<'_>) -> NextStep {
+    let (commit, approval) = args;
     if plan.has_work() {
         let command = match &approval.plan_out {
-            Some(path) => saved::commit_command(path, plan, context),
+            Some(path) => {
+                let account = commit.expect_account.as_deref();
+                saved::commit_command(path, plan.goal(), account, context)
+            }
             None => {
                 let command = context.command_line.for_a_person();
                 command.with("--commit").to_string()
