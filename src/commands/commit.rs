@@ -6,7 +6,7 @@ use crate::approval::{Answer, Approved, Consent, Terms, approve, unsound};
 use crate::cli::{Approval, Commit, Common};
 use crate::command_line::CommandLine;
 use crate::config;
-use crate::domain::{AccountId, Mode, RunId};
+use crate::domain::{AccountId, Mode, RunId, Timestamp};
 use crate::error::Error;
 use crate::execute::{LinkTexts, Site, execute};
 use crate::exit::ExitStatus;
@@ -39,6 +39,8 @@ pub struct Proposal {
     pub digest: Digest,
     /// Of a saved plan: what of it is passed over.
     pub skipped: Vec<Due>,
+    /// Of a saved plan: when it was made, on the database's clock.
+    pub saved_at: Option<Timestamp>,
 }
 
 impl Proposal {
@@ -56,6 +58,7 @@ impl Proposal {
         Ok(Proposal {
             digest: survey.plan.digest_in(database.as_deref()),
             skipped: Vec::new(),
+            saved_at: None,
             survey,
         })
     }
@@ -123,6 +126,7 @@ pub async fn conclude(
         survey,
         digest,
         skipped,
+        saved_at,
     } = proposal;
     let Survey {
         plan,
@@ -142,6 +146,16 @@ pub async fn conclude(
     let mut index = index;
     prepare(opened, &mut index, context).await?;
     let journal = begin_run(opened, &approved, commit, context).await?;
+    if let Some(made) = saved_at {
+        // Before anything is done, so that what was done cannot make it due again.
+        let subjects = saved::stale_subjects(&skipped);
+        let noted = journal.pass_over(approved.digest(), made, &subjects).await;
+        if let Err(error) = noted {
+            // What could not be said of the run's end is known from its beacon.
+            let _ = journal.finish(ExitStatus::Unavailable).await;
+            return Err(error.into());
+        }
+    }
     let standing = context.settings.limits.max_failures.value;
     let max_failures = commit.max_failures.unwrap_or(standing);
     let site = Site {

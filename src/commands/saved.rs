@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{read_input, write_atomically};
 use crate::plan::Goal;
-use crate::saved_plan::{Due, Making, Now, SavedPlan, SavedScope, Standing, Stands};
+use crate::saved_plan::{Due, Making, Moved, Now, SavedPlan, SavedScope, Standing, Stands};
 use crate::store::{Access, Scope, Selection};
 use crate::ui::{NextStep, counted};
 
@@ -160,6 +160,7 @@ pub async fn run(
         survey,
         digest: saved.digest.clone(),
         skipped,
+        saved_at: Some(saved.made_at_database),
     };
     let status = commit::conclude(&opened, proposal, args, common, context).await?;
     opened.close().await?;
@@ -243,17 +244,50 @@ async fn stand(
     let gone = store.gone_orders(mode).await?;
     let owed = store.open_retirements(mode).await?;
     let owed: Vec<LinkId> = owed.into_iter().map(|retirement| retirement.link).collect();
-    let standing = saved.stand(&Now {
+    let passed = store
+        .passed_over(&saved.digest, saved.made_at_database)
+        .await?;
+    let mut standing = saved.stand(&Now {
         plan: &survey.plan,
         snapshot: &survey.snapshot,
         worked: &worked,
         gone: &gone,
         owed: &owed,
     });
+    pass_over(&mut standing, &passed);
     survey.plan.gone.clone_from(&saved.gone_orders);
     survey.plan.paid_links.clone_from(&saved.paid_links);
     survey.plan.forced.clone_from(&saved.forced_objects);
     Ok((survey, standing))
+}
+
+/// What a commit of this plan passed over stays so, though every fact be as it was again: whoever saw that report may
+/// have acted on it since.
+fn pass_over(standing: &mut Standing, passed: &[String]) {
+    for due in &mut standing.subjects {
+        if due.stands == Stands::Due && subject(due).is_some_and(|name| passed.contains(&name)) {
+            due.stands = Stands::Stale(vec![Moved {
+                fact: "its turn under this plan".to_owned(),
+                was: "to come".to_owned(),
+                is: "over: a fact had moved then".to_owned(),
+            }]);
+        }
+    }
+}
+
+/// As the journal names them.
+#[must_use]
+pub fn stale_subjects(skipped: &[Due]) -> Vec<String> {
+    let stale = skipped.iter().filter(|due| due.is_stale());
+    stale.filter_map(subject).collect()
+}
+
+fn subject(due: &Due) -> Option<String> {
+    match (&due.order, &due.object) {
+        (Some(order), _) => Some(format!("order:{order}")),
+        (None, Some(object)) => Some(format!("object:{object}")),
+        (None, None) => None,
+    }
 }
 
 async fn refuse_other_place(saved: &SavedPlan, path: &Path, opened: &Opened) -> Result<(), Error> {

@@ -188,6 +188,31 @@ async fn a_plan_expires_on_stripes_clock() {
     assert!(holds_a_link(&world, order).await);
 }
 
+/// Whoever was told that it was passed over may have dealt with it otherwise.
+#[tokio::test]
+async fn what_a_commit_passed_over_does_not_become_due_again() {
+    let world = World::on(Backend::Sqlite).await;
+    let [_, edited] = stranded(&world).await;
+    let desk = Desk::new();
+    save(&world, &desk.plan(), &["regen", "--all"]).await;
+    world.rows.set(edited.0, "amount_cents", "6500").await;
+    let output = commit(&world, &desk.plan(), &[]).await;
+    assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+    world.rows.set(edited.0, "amount_cents", "5500").await;
+    let again = commit(&world, &desk.plan(), &[]).await;
+    assert_eq!(again.code, Some(7), "{}{}", again.stdout, again.stderr);
+    assert!(
+        again.stderr.contains("1 done, 0 refused, 1 moved"),
+        "{}",
+        again.stderr
+    );
+    assert!(!holds_a_link(&world, edited).await);
+    // A new plan is another one, of the same orders or not.
+    save(&world, &desk.plan(), &["regen", "--all"]).await;
+    let output = commit(&world, &desk.plan(), &[]).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+}
+
 /// A moment that is still to come would keep a plan young for ever.
 #[tokio::test]
 async fn a_plan_from_the_future_is_no_plan() {
