@@ -96,6 +96,31 @@ pub struct Terms<'a> {
     pub command: &'a CommandLine,
 }
 
+impl Terms<'_> {
+    /// The command that nothing here would refuse: with every limit as the plan is, and, where nobody can be asked, with
+    /// a yes to this list and to no other.
+    #[must_use]
+    pub fn accepted(&self, plan: &Plan) -> CommandLine {
+        let command = self.guards.accepted(plan, &self.digest, self.command);
+        let is_missing = match self.consent {
+            Consent::Given => self.is_unbound(plan),
+            Consent::Nobody(_) => true,
+            Consent::Ask => false,
+        };
+        if is_missing {
+            let command = command.with("--yes");
+            command.with_value("--expect", self.digest.as_str())
+        } else {
+            command
+        }
+    }
+
+    /// Whoever is not there to read the list must have said beforehand which one it is, or how long.
+    fn is_unbound(&self, plan: &Plan) -> bool {
+        plan.mode == Mode::Live && !self.guards.bound_the_plan()
+    }
+}
+
 /// # Errors
 /// Stale: another plan than the expected one. Refused: a guard, declined, or nobody to ask. Configuration: the account
 /// is not known. Bug: the plan breaks a rule that holds for every plan.
@@ -105,12 +130,6 @@ pub fn approve(
     terms: Terms<'_>,
     ask: &dyn Fn(&Plan) -> Result<Answer, Error>,
 ) -> Result<Approved<Plan>, Error> {
-    let Terms {
-        consent,
-        guards,
-        digest,
-        command,
-    } = terms;
     if let Some(violation) = audit(&plan).first() {
         return Err(unsound(violation));
     }
@@ -120,14 +139,14 @@ pub fn approve(
             "add --expect-account acct_…, or give the key the permission to read the account",
         ));
     };
-    guards.check(&plan, &digest, command)?;
-    match consent {
-        Consent::Given if plan.mode == Mode::Live && !guards.bound_the_plan() => {
-            return Err(unbound(&plan, &digest, command));
+    let accepted = terms.accepted(&plan);
+    terms.guards.check(&plan, &terms.digest, &accepted)?;
+    match terms.consent {
+        Consent::Given if terms.is_unbound(&plan) => {
+            return Err(unbound(&plan, &accepted));
         }
         Consent::Given => {}
         Consent::Nobody(why) => {
-            let accepted = accepted(&digest, command);
             return Err(Error::refused(
                 format!(
                     "nothing was written: {} for a yes, and {why}",
@@ -146,26 +165,18 @@ pub fn approve(
     Ok(Approved {
         value: plan,
         account,
-        digest,
+        digest: terms.digest,
     })
 }
 
-/// The command that nobody needs to be asked about: it says yes to this list and to no other.
-fn accepted(digest: &Digest, command: &CommandLine) -> CommandLine {
-    let command = command.clone().with("--yes");
-    command.with_value("--expect", digest.as_str())
-}
-
-/// Whoever is not there to read the list must have said beforehand which one it is, or how long.
-fn unbound(plan: &Plan, digest: &Digest, command: &CommandLine) -> Error {
+fn unbound(plan: &Plan, accepted: &CommandLine) -> Error {
     Error::refused(
         format!(
             "nothing was written: {} in live mode, and --yes alone says yes to any list",
             waiting(plan)
         ),
         format!(
-            "look at the plan; if it is right: {} (from cron: --expect-count N or --max-orders N in place of --expect)",
-            accepted(digest, command)
+            "look at the plan; if it is right: {accepted} (from cron: --expect-count N or --max-orders N in place of --expect)"
         ),
     )
 }

@@ -3,44 +3,76 @@
 //!
 //! Suggested commands are made from it, so that what is suggested is what would be accepted.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 
 use crate::redact::redact;
 
 /// Each word as a shell takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommandLine(Vec<String>);
+pub struct CommandLine {
+    words: Vec<String>,
+    /// From a bare `--` on: no word of them is a flag, and no flag may be put after them.
+    rest: Vec<String>,
+}
 
 const DATABASE_URL: &str = "--database-url";
-const SHOWN_DATABASE_URL: &str = "--database-url \"$DATABASE_URL\"";
+/// Where the variable holds what was typed; elsewhere it might lead to another database.
+const EXPORTED_DATABASE_URL: &str = "--database-url \"$DATABASE_URL\"";
+/// No URL: to be filled in.
+const UNTOLD_DATABASE_URL: &str = "--database-url URL";
 
 impl CommandLine {
     /// `arguments` without the program's name.
     #[must_use]
     pub fn shown(arguments: impl IntoIterator<Item = OsString>) -> Self {
+        CommandLine::shown_beside(arguments, None)
+    }
+
+    /// The same where `exported` is what DATABASE_URL holds.
+    #[must_use]
+    pub fn shown_beside(
+        arguments: impl IntoIterator<Item = OsString>,
+        exported: Option<&OsStr>,
+    ) -> Self {
+        let exported = exported.and_then(OsStr::to_str);
+        let database = |typed: Option<&str>| {
+            let shown = if typed.is_some() && typed == exported {
+                EXPORTED_DATABASE_URL
+            } else {
+                UNTOLD_DATABASE_URL
+            };
+            shown.to_owned()
+        };
         let mut words = vec!["relink".to_owned()];
+        let mut rest = Vec::new();
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let text = argument.to_string_lossy().into_owned();
+            if text == "--" {
+                rest.push(text);
+                rest.extend(arguments.map(|word| quote(&redact(&word.to_string_lossy()))));
+                break;
+            }
             if text == DATABASE_URL {
-                let _password = arguments.next();
-                words.push(SHOWN_DATABASE_URL.to_owned());
+                let typed = arguments.next();
+                words.push(database(typed.as_deref().and_then(OsStr::to_str)));
             } else if is_of(&text, DATABASE_URL) {
-                words.push(SHOWN_DATABASE_URL.to_owned());
+                let typed = argument.to_str().and_then(|word| word.split_once('='));
+                words.push(database(typed.map(|(_, url)| url)));
             } else {
                 words.push(quote(&redact(&text)));
             }
         }
-        CommandLine(words)
+        CommandLine { words, rest }
     }
 
     /// For a person to type next: without what concerns monitoring, which is told of runs that it waits for.
     #[must_use]
     pub fn for_a_person(&self) -> Self {
-        let mut line = self.clone();
-        line.0.retain(|word| word != "--check");
-        line.without_value("--metrics-file")
+        self.clone()
+            .without("--check")
+            .without_value("--metrics-file")
             .without_value("--ping-url-file")
     }
 
@@ -52,15 +84,29 @@ impl CommandLine {
                 || is_of(word, flag)
                 || word.split_once(' ').is_some_and(|(w, _)| w == flag)
         };
-        self.0.iter().any(is_it)
+        self.words.iter().any(is_it)
+    }
+
+    /// `--database-url` as it is shown, if it was typed.
+    #[must_use]
+    pub fn database_url(&self) -> Option<&str> {
+        let is_it = |word: &&String| word.starts_with(DATABASE_URL);
+        self.words.iter().find(is_it).map(String::as_str)
     }
 
     /// With this switch, once.
     #[must_use]
     pub fn with(mut self, switch: &str) -> Self {
-        if !self.0.iter().any(|word| word == switch) {
-            self.0.push(switch.to_owned());
+        if !self.words.iter().any(|word| word == switch) {
+            self.words.push(switch.to_owned());
         }
+        self
+    }
+
+    /// Without this switch.
+    #[must_use]
+    pub fn without(mut self, switch: &str) -> Self {
+        self.words.retain(|word| word != switch);
         self
     }
 
@@ -73,16 +119,16 @@ impl CommandLine {
     /// With this value for `flag`, beside any other.
     #[must_use]
     pub fn with_another_value(mut self, flag: &str, value: &str) -> Self {
-        self.0.push(flag.to_owned());
-        self.0.push(quote(value));
+        self.words.push(flag.to_owned());
+        self.words.push(quote(value));
         self
     }
 
     /// Without `flag` and its value.
     #[must_use]
     pub fn without_value(self, flag: &str) -> Self {
-        let mut kept = Vec::with_capacity(self.0.len());
-        let mut words = self.0.into_iter();
+        let mut kept = Vec::with_capacity(self.words.len());
+        let mut words = self.words.into_iter();
         while let Some(word) = words.next() {
             if word == flag {
                 let _value = words.next();
@@ -90,13 +136,16 @@ impl CommandLine {
                 kept.push(word);
             }
         }
-        CommandLine(kept)
+        CommandLine {
+            words: kept,
+            rest: self.rest,
+        }
     }
 
     /// The same for another subcommand.
     #[must_use]
     pub fn renamed(mut self, from: &str, to: &str) -> Self {
-        if let Some(word) = self.0.iter_mut().find(|word| *word == from) {
+        if let Some(word) = self.words.iter_mut().find(|word| *word == from) {
             to.clone_into(word);
         }
         self
@@ -112,7 +161,8 @@ fn is_of(word: &str, flag: &str) -> bool {
 
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join(" "))
+        f.write_str(&self.words.join(" "))?;
+        self.rest.iter().try_for_each(|word| write!(f, " {word}"))
     }
 }
 
@@ -198,18 +248,35 @@ mod tests {
     }
 
     #[test]
+    fn no_flag_is_put_where_no_flag_is_read() {
+        let line = typed(&["retire", "--commit", "--", "plink_1", "--yes"]);
+        assert!(!line.gives("--yes"));
+        assert_eq!(
+            line.with("--yes")
+                .with_value("--expect", "7f3a-91c2")
+                .to_string(),
+            "relink retire --commit --yes --expect 7f3a-91c2 -- plink_1 --yes"
+        );
+    }
+
+    #[test]
     fn no_password_and_no_key_is_shown() {
         let url = "postgres://club:hunter2@db/club";
+        let joined = format!("--database-url={url}");
         for words in [
             vec!["regen", "--database-url", url, "--all"],
-            vec![
-                "regen",
-                "--database-url=postgres://club:hunter2@db/club",
-                "--all",
-            ],
+            vec!["regen", &joined, "--all"],
         ] {
             let line = typed(&words).to_string();
-            assert_eq!(line, "relink regen --database-url \"$DATABASE_URL\" --all");
+            assert_eq!(line, "relink regen --database-url URL --all");
+            // A variable of another value would lead the command to another database.
+            for (exported, shown) in [(url, "\"$DATABASE_URL\""), ("postgres://db/other", "URL")] {
+                let words = words.iter().map(OsString::from);
+                let line = CommandLine::shown_beside(words, Some(OsStr::new(exported)));
+                let expected = format!("--database-url {shown}");
+                assert_eq!(line.database_url(), Some(expected.as_str()));
+                assert!(line.gives("--database-url"));
+            }
         }
         // Put together here, so that no text in the sources looks like a key.
         let key = format!("sk_live_{}", "abcdefghijklmnop1234");

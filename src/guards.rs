@@ -11,6 +11,8 @@ use crate::plan::{Action, Decision, Digest, Plan};
 /// How many orders a live commit may touch when nobody said a number.
 const MOST_WHEN_LIVE: usize = 50;
 
+const EXPECT: &str = "--expect";
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Guards {
     /// The plan must be this one.
@@ -35,48 +37,70 @@ impl Guards {
         self.expect.is_some() || self.expect_count.is_some() || self.max_orders.is_some()
     }
 
-    /// `digest` is what the plan is approved under.
+    /// The command with every limit that the plan is beyond set to what the plan is; `digest` is what it is approved
+    /// under.
+    #[must_use]
+    pub fn accepted(&self, plan: &Plan, digest: &Digest, command: &CommandLine) -> CommandLine {
+        let breaches = self.breaches(plan, digest);
+        breaches
+            .into_iter()
+            .fold(command.clone(), |command, breach| breach.mended(command))
+    }
+
+    /// `accepted` is the command that would not be refused, for this or for anything else.
     ///
     /// # Errors
     /// Stale: it is another plan than the expected one. Refused: it is larger than it may be.
-    pub fn check(&self, plan: &Plan, digest: &Digest, command: &CommandLine) -> Result<(), Error> {
-        self.check_digest(digest, command)?;
-        self.check_count(plan, command)?;
-        self.check_orders(plan, command)?;
-        self.check_amounts(plan, command)
-    }
-
-    fn check_digest(&self, digest: &Digest, command: &CommandLine) -> Result<(), Error> {
-        let Some(expected) = self.expect.as_ref().filter(|expected| *expected != digest) else {
+    pub fn check(&self, plan: &Plan, digest: &Digest, accepted: &CommandLine) -> Result<(), Error> {
+        let breaches = self.breaches(plan, digest);
+        let Some(first) = breaches.first() else {
             return Ok(());
         };
-        let accepted = command.clone().with_value("--expect", digest.as_str());
-        Err(Error::stale(
-            format!(
-                "nothing was written: the plan is {digest} now, and {expected} was expected: it is for other orders, \
+        let all: Vec<&str> = breaches.iter().map(|breach| breach.says.as_str()).collect();
+        let message = format!("nothing was written: {}", all.join("; "));
+        let hint = format!("{}: {accepted}", first.advice);
+        Err(if breaches.iter().any(|breach| breach.flag == EXPECT) {
+            Error::stale(message, hint)
+        } else {
+            Error::refused(message, hint)
+        })
+    }
+
+    fn breaches(&self, plan: &Plan, digest: &Digest) -> Vec<Breach> {
+        let all = [
+            self.other_digest(digest),
+            self.other_count(plan),
+            self.too_many_orders(plan),
+            self.too_much_money(plan),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
+    fn other_digest(&self, digest: &Digest) -> Option<Breach> {
+        let expected = self.expect.as_ref().filter(|other| *other != digest)?;
+        Some(Breach {
+            says: format!(
+                "the plan is {digest} now, and {expected} was expected: it is for other orders, other people, \
                  other amounts or other deeds than those that were agreed to"
             ),
-            format!("look at the plan; if it is right: {accepted}"),
-        ))
+            advice: "look at the plan; if it is right",
+            flag: EXPECT,
+            values: vec![digest.to_string()],
+        })
     }
 
-    fn check_count(&self, plan: &Plan, command: &CommandLine) -> Result<(), Error> {
+    fn other_count(&self, plan: &Plan) -> Option<Breach> {
         let size = plan.size();
-        let Some(expected) = self.expect_count.filter(|expected| *expected != size) else {
-            return Ok(());
-        };
-        let accepted = command
-            .clone()
-            .with_value("--expect-count", &size.to_string());
-        Err(Error::refused(
-            format!(
-                "nothing was written: the plan touches {size}, and --expect-count says {expected}"
-            ),
-            format!("look at the plan; if it is right: {accepted}"),
-        ))
+        let expected = self.expect_count.filter(|expected| *expected != size)?;
+        Some(Breach {
+            says: format!("the plan touches {size}, and --expect-count says {expected}"),
+            advice: "look at the plan; if it is right",
+            flag: "--expect-count",
+            values: vec![size.to_string()],
+        })
     }
 
-    fn check_orders(&self, plan: &Plan, command: &CommandLine) -> Result<(), Error> {
+    fn too_many_orders(&self, plan: &Plan) -> Option<Breach> {
         let size = plan.size();
         let (most, source) = match (self.max_orders.or(self.standing_max_orders), plan.mode) {
             (Some(most), _) if self.max_orders.is_some() => (most, "--max-orders says"),
@@ -86,65 +110,70 @@ impl Guards {
                 MOST_WHEN_LIVE,
                 "--max-orders in live mode is, unless given,",
             ),
-            (None, _) => return Ok(()),
+            (None, _) => return None,
         };
-        if size <= most {
-            return Ok(());
-        }
-        let accepted = command
-            .clone()
-            .with_value("--max-orders", &size.to_string());
-        Err(Error::refused(
-            format!("nothing was written: the plan touches {size}, and {source} {most}"),
-            format!("narrow the selection, or, if it is right: {accepted}"),
-        ))
+        (size > most).then(|| Breach {
+            says: format!("the plan touches {size}, and {source} {most}"),
+            advice: "narrow the selection, or, if it is right",
+            flag: "--max-orders",
+            values: vec![size.to_string()],
+        })
     }
 
     /// A limit in one currency says that the others were not thought of.
-    fn check_amounts(&self, plan: &Plan, command: &CommandLine) -> Result<(), Error> {
+    fn too_much_money(&self, plan: &Plan) -> Option<Breach> {
         if self.max_amounts.is_empty() {
-            return Ok(());
+            return None;
         }
         let source = if self.amounts_stand {
             "`limits.max_amount` of the configuration file"
         } else {
             "--max-amount"
         };
+        let mut limits = self.max_amounts.clone();
+        let mut says = Vec::new();
         for total in plan.most() {
-            let limit = self
-                .max_amounts
-                .iter()
+            let limit = limits
+                .iter_mut()
                 .find(|limit| limit.currency == total.currency);
-            let says = match limit {
+            let why = match limit {
                 Some(limit) if total.minor <= limit.minor => continue,
-                Some(limit) => format!("{source} says {limit}"),
-                None => format!("{source} gives no limit in {}", total.currency),
+                Some(limit) => {
+                    let why = format!("{source} says {limit}");
+                    *limit = total;
+                    why
+                }
+                None => {
+                    limits.push(total);
+                    format!("{source} gives no limit in {}", total.currency)
+                }
             };
-            let accepted = self.with_limit(total, command);
-            return Err(Error::refused(
-                format!(
-                    "nothing was written: {} {total}, and {says}",
-                    who_asks(plan)
-                ),
-                format!("narrow the selection, or, if it is right: {accepted}"),
-            ));
+            says.push(format!("{} {total}, and {why}", who_asks(plan)));
         }
-        Ok(())
+        (!says.is_empty()).then(|| Breach {
+            says: says.join("; "),
+            advice: "narrow the selection, or, if it is right",
+            flag: "--max-amount",
+            values: limits.iter().map(Money::argument).collect(),
+        })
     }
+}
 
-    /// The command with `total` as the limit of its currency, and the other limits as they were.
-    fn with_limit(&self, total: Money, command: &CommandLine) -> CommandLine {
-        let others = self
-            .max_amounts
-            .iter()
-            .filter(|limit| limit.currency != total.currency);
-        let command = command.clone().without_value("--max-amount");
-        others
-            .copied()
-            .chain([total])
-            .fold(command, |command, limit| {
-                command.with_another_value("--max-amount", &limit.argument())
-            })
+/// A limit that a plan is beyond.
+struct Breach {
+    says: String,
+    advice: &'static str,
+    flag: &'static str,
+    /// What the flag would have to say.
+    values: Vec<String>,
+}
+
+impl Breach {
+    fn mended(self, command: CommandLine) -> CommandLine {
+        let command = command.without_value(self.flag);
+        self.values.iter().fold(command, |command, value| {
+            command.with_another_value(self.flag, value)
+        })
     }
 }
 

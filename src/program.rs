@@ -31,7 +31,7 @@ pub fn run() -> ExitCode {
     let ui = Ui::new(ui_settings(&cli));
     logging::start(verbosity(&cli, &ui), log_format(&cli), ui.colors_stderr());
     let environment = Environment::read();
-    let command_line = CommandLine::shown(std::env::args_os().skip(1));
+    let command_line = typed();
     ui.begin(&command_line);
     let status = run_watched(&cli, &ui, &environment, command_line);
     ui.end(status);
@@ -150,6 +150,11 @@ fn now() -> Timestamp {
     Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
+fn typed() -> CommandLine {
+    let exported = std::env::var_os("DATABASE_URL");
+    CommandLine::shown_beside(std::env::args_os().skip(1), exported.as_deref())
+}
+
 /// Help and version go to stdout and succeed; everything else is a usage error.
 fn refuse_arguments(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
@@ -181,7 +186,7 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
         request_id: None,
         status: ExitStatus::Usage,
     };
-    ui.begin(&CommandLine::shown(std::env::args_os().skip(1)));
+    ui.begin(&typed());
     ui.raw_error(&redact(&text), &failure);
     ui.end(failure.status);
     failure.status.into()
@@ -264,9 +269,7 @@ fn shown_connection(cli: &Cli, command_line: &CommandLine) -> String {
         Some(dir) => flags.push(format!("--sandbox={}", quote(&dir.to_string_lossy()))),
         None => {}
     }
-    if command_line.gives("--database-url") {
-        flags.push("--database-url \"$DATABASE_URL\"".to_owned());
-    }
+    flags.extend(command_line.database_url().map(str::to_owned));
     // What comes from the environment is there for the next command, too.
     let typed = [
         ("--stripe-api-base", common.stripe_api_base.as_deref()),

@@ -4,9 +4,11 @@
 
 use std::ffi::OsString;
 
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Subcommand};
 
-use super::{Cli, Topic};
+use super::{Cli, Command, Topic};
+use crate::domain::{Currency, Money};
 
 const HELP: &str = "help";
 
@@ -48,7 +50,24 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Erro
         let line = ["relink"].into_iter().chain(words).chain(["--help"]);
         command.try_get_matches_from_mut(line)?;
     }
-    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    match limited_twice(&cli) {
+        Some(currency) => Err(command.error(
+            ErrorKind::ArgumentConflict,
+            format!("the argument '--max-amount' gives more than one limit in {currency}"),
+        )),
+        None => Ok(cli),
+    }
+}
+
+fn limited_twice(cli: &Cli) -> Option<Currency> {
+    let approval = match &cli.command {
+        Command::Regen(args) => &args.approval,
+        Command::Mint(args) => &args.approval,
+        Command::Retire(args) => &args.approval,
+        _ => return None,
+    };
+    Money::limited_twice(&approval.max_amount)
 }
 
 /// The command named after `relink help`; none of its words for relink itself. A topic is no command.
@@ -99,10 +118,7 @@ fn version_flag() -> Arg {
 
 #[cfg(test)]
 mod tests {
-    use clap::error::ErrorKind;
-
     use super::*;
-    use crate::cli::Command;
 
     fn read(words: &[&str]) -> Result<Cli, clap::Error> {
         parse(["relink"].iter().chain(words).map(OsString::from))

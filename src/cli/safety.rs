@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 
 use super::parse_duration;
+use super::values::parse_new_file;
 use crate::domain::Money;
 use crate::plan::Digest;
 
@@ -36,7 +37,7 @@ pub struct Commit {
 #[command(next_help_heading = "Safety")]
 pub struct Approval {
     /// Write the plan to a file as well, to be committed later, by anybody, with --plan
-    #[arg(long, value_name = "FILE", conflicts_with = "plan")]
+    #[arg(long, value_name = "FILE", conflicts_with = "plan", value_parser = parse_new_file())]
     pub plan_out: Option<PathBuf>,
     /// Write the list for the mail to the parents: whom to tell which URL, of the orders whose new link is stored. Orders
     /// that a person must look at first go to FILE's neighbour `….needs-person.csv`

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PathBufValueParser, TypedValueParser};
 
 use crate::domain::Timestamp;
 
@@ -17,6 +17,17 @@ pub enum Moment {
 /// `--sandbox` without a value is the empty path; clap's own parser of paths refuses that.
 pub(super) fn path_or_empty() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
+}
+
+/// A file that is written: `-`, which elsewhere is standard input, would be made one of that name.
+pub(super) fn parse_new_file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| {
+        if path.as_os_str() == "-" {
+            Err("a plan is written to a file, not to standard output")
+        } else {
+            Ok(path)
+        }
+    })
 }
 
 pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {

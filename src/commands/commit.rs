@@ -6,7 +6,7 @@ use crate::approval::{Answer, Approved, Consent, Terms, approve, unsound};
 use crate::cli::{Approval, Commit, Common};
 use crate::command_line::CommandLine;
 use crate::config;
-use crate::domain::{AccountId, Mode, RunId};
+use crate::domain::{AccountId, Mode, RunId, Timestamp};
 use crate::error::Error;
 use crate::execute::{LinkTexts, Site, execute};
 use crate::exit::ExitStatus;
@@ -15,7 +15,7 @@ use crate::plan::{Digest, Plan, audit};
 use crate::redact::redact;
 use crate::report::Report;
 use crate::saved_plan::Due;
-use crate::store::{Access, Journal, NewRun};
+use crate::store::{Access, Journal, NewRun, StoreError};
 use crate::stripe::{Index, SharedIndex};
 use crate::ui::{self, Agreed, NextStep, NoTerminal, Question};
 
@@ -39,15 +39,34 @@ pub struct Proposal {
     pub digest: Digest,
     /// Of a saved plan: what of it is passed over.
     pub skipped: Vec<Due>,
+    /// Of a saved plan: when it was made, on the database's clock.
+    pub saved_at: Option<Timestamp>,
 }
 
-/// A plan that was just made.
-impl From<Survey> for Proposal {
-    fn from(survey: Survey) -> Self {
-        Proposal {
-            digest: survey.plan.digest(),
+impl Proposal {
+    /// A plan that was just made.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn of(survey: Survey, opened: &Opened) -> Result<Self, Error> {
+        let database = match opened.store.database_id().await {
+            Ok(database) => Some(database),
+            // Where that may not be asked, the digest is of the rest: never of another database.
+            Err(StoreError::AccessDenied { .. } | StoreError::Query { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Proposal {
+            digest: survey.plan.digest_in(database.as_deref()),
             skipped: Vec::new(),
+            saved_at: None,
             survey,
+        })
+    }
+
+    fn agreed(&self) -> Agreed<'_> {
+        Agreed {
+            digest: &self.digest,
+            skipped: &self.skipped,
         }
     }
 }
@@ -76,7 +95,7 @@ pub async fn conclude(
         saved::save(path, &proposal.survey, opened, context).await?;
     }
     if !commit.commit {
-        let next = next_step(&proposal.survey.plan, approval, context);
+        let next = next_step(&proposal.survey.plan, args, context);
         let agreed = Some(proposal.agreed());
         context.ui.plan(&proposal.survey.plan, agreed, &next)?;
         return Ok(ExitStatus::Done);
@@ -89,10 +108,12 @@ pub async fn conclude(
     }
     if !proposal.survey.plan.has_work() {
         // An empty list is another list than the expected one, too.
-        config::guards(approval, &context.settings).check(
-            &proposal.survey.plan,
-            &proposal.digest,
-            &context.command_line,
+        let guards = config::guards(approval, &context.settings);
+        let (plan, digest) = (&proposal.survey.plan, &proposal.digest);
+        guards.check(
+            plan,
+            digest,
+            &guards.accepted(plan, digest, &context.command_line),
         )?;
         let mut report = nothing_done(opened, proposal);
         write_mailing(approval, &mut report, opened, context).await;
@@ -101,11 +122,11 @@ pub async fn conclude(
             .report(&report, |advice| context.with_connection(advice))?;
         return Ok(report.exit_status());
     }
-    require_named_account(opened, commit, &context.command_line).await?;
     let Proposal {
         survey,
         digest,
         skipped,
+        saved_at,
     } = proposal;
     let Survey {
         plan,
@@ -119,11 +140,22 @@ pub async fn conclude(
         digest,
         command: &context.command_line,
     };
+    require_named_account(opened, commit, &terms.accepted(&plan)).await?;
     let ask = |plan: &Plan| ask(opened, plan, context);
     let approved = approve(plan, opened.account.as_ref(), terms, &ask)?;
     let mut index = index;
     prepare(opened, &mut index, context).await?;
     let journal = begin_run(opened, &approved, commit, context).await?;
+    if let Some(made) = saved_at {
+        // Before anything is done, so that what was done cannot make it due again.
+        let subjects = saved::stale_subjects(&skipped);
+        let noted = journal.pass_over(approved.digest(), made, &subjects).await;
+        if let Err(error) = noted {
+            // What could not be said of the run's end is known from its beacon.
+            let _ = journal.finish(ExitStatus::Unavailable).await;
+            return Err(error.into());
+        }
+    }
     let standing = context.settings.limits.max_failures.value;
     let max_failures = commit.max_failures.unwrap_or(standing);
     let site = Site {
@@ -187,16 +219,16 @@ async fn write_mailing(
 }
 
 /// The first commit says to which account this database belongs. With a live key that is said by a person,
-/// not by whichever key happened to be set.
+/// not by whichever key happened to be set. `accepted` is what nothing else would refuse.
 async fn require_named_account(
     opened: &Opened,
     commit: &Commit,
-    command: &CommandLine,
+    accepted: &CommandLine,
 ) -> Result<(), Error> {
     let mode = opened.config.key.mode;
     let pinned = opened.store.pinned_account(mode).await?;
     let is_named = commit.expect_account.is_some() || pinned.is_some();
-    refuse_unnamed_account(mode, is_named, opened.account.as_ref(), command)
+    refuse_unnamed_account(mode, is_named, opened.account.as_ref(), accepted)
 }
 
 pub(super) fn refuse_unnamed_account(
@@ -295,20 +327,15 @@ fn nothing_done(opened: &Opened, proposal: Proposal) -> Report {
     }
 }
 
-impl Proposal {
-    fn agreed(&self) -> Agreed<'_> {
-        Agreed {
-            digest: &self.digest,
-            skipped: &self.skipped,
-        }
-    }
-}
-
 /// The command line as it was given, with the switch that would carry it out.
-fn next_step(plan: &Plan, approval: &Approval, context: &Context<'_>) -> NextStep {
+fn next_step(plan: &Plan, args: (&Commit, &Approval), context: &Context<'_>) -> NextStep {
+    let (commit, approval) = args;
     if plan.has_work() {
         let command = match &approval.plan_out {
-            Some(path) => saved::commit_command(path, plan, context),
+            Some(path) => {
+                let account = commit.expect_account.as_deref();
+                saved::commit_command(path, plan.goal(), account, context)
+            }
             None => {
                 let command = context.command_line.for_a_person();
                 command.with("--commit").to_string()

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::plan::{Goal, Release};
 
+use super::commit::Proposal;
 use super::opening::Opened;
 use super::survey::survey;
 use super::{Context, commit, saved};
@@ -40,7 +41,8 @@ pub async fn run(
 
     let opened = Opened::open(common, context, access, expected).await?;
     let survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
-    let status = commit::conclude(&opened, survey.into(), approving, common, context).await?;
+    let proposal = Proposal::of(survey, &opened).await?;
+    let status = commit::conclude(&opened, proposal, approving, common, context).await?;
     opened.close().await?;
     Ok(status)
 }

@@ -142,7 +142,10 @@ pub fn parse_sandbox_base(text: &str) -> Result<Url, Error> {
 }
 
 /// In another account than the one that was committed to, every object of this database would look missing.
-async fn refuse_other_account(
+///
+/// # Errors
+/// Configuration: it is another account.
+pub async fn refuse_other_account(
     store: &Store,
     mode: Mode,
     account: Option<&AccountId>,

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::plan::Goal;
 
+use super::commit::Proposal;
 use super::opening::Opened;
 use super::survey::survey;
 use super::{Context, commit, owed, saved};
@@ -40,7 +41,8 @@ pub async fn run(
         owed::add_left_open(store, mode, &selection.exclude, &mut survey.plan).await?;
         owed::add(store, mode, &mut survey.plan).await?;
     }
-    let status = commit::conclude(&opened, survey.into(), approving, common, context).await?;
+    let proposal = Proposal::of(survey, &opened).await?;
+    let status = commit::conclude(&opened, proposal, approving, common, context).await?;
     opened.close().await?;
     Ok(status)
 }

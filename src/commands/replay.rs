@@ -42,12 +42,13 @@ async fn replay(
     common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
-    let account = account(
-        opened,
-        is_named || !args.commit.commit,
-        &context.command_line,
-    )
-    .await?;
+    let is_asked = common.output.is_for_people() && context.ui.can_prompt();
+    let accepted = if is_asked {
+        context.command_line.clone()
+    } else {
+        context.command_line.clone().with("--yes")
+    };
+    let account = account(opened, is_named || !args.commit.commit, &accepted).await?;
     let policy = policy(args.settle_all_categories, opened, &account, context);
     let receiver = opened.store.receiver(policy.clone());
     let reading = async {

@@ -14,6 +14,7 @@ use crate::plan::{Action, Goal, Plan, Policy};
 use crate::redact::redact;
 use crate::store::{Scope, Selection};
 
+use super::commit::Proposal;
 use super::opening::Opened;
 use super::past_run::{self, Made};
 use super::survey::{Survey, survey};
@@ -51,7 +52,8 @@ pub async fn run(
         owed::add(&opened.store, opened.config.key.mode, &mut survey.plan).await?;
     }
     survey.plan.left_alone = odd.iter().map(|text| redact(text)).collect();
-    let status = commit::conclude(&opened, survey.into(), approving, common, context).await?;
+    let proposal = Proposal::of(survey, &opened).await?;
+    let status = commit::conclude(&opened, proposal, approving, common, context).await?;
     opened.close().await?;
     Ok(status)
 }

@@ -6,24 +6,27 @@
 use std::path::Path;
 
 use crate::cli::{Approval, Commit, Common};
-use crate::command_line::quote;
+use crate::command_line::{CommandLine, quote};
 use crate::config;
-use crate::domain::LinkId;
+use crate::domain::{AccountId, LinkId};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{read_input, write_atomically};
-use crate::plan::Plan;
-use crate::saved_plan::{Due, Making, Now, SavedPlan, SavedScope, Standing, Stands};
+use crate::plan::Goal;
+use crate::saved_plan::{Due, Making, Moved, Now, SavedPlan, SavedScope, Standing, Stands};
 use crate::store::{Access, Scope, Selection};
 use crate::ui::{NextStep, counted};
 
 use super::Context;
 use super::commit::{self, Proposal};
-use super::opening::Opened;
+use super::opening::{Opened, refuse_other_account};
 use super::survey::{Survey, survey};
 
 /// Names of players are in it.
 const PRIVATE: u32 = 0o600;
+
+/// Stripe's answers come from many hosts, whose clocks may differ by so many seconds.
+const SKEW: i64 = 5 * 60;
 
 /// How many moved orders a message names before it only counts them.
 const NAMED: usize = 3;
@@ -46,7 +49,7 @@ pub async fn save(
     };
     let making = Making {
         made_at_database: opened.store.time().await?,
-        command: context.command_line.to_string(),
+        command: looking(&context.command_line).to_string(),
         account,
         database: opened.store.database_id().await?,
         scope: saved_scope(survey),
@@ -76,11 +79,47 @@ fn saved_scope(survey: &Survey) -> SavedScope {
     scope
 }
 
-/// What commits the plan in `path`.
+/// The command without what commits, what limits a commit, and what is written besides.
+fn looking(command: &CommandLine) -> CommandLine {
+    const VALUES: [&str; 6] = [
+        "--plan-out",
+        "--csv-out",
+        "--expect",
+        "--expect-count",
+        "--max-orders",
+        "--max-amount",
+    ];
+    let switches = ["--commit", "--yes"];
+    let command = switches
+        .iter()
+        .fold(command.clone(), |it, flag| it.without(flag));
+    VALUES
+        .iter()
+        .fold(command, |it, flag| it.without_value(flag))
+}
+
+/// What commits the plan in `path`; `account` where the key alone does not tell it.
 #[must_use]
-pub fn commit_command(path: &Path, plan: &Plan, context: &Context<'_>) -> String {
-    let (command, path) = (plan.goal().command(), quote(&path.to_string_lossy()));
-    context.with_connection(&format!("relink {command} --plan {path} --commit"))
+pub fn commit_command(
+    path: &Path,
+    goal: Goal,
+    account: Option<&str>,
+    context: &Context<'_>,
+) -> String {
+    let (command, plan) = (goal.command(), plan_flag(path));
+    let account = account.map(|account| format!(" --expect-account {}", quote(account)));
+    let account = account.unwrap_or_default();
+    context.with_connection(&format!("relink {command} {plan} --commit{account}"))
+}
+
+/// A name that begins with a dash would be taken for a flag.
+fn plan_flag(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if text.starts_with('-') && text != "-" {
+        quote(&format!("--plan={text}"))
+    } else {
+        format!("--plan {}", quote(&text))
+    }
 }
 
 /// `relink regen --plan FILE`, and the same of `mint` and `retire`.
@@ -110,7 +149,7 @@ pub async fn run(
     let (survey, standing) = stand(&saved, path, &opened, context).await?;
     let standing_age = context.settings.limits.plan_max_age.value;
     let max_age = approval.plan_max_age.unwrap_or(standing_age);
-    refuse_expired(&saved, &standing, max_age)?;
+    refuse_expired(&saved, &standing, max_age, context)?;
     refuse_moved(&saved, &standing, approval.strict_plan, path, context)?;
     let skipped = standing.skipped();
     let survey = Survey {
@@ -121,6 +160,7 @@ pub async fn run(
         survey,
         digest: saved.digest.clone(),
         skipped,
+        saved_at: Some(saved.made_at_database),
     };
     let status = commit::conclude(&opened, proposal, args, common, context).await?;
     opened.close().await?;
@@ -137,13 +177,17 @@ pub async fn inspect(
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
     let saved = read(path)?;
-    let opened = Opened::open(common, context, Access::ReadOnly, None).await?;
-    let (survey, standing) = stand(&saved, path, &opened, context).await?;
+    let mut opened = Opened::open(common, context, Access::ReadOnly, None).await?;
+    let account = take_account(&saved, &mut opened, context).await?;
+    let (_, standing) = stand(&saved, path, &opened, context).await?;
     let is_due = standing.subjects.iter().any(Due::is_due);
     let oldest = context.settings.limits.plan_max_age.value;
     let is_old = is_due && standing.age(&saved) > oldest;
     let next = NextStep {
-        command: is_due.then(|| commit_command(path, &survey.plan, context)),
+        command: is_due.then(|| {
+            let account = account.as_ref().map(AccountId::as_str);
+            commit_command(path, saved.goal(), account, context)
+        }),
         note: is_old.then(|| {
             format!(
                 "older than {} h: a commit needs --plan-max-age, or a new plan",
@@ -154,6 +198,25 @@ pub async fn inspect(
     context.ui.standing(&saved, &standing, &next)?;
     opened.close().await?;
     Ok(ExitStatus::Done)
+}
+
+/// Where the key may not read its account, a look takes the plan's word for it: nothing is written. What was taken is
+/// given back, for whoever commits to say.
+async fn take_account(
+    saved: &SavedPlan,
+    opened: &mut Opened,
+    context: &Context<'_>,
+) -> Result<Option<AccountId>, Error> {
+    if opened.account.is_some() {
+        return Ok(None);
+    }
+    let account = saved.account.clone();
+    refuse_other_account(&opened.store, saved.mode, Some(&account)).await?;
+    context.ui.warn(&format!(
+        "the key may not read its account: that it is {account}, as the plan says, could not be checked"
+    ));
+    opened.account = Some(account.clone());
+    Ok(Some(account))
 }
 
 fn read(path: &Path) -> Result<SavedPlan, Error> {
@@ -181,17 +244,50 @@ async fn stand(
     let gone = store.gone_orders(mode).await?;
     let owed = store.open_retirements(mode).await?;
     let owed: Vec<LinkId> = owed.into_iter().map(|retirement| retirement.link).collect();
-    let standing = saved.stand(&Now {
+    let passed = store
+        .passed_over(&saved.digest, saved.made_at_database)
+        .await?;
+    let mut standing = saved.stand(&Now {
         plan: &survey.plan,
         snapshot: &survey.snapshot,
         worked: &worked,
         gone: &gone,
         owed: &owed,
     });
+    pass_over(&mut standing, &passed);
     survey.plan.gone.clone_from(&saved.gone_orders);
     survey.plan.paid_links.clone_from(&saved.paid_links);
     survey.plan.forced.clone_from(&saved.forced_objects);
     Ok((survey, standing))
+}
+
+/// What a commit of this plan passed over stays so, though every fact be as it was again: whoever saw that report may
+/// have acted on it since.
+fn pass_over(standing: &mut Standing, passed: &[String]) {
+    for due in &mut standing.subjects {
+        if due.stands == Stands::Due && subject(due).is_some_and(|name| passed.contains(&name)) {
+            due.stands = Stands::Stale(vec![Moved {
+                fact: "its turn under this plan".to_owned(),
+                was: "to come".to_owned(),
+                is: "over: a fact had moved then".to_owned(),
+            }]);
+        }
+    }
+}
+
+/// As the journal names them.
+#[must_use]
+pub fn stale_subjects(skipped: &[Due]) -> Vec<String> {
+    let stale = skipped.iter().filter(|due| due.is_stale());
+    stale.filter_map(subject).collect()
+}
+
+fn subject(due: &Due) -> Option<String> {
+    match (&due.order, &due.object) {
+        (Some(order), _) => Some(format!("order:{order}")),
+        (None, Some(object)) => Some(format!("object:{object}")),
+        (None, None) => None,
+    }
 }
 
 async fn refuse_other_place(saved: &SavedPlan, path: &Path, opened: &Opened) -> Result<(), Error> {
@@ -245,19 +341,37 @@ fn refuse_other_scope(saved: &SavedPlan, path: &Path, context: &Context<'_>) -> 
     ))
 }
 
-fn refuse_expired(saved: &SavedPlan, standing: &Standing, max_age: i64) -> Result<(), Error> {
+fn refuse_expired(
+    saved: &SavedPlan,
+    standing: &Standing,
+    max_age: i64,
+    context: &Context<'_>,
+) -> Result<(), Error> {
     let age = standing.age(saved);
-    if age <= max_age {
-        return Ok(());
-    }
-    Err(Error::stale(
+    let what = if age < -SKEW {
         format!(
-            "nothing was written: the plan was made at {}, {} hours ago, and --plan-max-age says {} hours",
+            "{}, which is {} minutes from now, and so would never be too old",
+            saved.made_at,
+            -age / 60
+        )
+    } else if age > max_age {
+        format!(
+            "{}, {} hours ago, and --plan-max-age says {} hours",
             saved.made_at,
             age / 3600,
             max_age / 3600
-        ),
-        format!("look at a new plan: {}", saved.command),
+        )
+    } else {
+        return Ok(());
+    };
+    let anew = saved.made_anew_by(context.settings.limits.min_age.value);
+    let hint = match anew {
+        Some(command) => format!("look at a new plan: {}", context.with_connection(&command)),
+        None => "make a new plan with --plan-out".to_owned(),
+    };
+    Err(Error::stale(
+        format!("nothing was written: the plan was made at {what}"),
+        hint,
     ))
 }
 
@@ -272,7 +386,7 @@ fn refuse_moved(
     let subjects = &standing.subjects;
     let is_left = subjects.is_empty() || subjects.iter().any(Due::is_due);
     let stale: Vec<&Due> = subjects.iter().filter(|due| due.is_stale()).collect();
-    let look = format!("relink inspect --plan {}", quote(&path.to_string_lossy()));
+    let look = format!("relink inspect {}", plan_flag(path));
     let look = format!("see what moved: {}", context.with_connection(&look));
     if is_strict && !stale.is_empty() {
         return Err(Error::stale(

@@ -103,6 +103,17 @@ impl Money {
         Money { minor, currency }
     }
 
+    /// A currency that these limits name twice: one of the two would be passed over.
+    #[must_use]
+    pub fn limited_twice(limits: &[Money]) -> Option<Currency> {
+        let is_again = |(at, limit): &(usize, &Money)| {
+            let mut before = limits.iter().take(*at);
+            before.any(|other| other.currency == limit.currency)
+        };
+        let again = limits.iter().enumerate().find(is_again);
+        again.map(|(_, limit)| limit.currency)
+    }
+
     /// From `5000.00:USD`, with as many decimals as the currency has or none; the code in either case.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! What somebody agrees to, and its digest: short enough to be said on a phone, and another one as soon as the plan is
-//! for somebody else, for another amount, or for another deed.
+//! for somebody else (another child, another address), for another amount, for another deed, or for another database.
 //!
-//! What a plan only shows (holds, reasons, texts) is no part of either.
+//! What a plan only shows (holds, reasons, names) is no part of either, nor is what a link is made with besides its
+//! amount: the page after paying, and the texts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Goal;
 use super::decide::{Action, Decision, Plan};
+use super::reason::Reason;
 use crate::domain::{AccountId, CheckoutReference, LinkId, Mode, Money, OrderId};
 
 /// `7f3a-91c2`
@@ -101,12 +103,18 @@ impl Deed {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Line {
     pub order_id: OrderId,
+    /// Who is billed for.
+    pub player_id: Option<i64>,
+    /// Who is billed: told apart, and not to be written to.
+    pub parent_email_hash: Option<String>,
     pub amount: Option<Money>,
     /// What the row holds.
     pub old: Option<CheckoutReference>,
     pub deed: Deed,
     /// What is closed.
     pub objects: Vec<CheckoutReference>,
+    /// What is gone on with.
+    pub resumes: Option<String>,
 }
 
 impl Line {
@@ -119,19 +127,40 @@ impl Line {
             Action::Resume | Action::Conclude => (Deed::Resume, Vec::new()),
             Action::Nothing | Action::Hold(_) => return None,
         };
+        let order = &decision.order;
+        let email = order
+            .parent
+            .as_ref()
+            .and_then(|parent| parent.email.as_deref());
         Some(Line {
-            order_id: decision.order.id,
-            amount: decision.order.amount,
-            old: decision.order.reference.clone(),
+            order_id: order.id,
+            player_id: order.player.as_ref().map(|player| player.id),
+            parent_email_hash: email.map(hashed),
+            amount: order.amount,
+            old: order.reference.clone(),
             deed,
             objects,
+            resumes: match (deed, &decision.reason) {
+                (Deed::Resume, Reason::OpenOperation(open)) => {
+                    Some(format!("{:?}, {open}", open.task))
+                }
+                _ => None,
+            },
         })
     }
 }
 
-/// Exactly who, how much and what.
+fn hashed(text: &str) -> String {
+    let hash = Sha256::digest(text.as_bytes());
+    let first = hash.iter().take(8);
+    first.map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Exactly where, who, how much and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approvable<'a> {
+    /// As the database names itself; `None` where it does not tell.
+    pub database: Option<&'a str>,
     pub account: Option<&'a AccountId>,
     pub mode: Mode,
     pub goal: Goal,
@@ -145,6 +174,7 @@ impl Approvable<'_> {
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut fields = Fields(Sha256::new());
+        fields.add(self.database.unwrap_or(""));
         fields.add(self.account.map_or("", |account| account.as_str()));
         fields.add(&self.mode.to_string());
         fields.add(&format!("{:?}", self.goal));
@@ -174,26 +204,45 @@ impl Fields {
     }
 
     fn add_line(&mut self, line: &Line) {
-        let amount = line
-            .amount
-            .map(|amount| format!("{} {}", amount.minor, amount.currency.code()));
-        self.add(&format!("order {}", line.order_id));
+        // Named one by one, so that a field that is added is thought of here.
+        let Line {
+            order_id,
+            player_id,
+            parent_email_hash,
+            amount,
+            old,
+            deed,
+            objects,
+            resumes,
+        } = line;
+        let amount = amount.map(|amount| format!("{} {}", amount.minor, amount.currency.code()));
+        self.add(&format!("order {order_id}"));
+        self.add(&player_id.map_or_else(String::new, |id| id.to_string()));
+        self.add(parent_email_hash.as_deref().unwrap_or_default());
         self.add(&amount.unwrap_or_default());
-        self.add(line.old.as_ref().map_or("", |old| old.as_str()));
-        self.add(line.deed.name());
-        self.add(&line.objects.len().to_string());
-        for object in &line.objects {
+        self.add(old.as_ref().map_or("", |old| old.as_str()));
+        self.add(deed.name());
+        self.add(&objects.len().to_string());
+        for object in objects {
             self.add(object.as_str());
         }
+        self.add(resumes.as_deref().unwrap_or_default());
     }
 }
 
 impl Plan {
-    /// Over account, mode, goal, and per order to be worked on its id, amount, old object, deed and objects.
+    /// The digest where no database is named: of a standing approval, which nobody says on a phone.
     #[must_use]
     pub fn digest(&self) -> Digest {
+        self.digest_in(None)
+    }
+
+    /// Over database, account, mode, goal, and per order to be worked on all of its [`Line`].
+    #[must_use]
+    pub fn digest_in(&self, database: Option<&str>) -> Digest {
         let lines: Vec<Line> = self.work().filter_map(Line::of).collect();
         let approvable = Approvable {
+            database,
             account: self.account.as_ref(),
             mode: self.mode,
             goal: self.goal(),
@@ -233,10 +282,13 @@ mod tests {
         let reference = |text: &str| CheckoutReference::classify(text);
         let line = Line {
             order_id: OrderId(7),
+            player_id: Some(3),
+            parent_email_hash: Some(hashed("parent@example.com")),
             amount: Money::parse("55.00:USD").ok(),
             old: Some(reference("cs_1")),
             deed: Deed::Replace,
             objects: vec![reference("cs_1")],
+            resumes: None,
         };
         let others = [
             Line {
@@ -263,11 +315,24 @@ mod tests {
                 objects: vec![reference("cs_1"), reference("plink_2")],
                 ..line.clone()
             },
+            Line {
+                player_id: Some(4),
+                ..line.clone()
+            },
+            Line {
+                parent_email_hash: Some(hashed("other@example.com")),
+                ..line.clone()
+            },
+            Line {
+                resumes: Some("Mint, minting".to_owned()),
+                ..line.clone()
+            },
         ];
         let account = AccountId::parse("acct_1").ok();
         let of = |line: &Line, mode, goal, account: Option<&AccountId>| {
             let lines = vec![line];
             Approvable {
+                database: None,
                 account,
                 mode,
                 goal,

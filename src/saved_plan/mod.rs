@@ -1,8 +1,11 @@
 //! A plan in a file: made by one person, read on the phone by another, committed by a third, within a day and once.
 //!
 //! It holds what was agreed to and the facts that the agreement rests on, never a key, a password or a parent's address.
+//! The checksum tells a file that was damaged or changed by mistake; whoever wants to can make another. What was agreed
+//! to is what the digest says that people compare.
 //! Nothing here reads or writes the file, Stripe or the database.
 
+mod again;
 mod facts;
 mod standing;
 
@@ -26,7 +29,7 @@ pub const SCHEMA: &str = "relink.saved_plan/1";
 #[serde(deny_unknown_fields)]
 pub struct SavedPlan {
     pub schema: String,
-    /// Of account, mode, goal, orders and objects.
+    /// Of database, account, mode, goal, orders and objects.
     pub digest: Digest,
     /// On Stripe's clock.
     pub made_at: Timestamp,
@@ -34,7 +37,7 @@ pub struct SavedPlan {
     pub made_at_database: Timestamp,
     /// `relink 0.1.0`
     pub made_by: String,
-    /// The command line that made it, without secrets.
+    /// The command line that made it, without secrets, and without what would commit.
     pub command: String,
     pub account: AccountId,
     pub mode: Mode,
@@ -111,7 +114,7 @@ impl SavedPlan {
             .collect();
         let mut saved = SavedPlan {
             schema: SCHEMA.to_owned(),
-            digest: plan.digest(),
+            digest: plan.digest_in(Some(&database)),
             made_at: plan.taken_at,
             made_at_database,
             made_by: concat!("relink ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -225,6 +228,7 @@ impl SavedPlan {
 
     fn computed_digest(&self) -> Digest {
         let approvable = Approvable {
+            database: Some(&self.database),
             account: Some(&self.account),
             mode: self.mode,
             goal: self.goal(),

@@ -168,10 +168,12 @@ impl Limits {
                 .ok_or_else(|| "it is not at least 1".to_owned())
         })?;
         let max_amounts = from.listed("limits.max_amount", &file.max_amount, |texts| {
-            texts
-                .iter()
-                .map(|text| Money::parse(text))
-                .collect::<Result<Vec<Money>, _>>()
+            let limits = texts.iter().map(|text| Money::parse(text));
+            let limits = limits.collect::<Result<Vec<Money>, _>>()?;
+            match Money::limited_twice(&limits) {
+                Some(currency) => Err(format!("it gives more than one limit in {currency}")),
+                None => Ok(limits),
+            }
         })?;
         let max_orders = from.number(("limits.max_orders", ""), None, file.max_orders);
         Ok(Limits {

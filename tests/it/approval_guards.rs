@@ -118,6 +118,125 @@ async fn without_a_terminal_a_yes_must_be_given() {
     refuses_and_names_the_way(&["regen", "--all", "--commit"], 6, "no terminal to ask at").await;
 }
 
+/// Whatever is wrong at once, the one command that is named is accepted as it stands.
+#[tokio::test]
+async fn several_limits_at_once_are_one_refusal_with_one_way() {
+    let no_yes = ["regen", "--all", "--commit", "--max-orders", "2"];
+    refuses_and_names_the_way(&no_yes, 6, "--max-orders says 2").await;
+    let two = ["--expect-count", "4", "--max-amount", "1:USD"];
+    refuses_and_names_the_way(&with(&two), 6, "touches 3, and --expect-count says 4").await;
+    let all = [
+        "regen",
+        "--all",
+        "--commit",
+        "--expect=0000-0000",
+        "--expect-count=1",
+        "--max-orders=1",
+        "--max-amount=1:EUR",
+        "--max-amount=1:USD",
+    ];
+    refuses_and_names_the_way(&all, 7, "0000-0000 was expected").await;
+}
+
+/// No flag is read after a bare `--`.
+#[tokio::test]
+async fn objects_after_two_dashes_stay_behind_the_flags_that_are_suggested() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(active_link())).await;
+    let link = world.row(order.0).await.reference.unwrap();
+    let typed = ["retire", "--pending", "--commit", "--", &link];
+    let output = world.relink(&typed).await;
+    assert_eq!(output.code, Some(6), "{}{}", output.stdout, output.stderr);
+    let accepted = suggested(&output);
+    let accepted: Vec<&str> = accepted.iter().map(String::as_str).collect();
+    let output = world.relink(&split_rps(&accepted).0).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn two_limits_in_one_currency_are_a_mistake() {
+    let world = stranded(1).await;
+    let limits = ["--max-amount", "99:USD", "--max-amount", "1:USD"];
+    let output = world.relink(&with(&limits)).await;
+    assert_eq!(output.code, Some(2), "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stderr.contains("more than one limit in USD"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(world.requests().await, Vec::<Value>::new());
+}
+
+/// The variable may hold another database than the one that was typed.
+#[tokio::test]
+async fn a_typed_database_is_suggested_by_the_variable_only_where_it_holds_the_same() {
+    let world = stranded(1).await;
+    let url = world.database_url().to_owned();
+    let typed = ["regen", "--all", "--database-url", &url];
+    let same = world.relink(&typed).await;
+    let said = "regen --all --database-url \"$DATABASE_URL\"";
+    assert!(same.stdout.contains(said), "{}", same.stdout);
+    let elsewhere = [("DATABASE_URL", "sqlite:///nowhere/club.db")];
+    for words in [
+        &typed[..],
+        &["inspect", "--order-id", "1001", "--database-url", &url],
+    ] {
+        let other = world.relink_with(words, &elsewhere).await;
+        assert_eq!(other.code, Some(0), "{}{}", other.stdout, other.stderr);
+        let said = "--database-url URL";
+        assert!(other.stdout.contains(said), "{}", other.stdout);
+        assert!(!other.stdout.contains("$DATABASE_URL"), "{}", other.stdout);
+    }
+}
+
+/// Who is billed is as much of what was agreed to as how much.
+#[tokio::test]
+async fn an_order_of_another_child_or_another_address_is_another_list() {
+    let world = World::on(Backend::Sqlite).await;
+    for (player, mail) in [("Mia", "mia@example.com"), ("Ben", "ben@example.com")] {
+        let order = pending(5500).for_player(player).mailed_to(mail);
+        world.order(order.behind(expired_session())).await;
+    }
+    let dry = world.relink(&["regen", "--all", "-o", "json"]).await;
+    let dry: Value = serde_json::from_str(&dry.stdout).unwrap();
+    let digest = dry["digest"].as_str().unwrap().to_owned();
+    let changes = [
+        "UPDATE orders SET player_id = (SELECT player_id FROM orders WHERE id = 1002) WHERE id = 1001",
+        "UPDATE parents SET email = 'ben2@example.com' WHERE email = 'ben@example.com'",
+    ];
+    for change in changes {
+        world.rows.execute(change).await;
+        let output = world.relink(&with(&["--expect", &digest])).await;
+        assert_eq!(output.code, Some(7), "{change}: {}", output.stderr);
+    }
+    assert_eq!(world.writes().await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn the_same_rows_in_another_database_are_another_list() {
+    let mut digests = Vec::new();
+    for _ in 0..2 {
+        let world = stranded(2).await;
+        world
+            .rows
+            .execute(
+                "UPDATE orders SET stripe_checkout_session_id = NULL, stripe_checkout_url = NULL",
+            )
+            .await;
+        let dry = world.relink(&["regen", "--all", "-o", "json"]).await;
+        let dry: Value = serde_json::from_str(&dry.stdout).unwrap();
+        digests.push(dry["digest"].as_str().unwrap().to_owned());
+        let again = world.relink(&["regen", "--all", "-o", "json"]).await;
+        assert!(
+            again.stdout.contains(digests.last().unwrap()),
+            "{}",
+            again.stdout
+        );
+    }
+    assert_ne!(digests[0], digests[1]);
+}
+
 #[tokio::test]
 async fn all_guards_together_let_the_right_plan_through() {
     let world = stranded(3).await;

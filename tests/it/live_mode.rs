@@ -150,6 +150,15 @@ async fn the_first_commit_needs_the_account_named_and_the_next_one_does_not() {
     assert_eq!(world.writes().await.len(), 2);
 }
 
+/// Without an account, without a yes and beyond a limit: one command for all three.
+#[tokio::test]
+async fn the_first_commit_is_told_all_that_it_needs_at_once() {
+    let world = stranded(2).await;
+    let bare = ["regen", "--all", "--live", "--commit", "--max-orders", "1"];
+    refuses_and_names_the_way(&world, &bare, "the first live commit to this database").await;
+    assert_eq!(world.writes().await.len(), 2);
+}
+
 #[tokio::test]
 async fn another_account_than_the_named_one_is_a_mistake_in_the_settings() {
     let world = stranded(1).await;

@@ -4,8 +4,11 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use relink::saved_plan::SavedPlan;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
+use crate::approval_guards::suggested;
 use crate::on_each_backend;
 use crate::support::kill_points::{self, KillPoints};
 use crate::support::world::*;
@@ -41,6 +44,17 @@ async fn commit(world: &World, path: &Path, more: &[&str]) -> Output {
     ];
     all.extend(more);
     world.relink(&all).await
+}
+
+/// Writes it as somebody would who knows how the checksum is made: it has no key.
+fn forge(path: &Path, change: impl Fn(&mut SavedPlan)) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut plan = SavedPlan::parse(&text, "plan").unwrap();
+    change(&mut plan);
+    plan.checksum.clear();
+    let sum = Sha256::digest(serde_json::to_vec(&plan).unwrap());
+    plan.checksum = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+    std::fs::write(path, plan.render().unwrap()).unwrap();
 }
 
 fn read(path: &Path) -> Value {
@@ -173,6 +187,165 @@ async fn a_plan_expires_on_stripes_clock() {
     let output = commit(&world, &desk.plan(), &["--plan-max-age", "26h"]).await;
     assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
     assert!(holds_a_link(&world, order).await);
+}
+
+/// Whoever was told that it was passed over may have dealt with it otherwise.
+#[tokio::test]
+async fn what_a_commit_passed_over_does_not_become_due_again() {
+    let world = World::on(Backend::Sqlite).await;
+    let [_, edited] = stranded(&world).await;
+    let desk = Desk::new();
+    save(&world, &desk.plan(), &["regen", "--all"]).await;
+    world.rows.set(edited.0, "amount_cents", "6500").await;
+    let output = commit(&world, &desk.plan(), &[]).await;
+    assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+    world.rows.set(edited.0, "amount_cents", "5500").await;
+    let again = commit(&world, &desk.plan(), &[]).await;
+    assert_eq!(again.code, Some(7), "{}{}", again.stdout, again.stderr);
+    assert!(
+        again.stderr.contains("1 done, 0 refused, 1 moved"),
+        "{}",
+        again.stderr
+    );
+    assert!(!holds_a_link(&world, edited).await);
+    // A new plan is another one, of the same orders or not.
+    save(&world, &desk.plan(), &["regen", "--all"]).await;
+    let output = commit(&world, &desk.plan(), &[]).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+}
+
+/// A moment that is still to come would keep a plan young for ever.
+#[tokio::test]
+async fn a_plan_from_the_future_is_no_plan() {
+    let world = World::on(Backend::Sqlite).await;
+    stranded::<1>(&world).await;
+    let desk = Desk::new();
+    save(&world, &desk.plan(), &["regen", "--all"]).await;
+    forge(&desk.plan(), |plan| plan.made_at.0 += 40 * 86_400);
+    let output = commit(&world, &desk.plan(), &[]).await;
+    assert_eq!(output.code, Some(7), "{}{}", output.stdout, output.stderr);
+    assert!(
+        output.stderr.contains("minutes from now"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(world.writes().await, Vec::<Value>::new());
+    // Clocks of two hosts may differ a little.
+    forge(&desk.plan(), |plan| plan.made_at.0 += 200 - 40 * 86_400);
+    let output = commit(&world, &desk.plan(), &[]).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+}
+
+#[tokio::test]
+async fn no_text_of_a_file_is_suggested_as_a_command_and_none_that_commits_is_in_it() {
+    let world = World::on(Backend::Sqlite).await;
+    let [_, left] = stranded(&world).await;
+    let desk = Desk::new();
+    let left = left.to_string();
+    let loaded = [
+        "regen",
+        "--all",
+        "--exclude-order-id",
+        &left,
+        "--commit",
+        "--yes",
+        "--max-orders=9",
+        "--expect-count",
+        "9",
+    ];
+    let mut loaded = loaded.to_vec();
+    let path = desk.plan();
+    loaded.extend(["--plan-out", path.to_str().unwrap()]);
+    let refused = world.relink(&loaded).await;
+    assert_eq!(
+        refused.code,
+        Some(6),
+        "{}{}",
+        refused.stdout,
+        refused.stderr
+    );
+    let command = read(&path)["command"].as_str().unwrap().to_owned();
+    let kept = format!("relink regen --all --exclude-order-id {left} --rps 0");
+    assert_eq!(command, kept);
+
+    let evil = "relink regen --all --commit --yes";
+    forge(&path, |plan| plan.command = evil.to_owned());
+    world.pass(25 * 3600).await;
+    let output = commit(&world, &path, &[]).await;
+    assert_eq!(output.code, Some(7), "{}{}", output.stdout, output.stderr);
+    assert!(!output.stderr.contains(evil), "{}", output.stderr);
+    let anew = suggested(&output);
+    assert_eq!(anew, ["regen", "--exclude-order-id", &left, "--all"]);
+    let anew: Vec<&str> = anew.iter().map(String::as_str).collect();
+    let output = world.relink(&anew).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.writes().await, Vec::<Value>::new());
+}
+
+/// The command after `next: `, as a shell takes it.
+fn next_of(output: &Output) -> Vec<String> {
+    let line = output
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("next: "));
+    let line = line.unwrap_or_else(|| panic!("no next line: {}", output.stdout));
+    line.split(' ').skip(2).map(str::to_owned).collect()
+}
+
+/// A key that may not read its account: what is suggested names it, and a look needs no flag for it.
+#[tokio::test]
+async fn a_key_that_may_not_read_its_account_is_led_from_the_plan_to_the_commit() {
+    let world = World::on(Backend::Sqlite).await;
+    let [order] = stranded(&world).await;
+    let body =
+        json!({"error": {"type": "invalid_request_error", "message": "needs rak_accounts_read"}});
+    world.fault(json!({"method": "GET", "path": "/v1/account", "kind": "status", "status": 403, "body": body, "times": 50})).await;
+    let desk = Desk::new();
+    let arguments = ["regen", "--all", "--expect-account", "acct_1SandboxRelink"];
+    let saved = save(&world, &desk.plan(), &arguments).await;
+    let path = desk.plan();
+    let looked = world
+        .relink(&["inspect", "--plan", path.to_str().unwrap()])
+        .await;
+    assert_eq!(looked.code, Some(0), "{}{}", looked.stdout, looked.stderr);
+    assert!(
+        looked.stderr.contains("could not be checked"),
+        "{}",
+        looked.stderr
+    );
+    let next = next_of(&saved);
+    assert_eq!(next_of(&looked), next);
+    let mut words: Vec<&str> = next.iter().map(String::as_str).collect();
+    words.push("--yes");
+    let output = world.relink(&words).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    assert!(holds_a_link(&world, order).await);
+}
+
+#[tokio::test]
+async fn a_plan_goes_to_a_file_whatever_it_is_called() {
+    let world = World::on(Backend::Sqlite).await;
+    stranded::<1>(&world).await;
+    let desk = Desk::new();
+    let mut command = world.command(&["regen", "--all", "--plan-out", "-"]);
+    command.current_dir(desk.0.path());
+    let output = Running::start(command).finish().await;
+    assert_eq!(output.code, Some(2), "{}{}", output.stdout, output.stderr);
+    assert!(output.stderr.contains("--plan-out"), "{}", output.stderr);
+    assert_eq!(std::fs::read_dir(desk.0.path()).unwrap().count(), 0);
+
+    let mut command = world.command(&["regen", "--all", "--plan-out=-plan.json"]);
+    command.current_dir(desk.0.path());
+    let output = Running::start(command).finish().await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    let next = next_of(&output);
+    assert_eq!(next, ["regen", "--plan=-plan.json", "--commit"]);
+    let mut words: Vec<&str> = next.iter().map(String::as_str).collect();
+    words.push("--yes");
+    let mut command = world.command(&words);
+    command.current_dir(desk.0.path());
+    let output = Running::start(command).finish().await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
 }
 
 /// Made by whoever may only read, committed by another role, both by the one file.

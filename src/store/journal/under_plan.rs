@@ -1,5 +1,5 @@
 //! What runs have done under one plan, by the plan's digest: how a saved plan that was cut short goes on, and how it is
-//! known to be applied. Read only.
+//! known to be applied. What a run passed over is written down as well: it does not become due again.
 //!
 //! The journal says what was done, not whether it is still so.
 
@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::super::{Store, StoreError};
+use super::Journal;
 use super::facts::unless_closed_to_us;
 use super::schema::Tables;
 use crate::domain::{Mode, Timestamp};
@@ -14,6 +15,12 @@ use crate::plan::Digest;
 use crate::saved_plan::WorkedUnder;
 
 const READ: &str = "read the journal";
+const PASS: &str = "journal what is passed over";
+
+/// How `meta` names the subjects that runs of one plan passed over, up to the subject.
+fn passed(digest: &Digest, made: Timestamp) -> String {
+    format!("plan.{digest}.{}.", made.0)
+}
 
 impl Store {
     /// One entry per subject that a run with this digest began or took over, if the run began at `since` or later, on
@@ -28,6 +35,43 @@ impl Store {
         since: Timestamp,
     ) -> Result<Vec<WorkedUnder>, StoreError> {
         unless_closed_to_us(self.read_worked_under(mode, digest, since).await)
+    }
+
+    /// The subjects that runs of the plan with this digest, made at this moment of the database's clock, passed over.
+    ///
+    /// # Errors
+    /// As for [`Store::worked_under`].
+    pub async fn passed_over(
+        &self,
+        digest: &Digest,
+        made: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        unless_closed_to_us(self.read_passed_over(digest, made).await)
+    }
+
+    async fn read_passed_over(
+        &self,
+        digest: &Digest,
+        made: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        if self.journal_version().await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let meta = Tables::of(self.dialect).meta;
+        let before = passed(digest, made);
+        // No digit, dash or point of it stands for anything else in a pattern.
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT name FROM {meta} WHERE name LIKE $1 ORDER BY name"
+        )))
+        .bind(format!("{before}%"))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::query(READ))?;
+        let names = rows.iter().map(|row| row.try_get::<String, _>(0));
+        let names: Result<Vec<String>, sqlx::Error> = names.collect();
+        let names = names.map_err(StoreError::query(READ))?;
+        let subjects = names.iter().filter_map(|name| name.strip_prefix(&before));
+        Ok(subjects.map(str::to_owned).collect())
     }
 
     async fn read_worked_under(
@@ -55,6 +99,31 @@ impl Store {
         .map_err(StoreError::query(READ))?;
         let all: Result<Vec<WorkedUnder>, sqlx::Error> = rows.iter().map(worked).collect();
         Ok(last_of_each(all.map_err(StoreError::query(READ))?))
+    }
+}
+
+impl Journal {
+    /// That this run passes these subjects of its plan over. Said twice, it is said once.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn pass_over(
+        &self,
+        digest: &Digest,
+        made: Timestamp,
+        subjects: &[String],
+    ) -> Result<(), StoreError> {
+        let (meta, before) = (Tables::of(self.store.dialect).meta, passed(digest, made));
+        for subject in subjects {
+            sqlx::query(AssertSqlSafe(format!(
+                "INSERT INTO {meta} (name, value) VALUES ($1, 'stale') ON CONFLICT (name) DO NOTHING"
+            )))
+            .bind(format!("{before}{subject}"))
+            .execute(&self.store.pool)
+            .await
+            .map_err(StoreError::query(PASS))?;
+        }
+        Ok(())
     }
 }
 

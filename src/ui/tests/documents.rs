@@ -188,7 +188,7 @@ fn a_report_is_one_document() {
       "account": "acct_1Utah",
       "goal": "regen",
       "run": "0197a000-0000-7000-8000-000000000001",
-      "plan_digest": "608c-448e",
+      "plan_digest": "945f-e9aa",
       "outcomes": [
         {
           "order_id": 1,

@@ -169,7 +169,7 @@ fn every_ending_has_its_line() {
       order 88, Moe Vedd, 55.00 USD: moved: amount was 55.00 USD, is 65.00 USD
     stopped early: interrupted (SIGINT)
     Stripe requests: 41 reads, 1 write
-    plan: 608c-448e
+    plan: 945f-e9aa
     journal: relink journal show 0197a000-0000-7000-8000-000000000001
     1 parent holds a dead URL in the mail; the new ones: relink journal show 0197a000-0000-7000-8000-000000000001 --csv-out blast.csv
     exit statuses that hold: 130 (interrupted between orders (SIGINT)), 9 (Stripe or the database is unavailable; safe to re-run), 3 (partial: some order failed or needs a person)

@@ -207,8 +207,10 @@ impl World {
         let home = self.home.path().to_str().unwrap();
         // The double has no limits unless a test sets some: no budget, no waiting. Real money always has one.
         let budget = if self.front.is_some() { "100" } else { "0" };
-        let mut all = args.to_vec();
-        all.extend(["--rps", budget]);
+        // After a bare `--` nothing is a flag.
+        let flags = args.iter().position(|word| *word == "--");
+        let (flags, rest) = args.split_at(flags.unwrap_or(args.len()));
+        let all = [flags, &["--rps", budget], rest].concat();
         let mut command = process::command(
             &all,
             &[("DATABASE_URL", database), ("HOME", home), ("TMPDIR", home)],
