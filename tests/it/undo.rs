@@ -255,3 +255,47 @@ async fn the_link_of_an_order_whose_row_is_gone_is_closed_and_named() {
     assert_eq!(world.object(&link).await["active"], false);
     assert!(world.live_objects_of(left).await.is_empty());
 }
+
+/// Nobody would ever look there again: what is open is concluded, and its link goes with it.
+#[tokio::test]
+async fn what_is_open_for_an_order_whose_row_is_gone_is_concluded() {
+    let world = World::on(Backend::Sqlite).await;
+    let gone = world.order(pending(5500).behind(expired_session())).await;
+    let killed = kill_at_the_mint(&world, "after").await;
+    let delete = format!("DELETE FROM orders WHERE id = {gone}");
+    world.rows.execute(&delete).await;
+    assert_eq!(world.live_objects_of(gone).await.len(), 1);
+    let output = undo(&world, &killed).await;
+    assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+    let said = format!("order {gone}: its row is gone");
+    assert!(output.stderr.contains(&said), "{}", output.stderr);
+    assert_eq!(world.live_objects_of(gone).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_saved_undo_is_carried_out_as_it_was_approved() {
+    let world = World::on(Backend::Sqlite).await;
+    let live = world.order(pending(5500).behind(expired_session())).await;
+    let closed = world.order(pending(6500).behind(expired_session())).await;
+    world.relink(&REGEN).await;
+    let run = last_run(&world).await;
+    let link = world.row(closed.0).await.reference.unwrap();
+    let mut object = world.object(&link).await;
+    object["active"] = json!(false);
+    world.put_objects(json!([object])).await;
+    let desk = tempfile::tempdir().unwrap();
+    let file = desk.path().join("undo.json");
+    let path = file.to_str().unwrap();
+    let saved = world
+        .relink(&["retire", "--run", &run, "--plan-out", path])
+        .await;
+    assert_eq!(saved.code, Some(0), "{}{}", saved.stdout, saved.stderr);
+    let output = world
+        .relink(&["retire", "--plan", path, "--commit", "--yes"])
+        .await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    for order in [live, closed] {
+        assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+        assert_eq!(verdict(&world, order).await, "withdrawn");
+    }
+}
