@@ -92,7 +92,7 @@ fn shown(output: &Output, blanks: &[(&str, &str)]) -> String {
     for (from, to) in blanks {
         text = text.replace(from, to);
     }
-    text
+    without_digests(&text)
 }
 
 fn without_run(line: &str) -> String {
@@ -189,7 +189,7 @@ async fn what_is_printed_against_a_served_sandbox_is_as_it_was_on_both_databases
     │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
     └───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
     2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
-    digest: 09bd-0f26
+    digest: DIGEST
     next: relink regen --order-id 201 --order-id=206 --rps 0 --commit
     --- stderr
     stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
@@ -207,14 +207,14 @@ async fn what_is_printed_against_a_served_sandbox_is_as_it_was_on_both_databases
     │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
     └───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
     2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
-    digest: 09bd-0f26
+    digest: DIGEST
     --- stderr
     stripe:   test mode, account acct_1SandboxRelink (Utah Hoops Club (sandbox)), 127.0.0.1
     database: DATABASE
     reading orders: 50 % (1 of 2)
     reading orders: 100 % (2 of 2)
     error: nothing was written: 1 new link waits for a yes, and there is no terminal to ask at
-    hint: look at the plan; if it is right: relink regen --order-id 201 --order-id=206 --commit --rps 0 --yes --expect 09bd-0f26
+    hint: look at the plan; if it is right: relink regen --order-id 201 --order-id=206 --commit --rps 0 --yes --expect DIGEST
 
     $ relink regen --order-id 201 --order-id=206 --commit --yes
     exit 0
@@ -226,7 +226,7 @@ async fn what_is_printed_against_a_served_sandbox_is_as_it_was_on_both_databases
     │   206 ┆ Ivy Sorensen   ┆ 55.00 USD ┆ cs_test_utah206 (session expired) ┆ dead    ┆ would mint         │
     └───────┴────────────────┴───────────┴───────────────────────────────────┴─────────┴────────────────────┘
     2 orders: 1 settled, 1 dead; would mint 1 link, 55.00 USD; 0 need a person
-    digest: 09bd-0f26
+    digest: DIGEST
     ┌───────┬──────────────┬───────────┬──────────┬─────────────────────────────────────────────────────────────────────────────────────┐
     │ order ┆ player       ┆ amount    ┆ outcome  ┆ new link, or why not                                                                │
     ╞═══════╪══════════════╪═══════════╪══════════╪═════════════════════════════════════════════════════════════════════════════════════╡
@@ -235,7 +235,7 @@ async fn what_is_printed_against_a_served_sandbox_is_as_it_was_on_both_databases
     1 approved: 1 done, 0 failed, 0 unknown, 0 need a person
     minted 1 link, 55.00 USD
     Stripe requests: 18 reads, 1 write
-    plan: 09bd-0f26
+    plan: DIGEST
     journal: relink journal show RUN
     1 parent holds a dead URL in the mail; the new ones: relink journal show RUN
     --- stderr
