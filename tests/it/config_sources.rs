@@ -336,3 +336,27 @@ fn the_example_says_the_defaults() {
     };
     assert_eq!(values(&[example]), values(&[]));
 }
+
+/// What shows only together with the key or the address is wrong here as well, before a command finds out.
+#[test]
+fn a_rate_or_an_address_that_no_command_would_take_is_marked_in_the_listing() {
+    let of = |text: &str, more: &[&str], environment: &[(&str, &str)]| {
+        let file = file_with(text, 0o600);
+        let args = [&["doctor", "--config", &file.path][..], more].concat();
+        run_binary(&args, environment).code
+    };
+    assert_eq!(of("", &[], &[]), Some(0));
+    assert_eq!(of("[limits]\nrps = 20\n", &[], &[]), Some(0));
+    assert_eq!(of("[limits]\nrps = 5000\n", &[], &[]), Some(4));
+    assert_eq!(of("", &["--rps", "0"], &[]), Some(4));
+    assert_eq!(of("", &[], &[("STRIPE_API_BASE", "nowhere")]), Some(4));
+    let live = ("STRIPE_API_KEY", "sk_live_canary");
+    assert_eq!(
+        of(
+            "",
+            &["--live"],
+            &[live, ("STRIPE_API_BASE", "http://127.0.0.1:1")]
+        ),
+        Some(4)
+    );
+}

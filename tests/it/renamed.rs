@@ -276,8 +276,16 @@ async fn a_column_that_was_named_must_be_there_even_where_relink_can_do_without(
             format!("[schema.columns.orders]\nupdated_at = \"{column}\"\n"),
         )
         .unwrap();
-        let output = world.relink_with(&["inspect", "--all"], &[variable]).await;
-        assert_eq!(output.code, Some(code), "{}", output.stderr);
+        for command in [&["inspect", "--all"][..], &["doctor"]] {
+            let output = world.relink_with(command, &[variable]).await;
+            assert_eq!(
+                output.code,
+                Some(code),
+                "{}{}",
+                output.stdout,
+                output.stderr
+            );
+        }
     }
     let output = world.relink_with(&["inspect", "--all"], &[variable]).await;
     assert!(
