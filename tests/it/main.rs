@@ -95,6 +95,7 @@ mod sample_world;
 mod sandbox_circle;
 mod sandbox_process;
 mod sandbox_webhooks;
+mod saved_plan_files;
 mod saved_plans;
 mod shell;
 mod simulation;
