@@ -1,4 +1,4 @@
-//! Tells the compiler which revision is built, for `relink --version`.
+//! Tells the compiler which revision is built, for `relink --version`, and whether it is a release.
 //!
 //! It never fails: in an archive of the sources, or where git is missing, the revision is `unknown` unless whoever
 //! builds names it in RELINK_REVISION.
@@ -11,6 +11,7 @@ use std::process::Command;
 const SOURCES: [&str; 3] = ["src", "Cargo.toml", "Cargo.lock"];
 
 fn main() {
+    tell_releases_from_test_builds();
     println!("cargo:rerun-if-env-changed=RELINK_REVISION");
     for source in SOURCES {
         println!("cargo:rerun-if-changed={source}");
@@ -21,6 +22,14 @@ fn main() {
         .or_else(revision_of_the_repository)
         .unwrap_or_else(|| "unknown".to_owned());
     println!("cargo:rustc-env=RELINK_BUILD_REVISION={revision}");
+}
+
+/// `cfg(release)` in every profile that inherits from `release`.
+fn tell_releases_from_test_builds() {
+    println!("cargo:rustc-check-cfg=cfg(release)");
+    if std::env::var("PROFILE").as_deref() == Ok("release") {
+        println!("cargo:rustc-cfg=release");
+    }
 }
 
 fn revision_of_the_repository() -> Option<String> {

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use super::{Store, StoreError};
 
-#[cfg(not(debug_assertions))]
+#[cfg(release)]
 compile_error!("kill points are for test builds: build without the feature `kill-points`");
 
 const ADDRESS: &str = "RELINK_KILL_POINTS";

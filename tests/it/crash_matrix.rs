@@ -61,8 +61,8 @@ enum Later {
     NextDay,
 }
 
-async fn set_out(name: &'static str, backend: Backend) -> Path {
-    let world = World::on(backend).await;
+/// In a world with nothing in it.
+async fn set_out(name: &'static str, world: World) -> Path {
     let mut orders = Vec::new();
     let mut command: Vec<String> = REGEN.iter().map(|word| (*word).to_owned()).collect();
     let old_session = || open_session().minutes_old(600);
@@ -139,7 +139,7 @@ impl Path {
     }
 
     /// Every point of this path, by a run that passes all of them.
-    async fn count(self) -> Vec<Point> {
+    async fn count(&self) -> Vec<Point> {
         let points = KillPoints::listen().await;
         let running = self.start(&points);
         let finish = running.finish();
@@ -313,7 +313,9 @@ async fn nth_commit(points: &KillPoints, nth: usize) -> Option<Reached> {
 }
 
 async fn visit_every_point(name: &'static str, backend: Backend, later: Later) {
-    let mut points = set_out(name, backend).await.count().await;
+    let path = set_out(name, World::on(backend).await).await;
+    let mut points = path.count().await;
+    let mut world = path.world;
     if later == Later::NextDay {
         // Nobody believes that a request strays for a day.
         points.retain(|point| {
@@ -329,7 +331,7 @@ async fn visit_every_point(name: &'static str, backend: Backend, later: Later) {
     assert!(points.len() > 20, "{name}: only {} points", points.len());
     let (mut killed, mut missed) = (0, Vec::new());
     for point in &points {
-        let path = set_out(name, backend).await;
+        let path = set_out(name, world.renewed().await).await;
         let told = format!("{name}, {backend:?}, {point:?}, {later:?}");
         if path.kill_at(*point).await {
             killed += 1;
@@ -340,6 +342,7 @@ async fn visit_every_point(name: &'static str, backend: Backend, later: Later) {
             path.world.a_day_passes().await;
         }
         path.recover(&told).await;
+        world = path.world;
     }
     tell(&format!(
         "crash matrix: {name} on {backend:?}, re-run {later:?}: {} points, {killed} kills",

@@ -29,7 +29,7 @@ use stage::Stage;
 /// Everyday; `tests/run --long --seeds N` asks for more.
 const SEEDS: u64 = 2000;
 /// Steps of chaos in one seed.
-const STEPS: usize = 160;
+const STEPS: usize = 110;
 
 /// What a seed came to.
 struct Played {

@@ -120,7 +120,7 @@ fn put_objects(core: &mut Core, body: &Value) -> Outcome {
 }
 
 /// Every object of both modes, newest first by kind, with the line items an oracle needs to know amounts.
-fn all_objects(world: &World) -> Value {
+pub(super) fn all_objects(world: &World) -> Value {
     let mut all = Vec::new();
     for mode in [Mode::Test, Mode::Live] {
         for kind in Kind::ALL {

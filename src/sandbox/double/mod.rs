@@ -163,6 +163,12 @@ impl Double {
         self.inner.webhooks_settled(patience).await
     }
 
+    /// Every object of both modes, as `GET /_sandbox/objects` shows them.
+    #[must_use]
+    pub fn objects(&self) -> serde_json::Value {
+        admin::all_objects(&self.inner.core().world)
+    }
+
     /// Answers one request in this process, as it would be answered over a connection; `None` where the
     /// connection would be cut. Admin paths are answered as well.
     pub async fn call(

@@ -50,8 +50,6 @@ impl Life {
             stage.count(told);
             stage.note(format!("order {order}: {told}"));
         }
-        let truth = truth::of(world, order).await;
-        self.see(&truth);
     }
 
     async fn visit(&self, stage: &Stage, world: &World, truth: &Truth) -> Option<&'static str> {
@@ -180,6 +178,7 @@ impl Life {
                 truth.row.id
             ))
             .await;
+        self.published.insert(id);
         Some("application made a session")
     }
 }

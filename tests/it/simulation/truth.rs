@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::stage::admin;
 use crate::support::world::{OrderId, Row, World};
 
 /// Everything about one order at one moment.
@@ -20,7 +19,7 @@ pub async fn of(world: &World, order: OrderId) -> Truth {
 }
 
 pub async fn all(world: &World) -> BTreeMap<i64, Truth> {
-    let objects = admin(world.stripe.double(), "GET", "objects", "").await;
+    let objects = world.stripe.double().objects();
     let mut truths: BTreeMap<i64, Truth> = world
         .rows
         .orders()
@@ -31,8 +30,11 @@ pub async fn all(world: &World) -> BTreeMap<i64, Truth> {
             (row.id, Truth { row, objects })
         })
         .collect();
-    for object in objects.as_array().into_iter().flatten() {
-        let id = object["id"].as_str().unwrap_or_default();
+    let Value::Array(objects) = objects else {
+        panic!("the double shows no list of objects");
+    };
+    for object in objects {
+        let id = object["id"].as_str().unwrap_or_default().to_owned();
         let owner = object["metadata"]["order_id"]
             .as_str()
             .and_then(|id| id.parse().ok());
@@ -40,7 +42,7 @@ pub async fn all(world: &World) -> BTreeMap<i64, Truth> {
         if let (true, Some(owner)) = (kind, owner)
             && let Some(truth) = truths.get_mut(&owner)
         {
-            truth.objects.insert(id.to_owned(), object.clone());
+            truth.objects.insert(id, object);
         }
     }
     truths

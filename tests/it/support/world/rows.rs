@@ -87,6 +87,23 @@ impl Rows {
         rows.iter().map(text).collect()
     }
 
+    /// Every row of the application's, and relink's schema with all that is in it. Postgres only.
+    pub async fn forget_everything(&self) {
+        let tables = [
+            "orders",
+            "tournament_products",
+            "tournaments",
+            "products",
+            "players",
+            "teams",
+            "parents",
+            "tenants",
+        ];
+        let emptied = tables.map(|table| format!("DELETE FROM {table};"));
+        let sql = format!("DROP SCHEMA IF EXISTS relink CASCADE; {}", emptied.concat());
+        self.execute(&sql).await;
+    }
+
     pub async fn load_sample(&self) {
         self.execute(sample::ROWS).await;
     }
