@@ -403,11 +403,11 @@ pub struct Common {
     /// Mean live mode: needed with a live key, refused with a test key
     #[arg(long, global = true)]
     pub live: bool,
-    /// Requests per second to Stripe's account (default: 80 % of Stripe's limit; 0, no budget, only with
-    /// another API base)
+    /// Requests per second to Stripe's account, and the same share of each endpoint's limit (default: 80 % of
+    /// both; 0, no budget, only with another API base)
     #[arg(long, global = true, value_name = "N")]
     pub rps: Option<f64>,
-    /// Orders in flight together (default: 4)
+    /// Orders in flight together, at most; how many are is found from what Stripe's answers take (default: 64)
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub concurrency: Option<u16>,
     /// What goes to stdout: a table (or a wide one), one JSON document, events line by line, CSV, ids alone

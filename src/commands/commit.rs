@@ -98,6 +98,10 @@ pub async fn conclude(
         let next = next_step(&proposal.survey.plan, args, context);
         let agreed = Some(proposal.agreed());
         context.ui.plan(&proposal.survey.plan, agreed, &next)?;
+        if proposal.survey.plan.has_work() {
+            let cost = proposal.survey.plan.cost();
+            context.ui.cost(&cost, opened.stripe.pace());
+        }
         return Ok(ExitStatus::Done);
     }
     if common.output.is_for_people() {

@@ -177,6 +177,23 @@ impl StripeObject {
         }
     }
 
+    /// Nothing was paid here and nothing can be, unless somebody switches the link on again: an expired session, or an
+    /// inactive link of which every session expired, none of them with a recovery that hands out another one.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let has_expired = |s: &Session| s.state == SessionState::Expired && s.recovery.is_none();
+        match self {
+            StripeObject::Session(session) => has_expired(session),
+            StripeObject::Link(family) => match &family.sessions {
+                Listing::Complete(sessions) => {
+                    let counts_none = family.link.completed_count.unwrap_or(0) == 0;
+                    !family.link.active && counts_none && sessions.iter().all(has_expired)
+                }
+                Listing::Unfinished(_) => false,
+            },
+        }
+    }
+
     /// Somebody can open or finish a payment here: an active link, or an open session of it.
     #[must_use]
     pub fn is_live(&self) -> bool {

@@ -13,6 +13,7 @@ use crate::saga::{Disposition, Ending, Minted, Next, Observed, Operation, State,
 use crate::store::{
     Claim, JournalError, Lease, Moment, Outcome, Publication, Published, StepId, Subject,
 };
+use crate::stripe::Recall;
 
 /// The operation that is worked on, and by which right.
 pub(super) struct Held {
@@ -22,6 +23,8 @@ pub(super) struct Held {
     pub mint_age: Option<i64>,
     /// The mint that the operation intends.
     pub mint_tried: FirstTried,
+    /// What was read since the claim and need not be read again.
+    pub recall: Recall,
 }
 
 /// What came of one request, to be journaled with the state that follows from it.
@@ -120,6 +123,7 @@ impl Run<'_> {
             operation,
             mint_age: None,
             mint_tried: FirstTried::now(),
+            recall: Recall::default(),
         };
         self.drive(held, Observed::Claimed, order).await
     }
@@ -142,6 +146,7 @@ impl Run<'_> {
             operation,
             mint_age,
             mint_tried: FirstTried::seconds_before(mint_age.unwrap_or(0), claimed),
+            recall: Recall::default(),
         };
         self.drive(held, Observed::TakenOver { mint_age }, order)
             .await
@@ -168,7 +173,9 @@ impl Run<'_> {
         let Some(order) = job.order.filter(|_| !left_open) else {
             return Ok(None);
         };
-        let facts = self.facts(order.id, &job.operation).await;
+        let facts = self
+            .facts(order.id, &job.operation, &Recall::default())
+            .await;
         let facts = facts.map_err(|why| Ending::Unavailable {
             what: "reading what is still to be done".to_owned(),
             why,
@@ -218,7 +225,7 @@ impl Run<'_> {
                 continue;
             }
             observed = match next {
-                Next::Look => self.look(&held.operation).await,
+                Next::Look => self.look(&mut held).await,
                 Next::Send { write, round } => {
                     let (seen, done) = self.retire(&held, &write, round).await;
                     concluded = done;
@@ -241,7 +248,7 @@ impl Run<'_> {
                             }
                         }
                     }
-                    let (seen, done) = self.mint(&held).await;
+                    let (seen, done) = self.mint(&mut held).await;
                     concluded = done;
                     seen
                 }

@@ -5,11 +5,12 @@
 use super::Run;
 use super::drive::Held;
 use crate::domain::{
-    JournalFacts, Order, OrderFacts, OrderId, PaymentLink, Reading, StripeObject, Timestamp,
+    CheckoutReference, JournalFacts, Order, OrderFacts, OrderId, PaymentLink, Reading,
+    StripeObject, Timestamp,
 };
 use crate::plan::Moment;
 use crate::saga::{Look, Minted, Observed, Operation, State, Task};
-use crate::stripe::{StripeError, observe_watched};
+use crate::stripe::{Mark, Recall, StripeError, observe_watched};
 
 /// Seconds. Events reach back 30 days (docs.stripe.com/api/events).
 const OLDEST_EVENT: i64 = 30 * 86_400;
@@ -19,9 +20,25 @@ const MARGIN: i64 = 3600;
 const LOOKS_AT_A_MOVING_ROW: u32 = 5;
 
 impl Run<'_> {
-    pub(super) async fn look(&self, operation: &Operation) -> Observed {
+    pub(super) async fn look(&self, held: &mut Held) -> Observed {
+        if let (State::Examining, Some(minted)) = (&held.operation.state, &held.operation.minted) {
+            // What is about to be published is read for it.
+            let own = CheckoutReference::Link(minted.id.clone());
+            held.recall.forget(&own);
+        }
+        let mark = self.site.index.latest().mark();
+        let observed = self.look_at(held).await;
+        if let Observed::Looked(look) = &observed {
+            remember(held, look, mark);
+        }
+        observed
+    }
+
+    async fn look_at(&self, held: &Held) -> Observed {
+        let (operation, recall) = (&held.operation, &held.recall);
+        let index = self.site.index.latest();
         let looked = match operation.order {
-            Some(id) => self.look_at_order(id, operation).await,
+            Some(id) => self.look_at_order(id, operation, recall).await,
             None => Ok(Look {
                 decision: None,
                 objects: Vec::new(),
@@ -40,7 +57,8 @@ impl Run<'_> {
             if look.objects.iter().any(shown) {
                 continue;
             }
-            match self.site.stripe.read(reference).await {
+            let read = self.site.stripe.read_or_recall(reference, index, recall);
+            match read.await {
                 Ok(Reading::Seen(object)) => look.objects.push(object),
                 Ok(Reading::Unread(why)) => return Observed::Unread(why),
                 Ok(Reading::NoSuchObject) => return Observed::Missing(reference.clone()),
@@ -53,8 +71,13 @@ impl Run<'_> {
         Observed::Looked(Box::new(look))
     }
 
-    async fn look_at_order(&self, id: OrderId, operation: &Operation) -> Result<Look, String> {
-        match self.facts(id, operation).await? {
+    async fn look_at_order(
+        &self,
+        id: OrderId,
+        operation: &Operation,
+        recall: &Recall,
+    ) -> Result<Look, String> {
+        match self.facts(id, operation, recall).await? {
             Some(facts) => Ok(Look::at_order(&facts, self.moment(), self.policy)),
             None => Ok(Look {
                 decision: None,
@@ -92,12 +115,13 @@ impl Run<'_> {
         &self,
         id: OrderId,
         operation: &Operation,
+        recall: &Recall,
     ) -> Result<Option<OrderFacts>, String> {
         for _ in 0..LOOKS_AT_A_MOVING_ROW {
             let Some(row) = self.row(id).await? else {
                 return Ok(None);
             };
-            let facts = self.facts_of(row, operation).await?;
+            let facts = self.facts_of(row, operation, recall).await?;
             let again = self.row(id).await?;
             if again.is_some_and(|row| is_same_row(&facts.order, &row)) {
                 return Ok(Some(facts));
@@ -111,7 +135,12 @@ impl Run<'_> {
         row.map_err(|e| e.to_string())
     }
 
-    async fn facts_of(&self, row: Order, operation: &Operation) -> Result<OrderFacts, String> {
+    async fn facts_of(
+        &self,
+        row: Order,
+        operation: &Operation,
+        recall: &Recall,
+    ) -> Result<OrderFacts, String> {
         let (site, id) = (self.site, row.id);
         // Before publishing, what appeared since the index was built counts as well.
         let index = if operation.needs_current_index() {
@@ -120,7 +149,8 @@ impl Run<'_> {
         } else {
             site.index.latest()
         };
-        let facts = observe_watched(site.stripe, row, &index, &operation.watched).await;
+        let watched = &operation.watched;
+        let facts = observe_watched(site.stripe, row, index, watched, recall).await;
         let mut facts = facts.map_err(|e| self.note(&e))?;
         if operation.state == State::Claimed {
             facts.journal = self.journaled(id).await?;
@@ -185,6 +215,25 @@ impl Run<'_> {
             id: link.id,
             url: link.url,
         }))
+    }
+}
+
+/// Keeps what a later look would show as it is: sessions that are over for good; links that were shut, pages and all,
+/// before anything was done; and for the look after the publication the link that was read right before it.
+fn remember(held: &mut Held, look: &Look, mark: Mark) {
+    for object in &look.objects {
+        let stays = match (object, &held.operation.state) {
+            (StripeObject::Session(_), _) | (StripeObject::Link(_), State::Claimed) => {
+                object.is_over()
+            }
+            (StripeObject::Link(family), State::Examining) => {
+                held.recall.is_secret(&family.link.id)
+            }
+            (StripeObject::Link(_), _) => false,
+        };
+        if stays {
+            held.recall.keep(object.clone(), mark);
+        }
     }
 }
 

@@ -8,11 +8,12 @@ mod drive;
 mod key;
 mod look;
 mod send;
+mod tempo;
 
 use std::sync::Mutex;
 
 use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::stream::FuturesUnordered;
 
 use crate::actions::NameTemplate;
 use crate::approval::Approved;
@@ -29,6 +30,8 @@ use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
 use crate::saga::{Ending, Expected, Operation, Task};
 use crate::store::{Journal, Store, StoreError};
 use crate::stripe::{Client, SharedIndex, StripeError};
+
+use tempo::Tempo;
 
 /// What a link says beyond its order's own terms.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +51,7 @@ pub struct Site<'a> {
     pub currency: Currency,
     pub witness: Witness,
     pub texts: LinkTexts,
-    /// Orders in flight together.
+    /// Orders in flight together, at most.
     pub concurrency: usize,
     /// Failures in a row that stop the run.
     pub max_failures: usize,
@@ -87,12 +90,22 @@ pub async fn execute(
         what: "orders",
         total: jobs.len(),
     });
-    let in_flight = site.concurrency.max(1);
-    let mut running = stream::iter(jobs)
-        .map(|job| run.carry_out(job))
-        .buffered(in_flight);
+    let mut tempo = Tempo::new(site.concurrency, site.stripe.load());
+    let mut waiting = jobs.into_iter();
+    let mut running = FuturesUnordered::new();
     let mut outcomes = Vec::new();
-    while let Some(outcome) = running.next().await {
+    loop {
+        while running.len() < tempo.in_flight()
+            && let Some(job) = waiting.next()
+        {
+            running.push(run.carry_out(job));
+        }
+        let Some(outcome) = running.next().await else {
+            break;
+        };
+        if beat(&outcome.conclusion) == Some(Beat::Good) {
+            tempo.order_ended(site.stripe.load());
+        }
         // An order that was left alone is no progress.
         if outcome.conclusion != Conclusion::NotBegun {
             listener.hear(Event::Ended(&outcome));
@@ -115,6 +128,22 @@ pub async fn execute(
         is_unlisted: false,
         reads: site.stripe.reads(),
         writes: site.stripe.writes(),
+    }
+}
+
+/// What the end of an order says of the run; `None`: nothing.
+fn beat(conclusion: &Conclusion) -> Option<Beat> {
+    match conclusion {
+        Conclusion::Ended(
+            Ending::Refused { .. }
+            | Ending::Unavailable { .. }
+            | Ending::Unknown { .. }
+            | Ending::StillLive(_),
+        ) => Some(Beat::Failed),
+        Conclusion::NotBegun
+        | Conclusion::Held(_)
+        | Conclusion::Ended(Ending::Interrupted { .. }) => None,
+        Conclusion::Ended(_) => Some(Beat::Good),
     }
 }
 
@@ -224,18 +253,7 @@ impl Run<'_> {
     }
 
     fn count(&self, conclusion: &Conclusion) {
-        let beat = match conclusion {
-            Conclusion::Ended(
-                Ending::Refused { .. }
-                | Ending::Unavailable { .. }
-                | Ending::Unknown { .. }
-                | Ending::StillLive(_),
-            ) => Beat::Failed,
-            Conclusion::NotBegun
-            | Conclusion::Held(_)
-            | Conclusion::Ended(Ending::Interrupted { .. }) => return,
-            Conclusion::Ended(_) => Beat::Good,
-        };
+        let Some(beat) = beat(conclusion) else { return };
         let tripped = self
             .breaker
             .lock()

@@ -49,7 +49,7 @@ impl Run<'_> {
     }
 
     /// Sends the mint that the operation intends, byte for byte as it is journaled.
-    pub(super) async fn mint(&self, held: &Held) -> (Observed, Option<Concluded>) {
+    pub(super) async fn mint(&self, held: &mut Held) -> (Observed, Option<Concluded>) {
         let Some(intended) = &held.operation.mint else {
             let why = "no mint was intended".to_owned();
             return (Observed::Refused(why), None);
@@ -60,15 +60,26 @@ impl Run<'_> {
             attempt: intended.attempt,
             write: intended.mint.write.clone(),
         };
-        self.perform(held, &intent, |answer| match answer {
-            Ok(reply) => match reply.minted() {
-                Ok((id, url)) => Observed::Minted(Minted { id, url }),
-                Err(error) => Observed::Unknown(error.to_string()),
-            },
-            Err(error) if is_spent(error) => Observed::KeySpent(error.to_string()),
-            Err(error) => self.failed(error),
-        })
-        .await
+        let mut is_new = false;
+        let (seen, done) = self
+            .perform(held, &intent, |answer| match answer {
+                Ok(reply) => match reply.minted() {
+                    Ok((id, url)) => {
+                        is_new = !reply.replayed;
+                        Observed::Minted(Minted { id, url })
+                    }
+                    Err(error) => Observed::Unknown(error.to_string()),
+                },
+                Err(error) if is_spent(error) => Observed::KeySpent(error.to_string()),
+                Err(error) => self.failed(error),
+            })
+            .await;
+        if let Observed::Minted(minted) = &seen
+            && is_new
+        {
+            held.recall.keep_secret(minted.id.clone());
+        }
+        (seen, done)
     }
 
     async fn perform(

@@ -5,6 +5,7 @@
 mod act;
 mod advice;
 mod audit;
+mod cost;
 mod decide;
 mod digest;
 mod judge;
@@ -13,6 +14,7 @@ mod verdict;
 
 pub use advice::advise;
 pub use audit::{Violation, audit};
+pub use cost::Cost;
 pub use decide::{Action, Decision, Hold, Plan, StoredState, decide, decide_order};
 pub use digest::{Approvable, Deed, Digest, Line};
 pub use judge::{

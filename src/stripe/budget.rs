@@ -1,69 +1,210 @@
 //! How fast requests may leave. Stripe allows each endpoint 25 a second and the account 100 live or 25 in
-//! test mode (docs.stripe.com/rate-limits); relink takes 80 % and leaves the rest to the application that
-//! shares the account. Refuses nothing: it only makes a request wait.
+//! test mode (docs.stripe.com/rate-limits); relink takes a share of both, 80 % unless told otherwise, and leaves the rest
+//! to the application that shares the account. Where Stripe says that it was too much, it takes less for a while.
+//!
+//! Refuses nothing: it only makes a request wait.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::Rps;
+use super::client::Pace;
 use crate::domain::Mode;
 
 const PER_ENDPOINT: f64 = 25.0;
 const SHARE: f64 = 0.8;
+/// What is left of a rate after Stripe said that it was too much, and of which at least so much stays.
+const CUT: f64 = 0.7;
+const LEAST: f64 = 0.05;
+/// One refusal says as much as all those that were on their way with it.
+const CUT_EVERY: Duration = Duration::from_millis(500);
+/// It comes back by so much of the full rate in each such time.
+const REGAIN: f64 = 0.05;
+const REGAIN_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Budget {
-    clock: DefaultClock,
     /// `None`: no budget.
     limits: Option<Limits>,
+    /// Microseconds that requests waited for their turn.
+    waited: AtomicU64,
 }
 
 struct Limits {
-    account: DefaultDirectRateLimiter,
-    endpoint: DefaultKeyedRateLimiter<String>,
+    account: Meter,
+    per_endpoint: f64,
+    endpoints: Mutex<HashMap<String, Arc<Meter>>>,
+}
+
+/// Why Stripe refused a request for being too much, as its header says (docs.stripe.com/rate-limits).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Excess {
+    Account,
+    Endpoint,
+    /// Too many at the same time, whatever their rate.
+    Together,
+}
+
+impl Excess {
+    /// Of `Stripe-Rate-Limited-Reason`. Other reasons are about one object and say nothing of the rate.
+    pub(super) fn of(reason: &str) -> Option<Self> {
+        match reason {
+            "global-rate" => Some(Excess::Account),
+            "endpoint-rate" => Some(Excess::Endpoint),
+            "global-concurrency" | "endpoint-concurrency" => Some(Excess::Together),
+            _ => None,
+        }
+    }
 }
 
 impl Budget {
     pub(super) fn new(rps: Rps, mode: Mode) -> Self {
-        let account = match (rps, mode) {
-            (Rps::Unlimited, _) => None,
-            (Rps::PerSecond(rate), _) => Some(rate),
-            (Rps::Default, Mode::Live) => Some(100.0 * SHARE),
-            (Rps::Default, Mode::Test) => Some(25.0 * SHARE),
+        let allowed = match mode {
+            Mode::Live => 100.0,
+            Mode::Test => 25.0,
+        };
+        let account = match rps {
+            Rps::Unlimited => None,
+            Rps::PerSecond(rate) => Some(rate),
+            Rps::Default => Some(allowed * SHARE),
         };
         let limits = account.map(|rate| Limits {
-            account: RateLimiter::direct(quota(rate)),
-            endpoint: RateLimiter::keyed(quota(PER_ENDPOINT * SHARE)),
+            account: Meter::new(rate),
+            per_endpoint: PER_ENDPOINT * (rate / allowed).min(1.0),
+            endpoints: Mutex::default(),
         });
         Budget {
-            clock: DefaultClock::default(),
             limits,
+            waited: AtomicU64::new(0),
         }
     }
 
     /// Waits until a request to `endpoint` may leave.
     pub(super) async fn wait(&self, endpoint: &str) {
         let Some(limits) = &self.limits else { return };
-        let endpoint = endpoint.to_owned();
-        while let Err(full) = limits.endpoint.check_key(&endpoint) {
-            tokio::time::sleep(full.wait_time_from(self.clock.now())).await;
+        let begun = Instant::now();
+        limits.endpoint(endpoint).wait().await;
+        limits.account.wait().await;
+        let waited = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.waited.fetch_add(waited, Ordering::Relaxed);
+    }
+
+    /// Stripe refused a request to `endpoint`.
+    pub(super) fn cut(&self, excess: Excess, endpoint: &str) {
+        let Some(limits) = &self.limits else { return };
+        let now = Instant::now();
+        match excess {
+            Excess::Account => limits.account.cut(now),
+            Excess::Endpoint => limits.endpoint(endpoint).cut(now),
+            Excess::Together => {}
         }
-        while let Err(full) = limits.account.check() {
-            tokio::time::sleep(full.wait_time_from(self.clock.now())).await;
+    }
+
+    /// At most; `None` without a budget.
+    pub(super) fn pace(&self) -> Option<Pace> {
+        self.limits.as_ref().map(|limits| Pace {
+            account: limits.account.full,
+            endpoint: limits.per_endpoint.min(limits.account.full),
+        })
+    }
+
+    pub(super) fn waited(&self) -> Duration {
+        Duration::from_micros(self.waited.load(Ordering::Relaxed))
+    }
+}
+
+impl Limits {
+    fn endpoint(&self, name: &str) -> Arc<Meter> {
+        let mut endpoints = locked(&self.endpoints);
+        match endpoints.get(name) {
+            Some(meter) => Arc::clone(meter),
+            None => {
+                let meter = Arc::new(Meter::new(self.per_endpoint));
+                endpoints.insert(name.to_owned(), Arc::clone(&meter));
+                meter
+            }
         }
     }
 }
 
-/// `rate` a second, with a burst of a quarter of it: rate and burst together then stay within what Stripe
-/// allows in any one second.
-fn quota(rate: f64) -> Quota {
-    let burst = NonZeroU32::new((rate / 4.0) as u32).unwrap_or(NonZeroU32::MIN);
+/// One rate, and how much of it is used at the time.
+struct Meter {
+    full: f64,
+    state: Mutex<MeterNow>,
+}
+
+struct MeterNow {
+    limiter: Arc<DefaultDirectRateLimiter>,
+    used: f64,
+    changed: Instant,
+}
+
+impl Meter {
+    fn new(full: f64) -> Self {
+        let state = MeterNow {
+            limiter: Arc::new(RateLimiter::direct(quota(full, burst(full)))),
+            used: 1.0,
+            changed: Instant::now(),
+        };
+        Meter {
+            full,
+            state: Mutex::new(state),
+        }
+    }
+
+    async fn wait(&self) {
+        let clock = DefaultClock::default();
+        while let Err(full) = self.limiter(Instant::now()).check() {
+            tokio::time::sleep(full.wait_time_from(clock.now())).await;
+        }
+    }
+
+    /// What was cut comes back with the time.
+    fn limiter(&self, now: Instant) -> Arc<DefaultDirectRateLimiter> {
+        let mut state = locked(&self.state);
+        if state.used < 1.0 && now.duration_since(state.changed) >= REGAIN_EVERY {
+            let used = (state.used + REGAIN).min(1.0);
+            self.change(&mut state, used, now);
+        }
+        Arc::clone(&state.limiter)
+    }
+
+    fn cut(&self, now: Instant) {
+        let mut state = locked(&self.state);
+        if state.used == 1.0 || now.duration_since(state.changed) >= CUT_EVERY {
+            let used = (state.used * CUT).max(LEAST);
+            self.change(&mut state, used, now);
+        }
+    }
+
+    fn change(&self, state: &mut MeterNow, used: f64, now: Instant) {
+        // A new limiter begins full: no burst, or each change would be one.
+        let limiter = RateLimiter::direct(quota(self.full * used, NonZeroU32::MIN));
+        state.limiter = Arc::new(limiter);
+        state.used = used;
+        state.changed = now;
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn quota(rate: f64, burst: NonZeroU32) -> Quota {
     let gap = Duration::from_secs_f64(1.0 / rate);
     Quota::with_period(gap)
         .unwrap_or(Quota::per_second(NonZeroU32::MIN))
         .allow_burst(burst)
+}
+
+/// A quarter of the rate: rate and burst together then stay within what Stripe allows in any one second.
+fn burst(rate: f64) -> NonZeroU32 {
+    NonZeroU32::new((rate / 4.0) as u32).unwrap_or(NonZeroU32::MIN)
 }
 
 /// Stripe counts by named operation: `POST /v1/payment_links/:id` is one endpoint for every link.
@@ -82,8 +223,6 @@ pub(super) fn endpoint(method: &str, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     #[test]
@@ -102,42 +241,102 @@ mod tests {
         );
     }
 
+    async fn time_of(budget: &Budget, requests: usize, endpoint: impl Fn(usize) -> String) -> f64 {
+        let start = Instant::now();
+        for n in 0..requests {
+            budget.wait(&endpoint(n)).await;
+        }
+        start.elapsed().as_secs_f64()
+    }
+
     #[tokio::test]
     async fn requests_leave_no_faster_than_the_budget() {
         let budget = Budget::new(Rps::PerSecond(50.0), Mode::Test);
-        let start = Instant::now();
         // The burst of 12 is free, the other 10 come 20 ms apart.
-        for n in 0..22 {
-            budget.wait(&format!("GET /{n}")).await;
-        }
-        assert!(
-            start.elapsed() >= Duration::from_millis(190),
-            "{:?}",
-            start.elapsed()
-        );
+        let took = time_of(&budget, 22, |n| format!("GET /{n}")).await;
+        assert!(took >= 0.19, "{took}");
+        assert!(budget.waited().as_secs_f64() >= 0.18);
     }
 
     #[tokio::test]
     async fn one_endpoint_never_gets_more_than_its_own_share() {
         let budget = Budget::new(Rps::PerSecond(1000.0), Mode::Live);
-        let start = Instant::now();
-        for _ in 0..11 {
-            budget.wait("GET /v1/payment_links").await;
-        }
-        assert!(
-            start.elapsed() >= Duration::from_millis(290),
-            "{:?}",
-            start.elapsed()
-        );
+        // 25 a second, 6 of them at once.
+        let took = time_of(&budget, 12, |_| "GET /v1/payment_links".to_owned()).await;
+        assert!(took >= 0.23, "{took}");
+    }
+
+    #[tokio::test]
+    async fn a_share_of_the_account_is_the_same_share_of_each_endpoint() {
+        let budget = Budget::new(Rps::PerSecond(40.0), Mode::Live);
+        // 10 a second, 2 of them at once.
+        let took = time_of(&budget, 5, |_| "GET /v1/payment_links".to_owned()).await;
+        assert!(took >= 0.29, "{took}");
     }
 
     #[tokio::test]
     async fn without_a_budget_nothing_waits() {
         let budget = Budget::new(Rps::Unlimited, Mode::Test);
-        let start = Instant::now();
-        for _ in 0..10_000 {
-            budget.wait("GET /v1/payment_links").await;
+        let took = time_of(&budget, 10_000, |_| "GET /v1/payment_links".to_owned()).await;
+        assert!(took < 1.0, "{took}");
+        assert_eq!(budget.pace(), None);
+    }
+
+    #[test]
+    fn only_what_the_rate_caused_makes_it_slower() {
+        let reasons = ["global-rate", "endpoint-rate", "endpoint-concurrency"];
+        assert_eq!(
+            reasons.map(Excess::of),
+            [Excess::Account, Excess::Endpoint, Excess::Together].map(Some)
+        );
+        assert_eq!(Excess::of("resource-specific"), None);
+    }
+
+    fn used(meter: &Meter) -> f64 {
+        locked(&meter.state).used
+    }
+
+    #[test]
+    fn what_stripe_calls_too_much_is_cut_once_and_comes_back_little_by_little() {
+        let meter = Meter::new(20.0);
+        let mut now = Instant::now();
+        for _ in 0..20 {
+            meter.cut(now);
         }
-        assert!(start.elapsed() < Duration::from_secs(1));
+        assert_eq!(used(&meter), 0.7, "twenty on their way are one");
+        now += CUT_EVERY;
+        meter.cut(now);
+        assert!(used(&meter) < 0.5);
+        let mut seconds = 0;
+        while used(&meter) < 1.0 {
+            let before = used(&meter);
+            now += REGAIN_EVERY;
+            meter.limiter(now);
+            assert!(used(&meter) - before <= REGAIN + 1e-9);
+            seconds += 1;
+            assert!(seconds < 60);
+        }
+        assert_eq!(seconds, 11);
+        for _ in 0..100 {
+            now += CUT_EVERY;
+            meter.cut(now);
+        }
+        assert_eq!(used(&meter), LEAST, "never nothing");
+    }
+
+    #[test]
+    fn what_is_too_much_for_one_endpoint_slows_no_other() {
+        let budget = Budget::new(Rps::Default, Mode::Live);
+        budget.cut(Excess::Endpoint, "POST /v1/payment_links");
+        let limits = budget
+            .limits
+            .as_ref()
+            .unwrap_or_else(|| panic!("no limits"));
+        assert_eq!(used(&limits.endpoint("POST /v1/payment_links")), 0.7);
+        assert_eq!(used(&limits.endpoint("GET /v1/events")), 1.0);
+        assert_eq!(used(&limits.account), 1.0);
+        budget.cut(Excess::Account, "GET /v1/events");
+        assert_eq!(used(&limits.account), 0.7);
+        assert_eq!(used(&limits.endpoint("GET /v1/events")), 1.0);
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
@@ -30,6 +31,28 @@ pub(super) struct Tally {
     pub(super) reads: AtomicU64,
     pub(super) writes: AtomicU64,
     latest_date: AtomicI64,
+    /// Microseconds between requests and the ends of their answers.
+    pub(super) carried: AtomicU64,
+    /// How often Stripe said that there were too many at the same time.
+    pub(super) crowded: AtomicU64,
+}
+
+/// Requests a second, at most.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    pub account: f64,
+    pub endpoint: f64,
+}
+
+/// What all requests of a client took together, from its first on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// For their turn in the budget.
+    pub waited: Duration,
+    /// On their way, and at Stripe.
+    pub carried: Duration,
+    /// How often Stripe said that there were too many at the same time.
+    pub crowded: u64,
 }
 
 impl Tally {
@@ -76,6 +99,8 @@ impl Client {
                 reads: AtomicU64::new(0),
                 writes: AtomicU64::new(0),
                 latest_date: AtomicI64::new(NEVER),
+                carried: AtomicU64::new(0),
+                crowded: AtomicU64::new(0),
             },
             settings,
         })
@@ -102,6 +127,22 @@ impl Client {
     #[must_use]
     pub fn reads(&self) -> u64 {
         self.tally.reads.load(Ordering::Relaxed)
+    }
+
+    /// How fast requests may leave at most; `None` where nothing is counted.
+    #[must_use]
+    pub fn pace(&self) -> Option<Pace> {
+        self.budget.pace()
+    }
+
+    /// What the requests so far took together.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        Load {
+            waited: self.budget.waited(),
+            carried: Duration::from_micros(self.tally.carried.load(Ordering::Relaxed)),
+            crowded: self.tally.crowded.load(Ordering::Relaxed),
+        }
     }
 
     /// POST requests sent, repetitions included.

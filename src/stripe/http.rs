@@ -3,7 +3,7 @@
 
 use std::error::Error;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, InvalidHeaderValue, LOCATION,
@@ -11,6 +11,7 @@ use reqwest::header::{
 };
 use reqwest::{Method, redirect};
 
+use super::budget::Excess;
 use super::error::scrub;
 use super::transport::{Carried, NoAnswer, Outgoing};
 use super::{Client, Settings, StripeError, budget};
@@ -31,6 +32,12 @@ impl<'a> Call<'a> {
             Call::Get(target) => (Method::GET, target),
             Call::Post(write) => (Method::POST, write.path.as_str()),
         }
+    }
+
+    fn endpoint(&self) -> String {
+        let (method, target) = self.line();
+        let path = target.split('?').next().unwrap_or(target);
+        budget::endpoint(method.as_str(), path)
     }
 }
 
@@ -87,10 +94,16 @@ fn install_crypto_provider() -> Result<(), StripeError> {
 impl Client {
     /// Waits until the budget lets this request leave: longer than a lease, with a small budget.
     pub(super) async fn wait_for_turn(&self, call: &Call<'_>) {
-        let (method, target) = call.line();
-        let path = target.split('?').next().unwrap_or(target);
-        let endpoint = budget::endpoint(method.as_str(), path);
-        self.budget.wait(&endpoint).await;
+        self.budget.wait(&call.endpoint()).await;
+    }
+
+    /// Too much was sent: less is, from now on.
+    fn hear_of(&self, excess: Excess, call: &Call<'_>) {
+        tracing::debug!(?excess, "Stripe limits the rate");
+        if excess == Excess::Together {
+            self.tally.crowded.fetch_add(1, Ordering::Relaxed);
+        }
+        self.budget.cut(excess, &call.endpoint());
     }
 
     /// Sends one request, whose turn it is, and reads the whole answer.
@@ -115,9 +128,17 @@ impl Client {
             headers,
             body,
         };
-        let carried = self.transport.carry(request).await?;
+        let begun = Instant::now();
+        let carried = self.transport.carry(request).await;
+        let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.tally.carried.fetch_add(took, Ordering::Relaxed);
+        let carried = carried?;
         self.tally.hear(date(&carried.headers));
-        Ok(understand(carried))
+        let answer = understand(carried);
+        if let Some(excess) = answer.limited_reason.as_deref().and_then(Excess::of) {
+            self.hear_of(excess, call);
+        }
+        Ok(answer)
     }
 
     fn headers(&self, call: &Call<'_>) -> Result<HeaderMap, InvalidHeaderValue> {

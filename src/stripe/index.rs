@@ -7,40 +7,72 @@
 //! Not in it, because Stripe can list them only one by one through the whole account: inactive links
 //! without a live or completed session, and expired sessions that no row holds.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::convert::{self, garbage};
+use super::listing::Listed;
 use super::wire;
 use super::{Client, StripeError};
 use crate::actions::IdempotencyKey;
 use crate::domain::{CheckoutReference, LinkId, OrderId, Owner, SessionId, Timestamp};
 
-/// Seconds by which a refresh reaches back before the last one: what Stripe dated then but showed later.
+/// Seconds by which a refresh reaches back before the last thorough one: what Stripe dated then but showed later.
 const OVERLAP: i64 = 300;
+/// Seconds. In between, a refresh reads from the newest on until a whole page was met before.
+const THOROUGH_EVERY: i64 = 60;
 
-#[derive(Clone, Debug)]
+/// One that several orders use together: what a refresh adds, all of them see.
+#[derive(Debug)]
 pub struct Index {
-    /// Stripe's clock when the last complete reading began.
-    as_of: Timestamp,
     /// Why it is not complete.
     unfinished: Option<String>,
+    known: RwLock<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// Stripe's clock when the last reading began that went through everything.
+    thorough_at: Timestamp,
     by_order: HashMap<OrderId, BTreeSet<CheckoutReference>>,
     /// The copies that recovery made of a session.
     copies: HashMap<SessionId, BTreeSet<SessionId>>,
     by_relink_key: HashMap<String, BTreeSet<LinkId>>,
+    /// Ids of the events and sessions that a refresh would meet again.
+    met: HashSet<String>,
+    /// How many changes of links were told, and which of them was a link's latest.
+    changes: u64,
+    changed: HashMap<LinkId, u64>,
 }
+
+/// A point between two changes of links, as the index heard of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(u64);
 
 impl Index {
     /// One that knows of nothing, for whoever needs no more than what is named.
     #[must_use]
     pub fn empty(as_of: Timestamp) -> Self {
         Index {
-            as_of,
             unfinished: None,
-            by_order: HashMap::new(),
-            copies: HashMap::new(),
-            by_relink_key: HashMap::new(),
+            known: RwLock::new(Known {
+                thorough_at: as_of,
+                by_order: HashMap::new(),
+                copies: HashMap::new(),
+                by_relink_key: HashMap::new(),
+                met: HashSet::new(),
+                changes: 0,
+                changed: HashMap::new(),
+            }),
         }
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known_mut(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why the index proves nothing; `None` when it is complete.
@@ -52,90 +84,142 @@ impl Index {
     /// Everything seen that names this order.
     #[must_use]
     pub fn naming(&self, order: OrderId) -> Vec<CheckoutReference> {
-        let named = self.by_order.get(&order).into_iter().flatten();
+        let known = self.known();
+        let named = known.by_order.get(&order).into_iter().flatten();
         named.cloned().collect()
     }
 
     /// The recovered copies of this session.
     #[must_use]
     pub fn copies_of(&self, session: &SessionId) -> Vec<SessionId> {
-        self.copies
-            .get(session)
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect()
+        let known = self.known();
+        let copies = known.copies.get(session).into_iter().flatten();
+        copies.cloned().collect()
     }
 
     /// Active links whose `metadata.relink_key` is this one: where adoption looks.
     #[must_use]
     pub fn minted_as(&self, relink_key: &str) -> Vec<LinkId> {
-        self.by_relink_key
-            .get(relink_key)
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect()
+        let known = self.known();
+        let minted = known.by_relink_key.get(relink_key).into_iter().flatten();
+        minted.cloned().collect()
+    }
+
+    /// To be taken before a reading: what that read is as it was unless the link changed since.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark(self.known().changes)
+    }
+
+    /// Whether an event told of a change of this link after that.
+    #[must_use]
+    pub fn has_changed_since(&self, link: &LinkId, Mark(then): Mark) -> bool {
+        self.known().changed.get(link).is_some_and(|at| *at > then)
     }
 
     /// Brings the index up to date from the link events and the sessions since the last reading. Events
-    /// reach 30 days back (docs.stripe.com/api/events); a run is over long before.
+    /// reach 30 days back (docs.stripe.com/api/events); a run is over long before. Both are read newest first, to the
+    /// first page that shows nothing new, and once a minute further than Stripe may have been late with any. It tells how
+    /// many pages that took.
     ///
     /// # Errors
     /// Whatever kept it from being read. The index is then no more current than it was, and the next refresh
     /// reaches back as far.
-    pub async fn refresh(&mut self, client: &Client) -> Result<(), StripeError> {
-        let begun = client.now().unwrap_or(self.as_of).max(self.as_of);
-        let since = (self.as_of.0 - OVERLAP).to_string();
-        self.read_since(client, &since).await?;
-        self.as_of = begun;
-        Ok(())
-    }
-
-    async fn read_since(&mut self, client: &Client, since: &str) -> Result<(), StripeError> {
-        let types = [
+    pub async fn refresh(&self, client: &Client) -> Result<u64, StripeError> {
+        let (thorough_at, is_new) = {
+            let known = self.known();
+            (known.thorough_at, known.met.is_empty())
+        };
+        let begun = client.now().unwrap_or(thorough_at).max(thorough_at);
+        let is_thorough = is_new || begun.0 - thorough_at.0 >= THOROUGH_EVERY;
+        let is_met = |id: &str| !is_thorough && self.known().met.contains(id);
+        let since = (thorough_at.0 - OVERLAP).to_string();
+        let links = [
             ("types[0]", "payment_link.created"),
             ("types[1]", "payment_link.updated"),
-            ("created[gte]", since),
+            ("created[gte]", since.as_str()),
         ];
-        for event in client.list::<wire::Event>("/v1/events", &types).await? {
-            self.add_link(&event.data.object.id, &event.data.object.metadata)?;
+        let created = [("created[gte]", since.as_str())];
+        let events = client.list_newer::<wire::Event>("/v1/events", &links, is_met);
+        let events = events.await?;
+        let sessions =
+            client.list_newer::<wire::Session>("/v1/checkout/sessions", &created, is_met);
+        let sessions = sessions.await?;
+        let mut known = self.known_mut();
+        let met = std::mem::take(&mut known.met);
+        known.learn(&met, &events, &sessions)?;
+        if is_thorough {
+            known.thorough_at = begun;
+        } else {
+            known.met.extend(met);
         }
-        let created = [("created[gte]", since)];
-        for session in client
-            .list::<wire::Session>("/v1/checkout/sessions", &created)
-            .await?
-        {
-            if session.status.as_deref() != Some("expired") {
-                self.add_session(&session)?;
-            }
-        }
-        Ok(())
+        Ok(pages(events.len()) + pages(sessions.len()))
     }
 
     /// Links before sessions, open before complete: what moves on in the meantime is met later.
     async fn read_live(
-        &mut self,
+        &self,
         client: &Client,
         since: Option<Timestamp>,
+        mut listed: Option<&mut Listed>,
     ) -> Result<(), StripeError> {
-        let active = [("active", "true")];
-        for link in client
-            .list::<wire::PaymentLink>("/v1/payment_links", &active)
-            .await?
-        {
-            self.add_link(&link.id, &link.metadata)?;
+        let mut active = vec![("active", "true")];
+        if listed.is_some() {
+            active.push(("expand[0]", "data.line_items"));
         }
+        let take = |link: wire::PaymentLink| {
+            self.known_mut().add_link(&link.id, &link.metadata)?;
+            match &mut listed {
+                Some(listed) => listed.add_link(&link),
+                None => Ok(()),
+            }
+        };
+        client.for_each("/v1/payment_links", &active, take).await?;
         let since = since.map(|moment| moment.0.to_string());
         let open: &[(&str, &str)] = &[("status", "open")];
         let mut complete = vec![("status", "complete")];
         complete.extend(since.as_deref().map(|moment| ("created[gte]", moment)));
         for query in [open, &complete] {
-            for session in client
-                .list::<wire::Session>("/v1/checkout/sessions", query)
-                .await?
-            {
-                self.add_session(&session)?;
+            let take = |session: wire::Session| {
+                self.known_mut().add_session(&session)?;
+                match &mut listed {
+                    Some(listed) => listed.add_session(&session),
+                    None => Ok(()),
+                }
+            };
+            client
+                .for_each("/v1/checkout/sessions", query, take)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+impl Known {
+    /// What of it is new, the oldest first.
+    fn learn(
+        &mut self,
+        met: &HashSet<String>,
+        events: &[wire::Event],
+        sessions: &[wire::Session],
+    ) -> Result<(), StripeError> {
+        for event in events.iter().rev() {
+            self.met.insert(event.id.clone());
+            if met.contains(&event.id) {
+                continue;
+            }
+            let link = &event.data.object;
+            self.add_link(&link.id, &link.metadata)?;
+            if event.kind != wire::LINK_CREATED {
+                self.changes += 1;
+                let link = convert::link_id(&link.id)?;
+                self.changed.insert(link, self.changes);
+            }
+        }
+        for session in sessions {
+            self.met.insert(session.id.clone());
+            if session.status.as_deref() != Some("expired") {
+                self.add_session(session)?;
             }
         }
         Ok(())
@@ -167,6 +251,11 @@ impl Index {
     }
 }
 
+/// That so many objects came on.
+fn pages(objects: usize) -> u64 {
+    (objects as u64).div_ceil(100).max(1)
+}
+
 impl Client {
     /// Reads the account's active links, its open sessions, and the sessions completed among those created
     /// since `since` (all of them without one). A listing that failed leaves a gap in the index.
@@ -174,8 +263,30 @@ impl Client {
     /// # Errors
     /// What [`StripeError::stops_the_run`], and when Stripe never answered at all.
     pub async fn live_index(&self, since: Option<Timestamp>) -> Result<Index, StripeError> {
+        self.read_index(since, None).await
+    }
+
+    /// [`Client::live_index`], and what it showed of each object, in short; with a gap that says nothing of any.
+    ///
+    /// # Errors
+    /// As [`Client::live_index`].
+    pub(super) async fn listed_index(
+        &self,
+        since: Option<Timestamp>,
+    ) -> Result<(Index, Listed), StripeError> {
+        let mut listed = Listed::default();
+        let index = self.read_index(since, Some(&mut listed)).await?;
+        listed.sort();
+        Ok((index, listed))
+    }
+
+    async fn read_index(
+        &self,
+        since: Option<Timestamp>,
+        listed: Option<&mut Listed>,
+    ) -> Result<Index, StripeError> {
         let mut index = Index::empty(self.stripe_time().await?);
-        match index.read_live(self, since).await {
+        match index.read_live(self, since, listed).await {
             Ok(()) => {}
             Err(error) if error.stops_the_run() => return Err(error),
             Err(error) => index.unfinished = Some(error.to_string()),

@@ -13,9 +13,11 @@ mod events;
 mod http;
 mod index;
 mod judge;
+mod listing;
 mod observe;
 mod preflight;
 mod read;
+mod recall;
 mod refunds;
 pub mod retry;
 mod settings;
@@ -25,13 +27,14 @@ mod wire;
 mod write;
 
 pub use crate::timings::Timings;
-pub use client::Client;
+pub use client::{Client, Load, Pace};
 pub use error::{StripeError, WriteError};
-pub use index::Index;
+pub use index::{Index, Mark};
 pub use observe::{
     ObserveRequest, observe, observe_indexed, observe_order, observe_watched, witness,
 };
 pub use read::Account;
+pub use recall::Recall;
 pub use settings::{Rps, Settings};
 pub use shared_index::SharedIndex;
 pub use transport::{Carried, NoAnswer, Outgoing, Transport};

@@ -1,5 +1,5 @@
 //! Orders in, snapshot out. Every object that a decision could rest on is read by its own GET; the index
-//! only tells which there are.
+//! only tells which there are. Of many orders, those that are plain are taken from the listing alone.
 //!
 //! One object that cannot be read is a fact about one order. A key that is not accepted, lacks a permission
 //! or belongs to the other mode, or a Stripe that never answers, ends the whole reading instead: a plan
@@ -11,13 +11,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::refunds::mark_refunds;
-use super::{Client, Index, StripeError};
+use super::{Client, Index, Recall, StripeError};
 use crate::domain::{
     AccountId, CheckoutReference, JournalFacts, Listing, Order, OrderFacts, Owner, Reading,
     SessionId, Snapshot, Stored, StripeObject, Timestamp, Witness,
 };
 
 const DAY: i64 = 86_400;
+/// From so many orders on, what the listing shows of a plain one is not read again for the plan.
+const MANY: usize = 100;
 
 /// What to observe, and what the snapshot repeats.
 #[derive(Clone, Debug)]
@@ -58,20 +60,30 @@ pub async fn observe_indexed(
     request: &ObserveRequest<'_>,
     progress: impl Fn(usize, usize),
 ) -> Result<(Snapshot, Index), StripeError> {
-    let in_scope = |order: &Order| is_in_scope(order, request.scope);
-    let index = if orders.iter().any(in_scope) {
-        let since = oldest(orders.iter().filter(|order| in_scope(order)));
-        client.live_index(since).await?
-    } else {
-        Index::empty(client.stripe_time().await?)
+    let in_scope = |order: &&Order| is_in_scope(order, request.scope);
+    let since = oldest(orders.iter().filter(in_scope));
+    let (index, listed) = match orders.iter().filter(in_scope).count() {
+        0 => (Index::empty(client.stripe_time().await?), None),
+        MANY.. => {
+            let (index, listed) = client.listed_index(since).await?;
+            (index, Some(listed))
+        }
+        _ => (client.live_index(since).await?, None),
+    };
+    let plain_facts = |order: &Order| match (&listed, index.gap()) {
+        (None, _) => None,
+        (Some(listed), None) => listed.plain_facts(order),
+        (Some(_), Some(gap)) => Some(unobserved(order, gap)),
     };
     let taken_at = client.stripe_time().await?;
     let (done, total) = (AtomicUsize::new(0), orders.len());
     let reads = orders.into_iter().map(|order| async {
-        let facts = if is_in_scope(&order, request.scope) {
-            observe_order(client, order, &index).await
-        } else {
+        let facts = if !is_in_scope(&order, request.scope) {
             Ok(skipped(order))
+        } else if let Some(facts) = plain_facts(&order) {
+            Ok(facts)
+        } else {
+            observe_order(client, order, &index).await
         };
         progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
         facts
@@ -99,11 +111,11 @@ pub async fn observe_order(
     order: Order,
     index: &Index,
 ) -> Result<OrderFacts, StripeError> {
-    observe_watched(client, order, index, &BTreeSet::new()).await
+    observe_watched(client, order, index, &BTreeSet::new(), &Recall::default()).await
 }
 
 /// [`observe_order`], with these objects in it whatever they are by now: what an operation meant to close
-/// or made must show in each of its looks, listed or not.
+/// or made must show in each of its looks, listed or not. What is recalled is not read.
 ///
 /// # Errors
 /// As [`observe_order`].
@@ -112,12 +124,13 @@ pub async fn observe_watched(
     order: Order,
     index: &Index,
     watched: &BTreeSet<CheckoutReference>,
+    recall: &Recall,
 ) -> Result<OrderFacts, StripeError> {
-    let stored = read_stored(client, order.reference.as_ref()).await;
+    let stored = read_stored(client, order.reference.as_ref(), index, recall).await;
     let mut stored = stored.map_err(|error| error.at_order(order.id))?;
     let mut others = match index.gap() {
         Some(reason) => Listing::Unfinished(reason.to_owned()),
-        None => read_others(client, &order, &stored, index, watched).await?,
+        None => read_others(client, &order, &stored, index, (watched, recall)).await?,
     };
     let recorded_returned = mark_refunds(client, &order, &mut stored, &mut others).await?;
     Ok(OrderFacts {
@@ -171,6 +184,25 @@ fn skipped(order: Order) -> OrderFacts {
     }
 }
 
+/// Without a whole listing nothing is known of so many orders, and nothing is asked one by one either.
+fn unobserved(order: &Order, gap: &str) -> OrderFacts {
+    let stored = match &order.reference {
+        None => Stored::Nothing,
+        Some(CheckoutReference::Other(text)) => Stored::Unknown(text.clone()),
+        Some(reference) => {
+            let reading = Reading::Unread(gap.to_owned());
+            Stored::Read(reference.clone(), Box::new(reading))
+        }
+    };
+    OrderFacts {
+        order: order.clone(),
+        stored,
+        others: Listing::Unfinished(gap.to_owned()),
+        recorded_returned: 0,
+        journal: JournalFacts::default(),
+    }
+}
+
 async fn witness_for(
     client: &Client,
     orders: &[OrderFacts],
@@ -198,12 +230,14 @@ async fn witness_for(
 async fn read_stored(
     client: &Client,
     reference: Option<&CheckoutReference>,
+    index: &Index,
+    recall: &Recall,
 ) -> Result<Stored, StripeError> {
     Ok(match reference {
         None => Stored::Nothing,
         Some(CheckoutReference::Other(text)) => Stored::Unknown(text.clone()),
         Some(reference) => {
-            let reading = client.read(reference).await?;
+            let reading = client.read_or_recall(reference, index, recall).await?;
             Stored::Read(reference.clone(), Box::new(reading))
         }
     })
@@ -217,7 +251,7 @@ async fn read_others(
     order: &Order,
     stored: &Stored,
     index: &Index,
-    watched: &BTreeSet<CheckoutReference>,
+    (watched, recall): (&BTreeSet<CheckoutReference>, &Recall),
 ) -> Result<Listing<StripeObject>, StripeError> {
     let mut met: HashSet<SessionId> = sessions_of(stored).into_iter().collect();
     let mut visited: HashSet<CheckoutReference> = order.reference.iter().cloned().collect();
@@ -234,7 +268,7 @@ async fn read_others(
         if is_met || !visited.insert(reference.clone()) {
             continue;
         }
-        let object = match client.read(&reference).await? {
+        let object = match client.read_or_recall(&reference, index, recall).await? {
             Reading::Seen(object) => object,
             Reading::Unread(reason) => return Ok(Listing::Unfinished(reason)),
             // Whoever watches it says what follows from that.

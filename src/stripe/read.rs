@@ -10,8 +10,8 @@ use super::retry::{Retry, jitter, next};
 use super::wire::{self, Object};
 use super::{Client, StripeError};
 use crate::domain::{
-    AccountId, CheckoutReference, Family, LinkId, Listing, Mode, PaymentIntentId, Reading, Session,
-    SessionId, StripeObject,
+    AccountId, CheckoutReference, Family, LinkId, Listing, Mode, PaymentIntentId, PaymentLink,
+    Reading, Session, SessionId, StripeObject,
 };
 
 /// A listing that goes on beyond this is taken for one that never ends: a million objects.
@@ -49,14 +49,31 @@ impl Client {
     /// Everything that kept the link from being read, and what [`StripeError::stops_the_run`]. A listing of
     /// sessions that failed otherwise is `Unfinished`.
     pub async fn link_family(&self, id: &LinkId) -> Result<Family, StripeError> {
+        Ok(Family {
+            link: self.link(id).await?,
+            sessions: self.link_sessions(id).await?,
+        })
+    }
+
+    /// A link that nobody was told of yet: it opened no session, and none is asked for.
+    pub(super) async fn read_secret(&self, id: &LinkId) -> Result<Reading, StripeError> {
+        let family = |link| Family {
+            link,
+            sessions: Listing::Complete(Vec::new()),
+        };
+        told(
+            self.link(id)
+                .await
+                .map(|link| StripeObject::Link(family(link))),
+        )
+    }
+
+    async fn link(&self, id: &LinkId) -> Result<PaymentLink, StripeError> {
         let path = format!("/v1/payment_links/{id}");
         let wire: wire::PaymentLink = self
             .object(&path, id.as_str(), &[("expand[0]", "line_items")])
             .await?;
-        Ok(Family {
-            link: convert::link(&wire)?,
-            sessions: self.link_sessions(id).await?,
-        })
+        convert::link(&wire)
     }
 
     async fn link_sessions(&self, id: &LinkId) -> Result<Listing<Session>, StripeError> {
@@ -109,12 +126,7 @@ impl Client {
                 )));
             }
         };
-        match outcome {
-            Ok(object) => Ok(Reading::Seen(object)),
-            Err(StripeError::NotFound { .. }) => Ok(Reading::NoSuchObject),
-            Err(error) if error.stops_the_run() => Err(error),
-            Err(error) => Ok(Reading::Unread(error.to_string())),
-        }
+        told(outcome)
     }
 
     /// One object at most, of any kind: whether the key may read these at all, and of which mode they are.
@@ -208,10 +220,72 @@ impl Client {
         path: &str,
         query: Query<'_>,
     ) -> Result<Vec<T>, StripeError> {
+        self.list_until(path, query, |_| false).await
+    }
+
+    /// As [`Client::list`], to the end of the first page that shows nothing but what was met before.
+    pub(super) async fn list_newer<T: Object>(
+        &self,
+        path: &str,
+        query: Query<'_>,
+        is_met: impl Fn(&str) -> bool,
+    ) -> Result<Vec<T>, StripeError> {
+        let is_old = |page: &[T]| page.iter().all(|object| is_met(object.id()));
+        self.list_until(path, query, is_old).await
+    }
+
+    async fn list_until<T: Object>(
+        &self,
+        path: &str,
+        query: Query<'_>,
+        is_enough: impl Fn(&[T]) -> bool,
+    ) -> Result<Vec<T>, StripeError> {
         let mut all: Vec<T> = Vec::new();
         let mut seen: HashSet<String> = HashSet::new();
+        let take = |page: Vec<T>| {
+            let before = all.len();
+            let is_new = |object: &T| seen.insert(object.id().to_owned());
+            all.extend(page.into_iter().filter(is_new));
+            Ok(all.len() > before)
+        };
+        self.each_page(path, query, is_enough, take).await?;
+        Ok(all)
+    }
+
+    /// As [`Client::list`], but none of it is kept: for lists that may be long. What moves from one page to the next
+    /// meanwhile is told once.
+    pub(super) async fn for_each<T: Object>(
+        &self,
+        path: &str,
+        query: Query<'_>,
+        mut each: impl FnMut(T) -> Result<(), StripeError>,
+    ) -> Result<(), StripeError> {
+        let mut latest: HashSet<String> = HashSet::new();
+        let take = |page: Vec<T>| {
+            let ids = page.iter().map(|object| object.id().to_owned()).collect();
+            let before = std::mem::replace(&mut latest, ids);
+            let mut is_new = false;
+            for object in page {
+                if !before.contains(object.id()) {
+                    is_new = true;
+                    each(object)?;
+                }
+            }
+            Ok(is_new)
+        };
+        self.each_page(path, query, |_| false, take).await
+    }
+
+    /// Page by page; `take` tells whether it showed anything new.
+    async fn each_page<T: Object>(
+        &self,
+        path: &str,
+        query: Query<'_>,
+        is_enough: impl Fn(&[T]) -> bool,
+        mut take: impl FnMut(Vec<T>) -> Result<bool, StripeError>,
+    ) -> Result<(), StripeError> {
+        let mut cursor: Option<String> = None;
         for _ in 0..MOST_PAGES {
-            let cursor = all.last().map(|last| last.id().to_owned());
             let mut query = query.to_vec();
             query.push(("limit", "100"));
             query.extend(cursor.as_deref().map(|id| ("starting_after", id)));
@@ -219,17 +293,16 @@ impl Client {
             if page.object != "list" {
                 return Err(garbage(format!("`{}` instead of a list", page.object)));
             }
-            let before = all.len();
-            for object in page.data {
-                self.check(&object)?;
-                if seen.insert(object.id().to_owned()) {
-                    all.push(object);
-                }
+            for object in &page.data {
+                self.check(object)?;
             }
-            if !page.has_more {
-                return Ok(all);
+            let is_last = !page.has_more || is_enough(&page.data);
+            cursor = page.data.last().map(|last| last.id().to_owned());
+            let shows_new = take(page.data)?;
+            if is_last {
+                return Ok(());
             }
-            if all.len() == before {
+            if !shows_new {
                 return Err(garbage("a list that promises more and shows nothing new"));
             }
         }
@@ -299,6 +372,16 @@ impl Client {
         );
         serde_json::from_slice(&answer.body)
             .map_err(|error| garbage(format!("`{path}` answered with {}", describe_json(&error))))
+    }
+}
+
+/// A failure is a fact of its own, but for those after which nothing else should be read either.
+fn told(outcome: Result<StripeObject, StripeError>) -> Result<Reading, StripeError> {
+    match outcome {
+        Ok(object) => Ok(Reading::Seen(object)),
+        Err(StripeError::NotFound { .. }) => Ok(Reading::NoSuchObject),
+        Err(error) if error.stops_the_run() => Err(error),
+        Err(error) => Ok(Reading::Unread(error.to_string())),
     }
 }
 

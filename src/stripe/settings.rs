@@ -28,7 +28,7 @@ pub struct Settings {
 pub enum Rps {
     /// 80 % of what Stripe allows the account: 100 a second live, 25 in test mode (docs.stripe.com/rate-limits).
     Default,
-    /// This many for the account; the limit per endpoint stays.
+    /// This many for the account, and the same share of what Stripe allows each endpoint.
     PerSecond(f64),
     /// No budget at all. Refused with Stripe's own address.
     Unlimited,

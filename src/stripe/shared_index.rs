@@ -4,53 +4,81 @@
 //! failed is the failure of whoever made it, and of nobody else.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::{Client, Index, StripeError};
 
+/// Of all requests that the budget allows, so many may be spent on keeping the index current.
+const SHARE: f64 = 0.04;
+/// Until so many were spent nobody waits for that: a small run is over before it matters.
+const FREE: u64 = 30;
+
 #[derive(Debug)]
 pub struct SharedIndex {
-    index: RwLock<Arc<Index>>,
+    index: Index,
     /// How many refreshes have begun.
     begun: AtomicU64,
-    /// The number of the latest refresh that succeeded. Whoever refreshes holds it meanwhile.
-    refreshed: Mutex<u64>,
+    turn: Mutex<Turn>,
+}
+
+/// Held by whoever refreshes.
+#[derive(Debug, Default)]
+struct Turn {
+    /// The number of the latest refresh that succeeded.
+    refreshed: u64,
+    /// Requests that refreshes took so far.
+    spent: u64,
+    /// When the next one may begin.
+    not_before: Option<Instant>,
 }
 
 impl SharedIndex {
     #[must_use]
     pub fn new(index: Index) -> Self {
         SharedIndex {
-            index: RwLock::new(Arc::new(index)),
+            index,
             begun: AtomicU64::new(0),
-            refreshed: Mutex::new(0),
+            turn: Mutex::default(),
         }
     }
 
-    /// The index as it is. It does not change in the reader's hands.
+    /// The index as it is.
     #[must_use]
-    pub fn latest(&self) -> Arc<Index> {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&index)
+    pub fn latest(&self) -> &Index {
+        &self.index
     }
 
     /// The index with everything in it that Stripe showed when this was called.
     ///
     /// # Errors
     /// Whatever kept it from being read.
-    pub async fn current(&self, client: &Client) -> Result<Arc<Index>, StripeError> {
+    pub async fn current(&self, client: &Client) -> Result<&Index, StripeError> {
         // Before the wait: whatever begins from here on sees what there was to see.
         let asked = self.begun.load(Ordering::SeqCst);
-        let mut refreshed = self.refreshed.lock().await;
-        if *refreshed <= asked {
+        let mut turn = self.turn.lock().await;
+        if turn.refreshed <= asked {
+            if let Some(moment) = turn.not_before {
+                tokio::time::sleep_until(moment).await;
+            }
+            // Who came during the sleep is served as well.
             let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
-            let mut index = Index::clone(&self.latest());
-            index.refresh(client).await?;
-            *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(index);
-            *refreshed = number;
+            let started = Instant::now();
+            let requests = self.index.refresh(client).await?;
+            turn.spent += requests;
+            turn.not_before = client
+                .pace()
+                .filter(|_| turn.spent > FREE)
+                .map(|pace| started + pause(requests, pace.account));
+            turn.refreshed = number;
         }
-        Ok(self.latest())
+        Ok(&self.index)
     }
+}
+
+/// So long that a refresh of so many requests takes no more than its share.
+fn pause(requests: u64, per_second: f64) -> Duration {
+    Duration::from_secs_f64(requests as f64 / (per_second * SHARE))
 }

@@ -176,6 +176,8 @@ pub(super) struct Named {
 }
 object!(Named, "");
 
+pub(super) const LINK_CREATED: &str = "payment_link.created";
+
 /// A `payment_link.*` event. The link in it is rendered in the account's own API version and shows a past
 /// state: only what it is called and whom it names are taken from it.
 #[derive(Debug, Deserialize)]
@@ -183,6 +185,8 @@ pub(super) struct Event {
     pub id: String,
     pub object: Option<String>,
     pub livemode: Option<bool>,
+    #[serde(rename = "type")]
+    pub kind: String,
     pub data: EventData,
     pub request: Option<EventRequest>,
 }

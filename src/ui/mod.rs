@@ -44,12 +44,13 @@ pub use talk::{Banner, Stderr};
 
 use crate::doctor::Diagnosis;
 use crate::domain::OrderId;
-use crate::plan::{Digest, Plan, Verdict};
+use crate::plan::{Cost, Digest, Plan, Verdict};
 use crate::receiver::Foreseen;
 use crate::report::Report;
 use crate::saved_plan::{Due, SavedPlan, Standing};
 use crate::settings::Listing;
 use crate::store::{History, RunEntry};
+use crate::stripe::Pace;
 use look::{Look, WIDE, wants_color};
 
 /// What to do next, as the last lines of a result.
@@ -416,6 +417,11 @@ impl Ui {
         if !self.quiet {
             talk::line("note", text, look::Hue::Dim, self.stderr);
         }
+    }
+
+    /// What a commit would ask of Stripe, and for how long. Not when quiet.
+    pub fn cost(&self, cost: &Cost, pace: Option<Pace>) {
+        self.note(&words::cost(cost, pace));
     }
 
     /// Shows how far the run is: a bar on a terminal, else one line per 10 %; nothing when quiet.

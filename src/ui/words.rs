@@ -4,7 +4,10 @@
 use super::look::{agree, count, full, list, short, sums};
 use super::sanitize::clean;
 use crate::domain::CheckoutReference;
-use crate::plan::{Action, Decision, Goal, Hold, Plan, Reason, Release, StoredState, Verdict};
+use crate::plan::{
+    Action, Cost, Decision, Goal, Hold, Plan, Reason, Release, StoredState, Verdict,
+};
+use crate::stripe::Pace;
 
 /// Whether ids keep their middle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,22 @@ impl Ids {
             Ids::Full => full(reference),
         }
     }
+}
+
+/// What a commit asks of Stripe when nothing comes in between, and how long that takes at least.
+#[must_use]
+pub fn cost(cost: &Cost, pace: Option<Pace>) -> String {
+    let (writes, all) = (cost.writes(), cost.writes() + cost.reads());
+    let told = format!("a commit asks Stripe about {all} times ({writes} to write)");
+    let Some(Pace { account, endpoint }) = pace else {
+        return told;
+    };
+    let seconds = (all as f64 / account).max(cost.busiest() as f64 / endpoint);
+    let time = match seconds.ceil() as u64 {
+        few @ 0..120 => format!("{few} s"),
+        many => format!("{} min", many.div_ceil(60)),
+    };
+    format!("{told}, for {time} at least: {account} requests a second, {endpoint} of one kind")
 }
 
 #[must_use]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
 use relink::domain::{CheckoutReference, LinkId, Timestamp};
-use relink::stripe::{SharedIndex, observe_order, observe_watched};
+use relink::stripe::{Recall, SharedIndex, observe_order, observe_watched};
 use serde_json::json;
 
 use crate::client_facts::{order, others};
@@ -25,7 +25,7 @@ async fn a_refresh_finds_what_came_up_since_also_after_one_that_failed() {
     };
     let server = world.serve_shared(Box::new(fault)).await;
     let client = server.client();
-    let mut index = client.live_index(None).await.unwrap();
+    let index = client.live_index(None).await.unwrap();
     {
         let mut world = world.lock().unwrap();
         let new = link("plink_2", 1, json!({}));
@@ -71,13 +71,14 @@ async fn a_watched_object_shows_in_every_look_whatever_became_of_it() {
     let server = world.serve().await;
     let client = server.client();
     let index = client.live_index(None).await.unwrap();
+    let recall = Recall::default();
     let watched = [CheckoutReference::classify("plink_2")].into();
-    let facts = observe_watched(&client, order(1, ""), &index, &watched)
+    let facts = observe_watched(&client, order(1, ""), &index, &watched, &recall)
         .await
         .unwrap();
     assert_eq!(others(&facts), ["plink_2"]);
     let watched = [CheckoutReference::classify("plink_gone")].into();
-    let facts = observe_watched(&client, order(1, ""), &index, &watched)
+    let facts = observe_watched(&client, order(1, ""), &index, &watched, &recall)
         .await
         .unwrap();
     // One that does not exist is missing from the look, and that is for its watcher to see.

@@ -56,6 +56,7 @@ mod journal_world;
 mod kill_points;
 mod live_mode;
 mod mailing;
+mod many_orders;
 mod metrics;
 mod minting_over;
 mod model;

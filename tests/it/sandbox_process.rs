@@ -196,6 +196,7 @@ async fn what_is_printed_against_a_served_sandbox_is_as_it_was_on_both_databases
     database: DATABASE
     reading orders: 50 % (1 of 2)
     reading orders: 100 % (2 of 2)
+    note: a commit asks Stripe about 3 times (1 to write)
 
     $ relink regen --order-id 201 --order-id=206 --commit
     exit 6
@@ -234,7 +235,7 @@ async fn what_is_printed_against_a_served_sandbox_is_as_it_was_on_both_databases
     └───────┴──────────────┴───────────┴──────────┴─────────────────────────────────────────────────────────────────────────────────────┘
     1 approved: 1 done, 0 failed, 0 unknown, 0 need a person
     minted 1 link, 55.00 USD
-    Stripe requests: 18 reads, 1 write
+    Stripe requests: 14 reads, 1 write
     plan: DIGEST
     journal: relink journal show RUN
     1 parent holds a dead URL in the mail; the new ones: relink journal show RUN

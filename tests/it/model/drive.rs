@@ -6,7 +6,7 @@
 use super::mind::*;
 use super::mutants::Mutant;
 use super::world::*;
-use relink::saga::{Disposition, Task};
+use relink::saga::{Disposition, State, Task};
 
 pub type Step = (World, &'static str);
 
@@ -129,6 +129,7 @@ impl Game {
         });
         next.processes[slot].token = token;
         next.processes[slot].saw_old_key = false;
+        next.processes[slot].is_secret = false;
         let operation = self.mind.step(operation, CLAIMED);
         self.go(&mut next, slot, operation);
         self.steps.push((next, "T claim"));
@@ -216,10 +217,25 @@ impl Game {
             refresh(process, world);
         }
         let index = (process.links, process.sessions);
-        let moved = self.mind.look(operation, process.goal, world, row, index);
+        let shown = self.recalled(world, slot);
+        let moved = self.mind.look(operation, process.goal, &shown, row, index);
         self.go(&mut next, slot, moved);
         self.steps.push((next, "look"));
         self.fail(world, slot, UNREAD, "look fails");
+    }
+
+    /// The look after the publication shows a link of the process's own making as it was right before it. What else is
+    /// recalled cannot change here: what has expired, and links that were shut with nothing open.
+    fn recalled(&self, world: &World, slot: usize) -> World {
+        let process = &world.processes[slot];
+        let info = self.mind.info(process.operation);
+        let mut shown = *world;
+        if process.is_secret && info.operation.state == State::Confirming {
+            let own = &mut shown.families[info.minted as usize];
+            own.flags |= ACTIVE;
+            own.tabs = 0;
+        }
+        shown
     }
 
     fn conclude(&mut self, world: &World, slot: usize) {

@@ -118,7 +118,9 @@ impl Game {
         if made.is_some() {
             let of = |f: &Family| f.kind == OUR_LINK && f.key == key && f.has(SAVED);
             let first = world.families.iter().position(of).unwrap_or(0) as u8;
-            self.answered(*world, slot, seen(MINTED, first), "H mint: replayed");
+            let mut replayed = *world;
+            replayed.processes[slot].is_secret = false;
+            self.answered(replayed, slot, seen(MINTED, first), "H mint: replayed");
         } else {
             let at = world.families_made();
             if at as usize >= FAMILIES {
@@ -132,6 +134,7 @@ impl Game {
                 tabs: 0,
                 key,
             };
+            next.processes[slot].is_secret = true;
             self.answered(next, slot, seen(MINTED, at), "H mint");
             if world.left.faults > 0 {
                 next.left.faults -= 1;

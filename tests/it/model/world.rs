@@ -143,6 +143,8 @@ pub struct Process {
     pub took_over: bool,
     /// The mint was too old to be sent again when it was taken over.
     pub saw_old_key: bool,
+    /// Its link was made by its own request, and nobody else knows of it before it is published.
+    pub is_secret: bool,
     /// What its index names: links and sessions, and how many families there were when it was read.
     pub links: u8,
     pub sessions: u16,
@@ -274,6 +276,7 @@ fn rank(process: &Process) -> u64 {
         | u64::from(process.seen) << 40
         | u64::from(process.goal) << 38
         | u64::from(process.took_over) << 37
+        | u64::from(process.is_secret) << 36
         | u64::from(process.saw_old_key) << 63
         | u64::from(process.born) << 32
         | u64::from(process.job ^ process.operation << 8)

@@ -145,7 +145,7 @@ async fn survey(
 async fn carry_out(cast: Cast, goal: Goal) -> Result<Ended, String> {
     let store = open(&cast).await?;
     let client = client(&cast.actor);
-    let (plan, (witness, mut index)) = survey(&store, &client, goal).await?;
+    let (plan, (witness, index)) = survey(&store, &client, goal).await?;
     if !plan.has_work() {
         store.close().await;
         return Ok(Ended::NothingToDo);

@@ -1,0 +1,226 @@
+//! What one listing of the account shows, in at most 64 bytes an object, joined with the rows in memory: a plan over
+//! thousands of orders then takes one page per hundred objects instead of a request per order.
+//!
+//! It speaks only of plain orders: behind their own active link and nothing else, behind nothing live, or settled with
+//! nothing left. Whatever else it shows of an order is said by a GET. It is never the last word either: each order is
+//! read again by its own GETs before anything is written for it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::{StripeError, convert, wire};
+use crate::domain::{
+    CheckoutReference, Currency, Family, JournalFacts, LinkId, Listing, Money, Order, OrderFacts,
+    OrderId, OrderStatus, Owner, PaymentLink, Reading, SessionState, Stored, StripeObject,
+};
+
+/// Ids are kept as hashes: among a million objects, any two share one with a chance of one in forty million.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    /// By owner.
+    entries: Vec<Entry>,
+    /// Each id, and where its entry is.
+    places: Vec<(u64, u32)>,
+    /// The links that sessions came from.
+    origins: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// The order that it names; none of ours is zero or less.
+    owner: i64,
+    id: u64,
+    /// The link that opened an open session; the intent of a paid one.
+    tie: u64,
+    minor: i64,
+    currency: Currency,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Active, of a known amount, never paid.
+    Link,
+    Open,
+    Paid,
+    /// Only a GET can say what follows from it.
+    Odd,
+}
+
+/// The owner of what names no order, or nothing that is a number of ours.
+const NOBODY: i64 = 0;
+
+impl Listed {
+    /// # Errors
+    /// [`StripeError::Garbage`]: an id that is none, a link without a URL.
+    pub fn add_link(&mut self, wire: &wire::PaymentLink) -> Result<(), StripeError> {
+        let link = convert::link(wire)?;
+        let is_plain = link.active && link.completed_count.unwrap_or(0) == 0;
+        let amount = link.amount.filter(|_| is_plain);
+        self.entries.push(Entry {
+            owner: owner(&link.owner),
+            id: hash(link.id.as_str()),
+            tie: 0,
+            minor: amount.map_or(0, |amount| amount.minor),
+            currency: amount.map_or(Currency::USD, |amount| amount.currency),
+            kind: if amount.is_some() {
+                Kind::Link
+            } else {
+                Kind::Odd
+            },
+        });
+        Ok(())
+    }
+
+    /// # Errors
+    /// [`StripeError::Garbage`]: an id that is none.
+    pub fn add_session(&mut self, wire: &wire::Session) -> Result<(), StripeError> {
+        let session = convert::session(wire)?;
+        let link = session.link.as_ref().map(|link| hash(link.as_str()));
+        self.origins.extend(link);
+        let is_plain = session.recovery.is_none() && session.recovered_from.is_none();
+        let (kind, tie) = match &session.state {
+            SessionState::Open if is_plain => (Kind::Open, link.unwrap_or(0)),
+            SessionState::Paid(payment) if is_plain => {
+                let intent = payment.intent.as_ref().map(|intent| hash(intent.as_str()));
+                (
+                    intent.map_or(Kind::Odd, |_| Kind::Paid),
+                    intent.unwrap_or(0),
+                )
+            }
+            _ => (Kind::Odd, 0),
+        };
+        self.entries.push(Entry {
+            owner: owner(&session.owner),
+            id: hash(session.id.as_str()),
+            tie,
+            minor: 0,
+            currency: Currency::USD,
+            kind,
+        });
+        Ok(())
+    }
+
+    /// To be called once everything was added.
+    pub fn sort(&mut self) {
+        self.entries.shrink_to_fit();
+        self.entries.sort_unstable_by_key(|entry| entry.owner);
+        let places = self.entries.iter().zip(0..);
+        self.places = places.map(|(entry, at)| (entry.id, at)).collect();
+        self.places.sort_unstable();
+        self.origins.shrink_to_fit();
+        self.origins.sort_unstable();
+        self.origins.dedup();
+    }
+
+    /// The order's facts, where it is a plain one; `None`: read it.
+    pub fn plain_facts(&self, order: &Order) -> Option<OrderFacts> {
+        let stored = match &order.reference {
+            None => {
+                self.is_plain_without_link(order).then_some(())?;
+                Stored::Nothing
+            }
+            Some(reference @ (CheckoutReference::Session(_) | CheckoutReference::Link(_))) => {
+                let id = hash(reference.as_str());
+                let is_over = |own: Option<Entry>| {
+                    let is_its_payment =
+                        |own: Entry| own.kind == Kind::Paid && own.owner == order.id.0;
+                    own.is_none_or(is_its_payment)
+                        && !self.has_origin(id)
+                        && self.is_plain_without_link(order)
+                };
+                let reading = match (self.find(id), reference) {
+                    (own, _) if is_over(own) => Reading::NotLive,
+                    (Some(own), CheckoutReference::Link(link)) => {
+                        Reading::Seen(self.plain_link(order, link, own)?)
+                    }
+                    _ => return None,
+                };
+                Stored::Read(reference.clone(), Box::new(reading))
+            }
+            Some(CheckoutReference::Other(_)) => return None,
+        };
+        Some(OrderFacts {
+            order: order.clone(),
+            stored,
+            others: Listing::Complete(Vec::new()),
+            recorded_returned: 0,
+            journal: JournalFacts::default(),
+        })
+    }
+
+    /// Nothing live names it; if it is paid, by nothing but what its row names.
+    fn is_plain_without_link(&self, order: &Order) -> bool {
+        match (self.naming(order.id), &order.payment_intent) {
+            ([], _) => true,
+            ([entry], Some(intent)) => {
+                entry.kind == Kind::Paid
+                    && entry.tie == hash(intent.as_str())
+                    && order.status == OrderStatus::Paid
+            }
+            _ => false,
+        }
+    }
+
+    /// The pending order's own active link, beside which there is nothing but pages that it opened.
+    fn plain_link(&self, order: &Order, id: &LinkId, own: Entry) -> Option<StripeObject> {
+        let is_own = own.kind == Kind::Link && own.owner == order.id.0;
+        let is_pending = order.status == OrderStatus::Pending;
+        let is_page = |entry: &Entry| entry.kind == Kind::Open && entry.tie == own.id;
+        let mut beside = self
+            .naming(order.id)
+            .iter()
+            .filter(|entry| entry.id != own.id);
+        if !is_own || !is_pending || !beside.all(is_page) {
+            return None;
+        }
+        Some(StripeObject::Link(Family {
+            link: PaymentLink {
+                id: id.clone(),
+                active: true,
+                url: order.url.clone().unwrap_or_default(),
+                owner: Owner::Order(order.id),
+                amount: Some(Money::new(own.minor, own.currency)),
+                completed_count: None,
+                relink_key: None,
+            },
+            sessions: Listing::Complete(Vec::new()),
+        }))
+    }
+
+    fn naming(&self, order: OrderId) -> &[Entry] {
+        let from = self.entries.partition_point(|entry| entry.owner < order.0);
+        let to = self.entries.partition_point(|entry| entry.owner <= order.0);
+        self.entries.get(from..to).unwrap_or_default()
+    }
+
+    fn find(&self, id: u64) -> Option<Entry> {
+        let at = self.places.partition_point(|(known, _)| *known < id);
+        let (_, place) = self.places.get(at).filter(|(known, _)| *known == id)?;
+        self.entries.get(*place as usize).copied()
+    }
+
+    fn has_origin(&self, link: u64) -> bool {
+        self.origins.binary_search(&link).is_ok()
+    }
+}
+
+fn owner(owner: &Owner) -> i64 {
+    owner.order().map_or(NOBODY, |order| order.0)
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_takes_at_most_64_bytes() {
+        let of_an_object = size_of::<Entry>() + size_of::<(u64, u32)>() + size_of::<u64>();
+        assert!(of_an_object <= 64, "{of_an_object}");
+    }
+}

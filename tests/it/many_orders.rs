@@ -1,0 +1,238 @@
+//! A plan over many orders is read from the listing alone, says of each what reading it by itself says, and a commit of it
+//! asks Stripe for nothing twice: exact numbers of calls, so that none creeps in.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::support::world::*;
+
+/// From so many on.
+const MANY: usize = 100;
+
+/// Requests by endpoint, of those for which `counts` holds.
+async fn calls(world: &World, counts: impl Fn(&str) -> bool) -> String {
+    let mut calls: BTreeMap<String, usize> = BTreeMap::new();
+    for request in world.requests().await {
+        let path = request["path"].as_str().unwrap();
+        let named: Vec<&str> = path
+            .split('/')
+            .map(|part| match part.split_once('_') {
+                Some(("cs" | "plink", _)) => ":id",
+                _ => part,
+            })
+            .collect();
+        let endpoint = format!(
+            "{} {}",
+            request["method"].as_str().unwrap(),
+            named.join("/")
+        );
+        if counts(&endpoint) {
+            *calls.entry(endpoint).or_default() += 1;
+        }
+    }
+    let told = calls.iter().map(|(endpoint, n)| format!("{n} {endpoint}"));
+    told.collect::<Vec<_>>().join("\n")
+}
+
+/// What is asked of single objects.
+fn is_of_one(endpoint: &str) -> bool {
+    endpoint.contains(":id") || endpoint.starts_with("POST")
+}
+
+/// All the calls of a commit on one order, from the plan to the confirmation. Five listings of sessions, those of links
+/// and of events are the index's, as are those of many orders.
+async fn calls_for(order: Order) -> String {
+    let world = World::on(Backend::Sqlite).await;
+    world.order(order).await;
+    let output = world.relink(&["regen", "--all", "--commit", "--yes"]).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    calls(&world, |_| true).await
+}
+
+#[tokio::test]
+async fn an_order_behind_an_expired_session_costs_one_write_and_three_reads() {
+    insta::assert_snapshot!(calls_for(pending(5500).behind(expired_session())).await, @r"
+    1 GET /v1/account
+    5 GET /v1/checkout/sessions
+    2 GET /v1/checkout/sessions/:id
+    3 GET /v1/events
+    1 GET /v1/payment_links
+    1 GET /v1/payment_links/:id
+    1 POST /v1/payment_links
+    ");
+}
+
+#[tokio::test]
+async fn an_order_behind_a_dead_link_costs_one_write_and_five_reads() {
+    insta::assert_snapshot!(calls_for(pending(5500).behind(inactive_link())).await, @r"
+    1 GET /v1/account
+    7 GET /v1/checkout/sessions
+    3 GET /v1/events
+    1 GET /v1/payment_links
+    3 GET /v1/payment_links/:id
+    1 POST /v1/payment_links
+    ");
+}
+
+#[tokio::test]
+async fn an_order_behind_a_live_session_costs_two_writes_and_four_reads() {
+    let old = open_session().minutes_old(600);
+    insta::assert_snapshot!(calls_for(pending(5500).behind(old)).await, @r"
+    1 GET /v1/account
+    5 GET /v1/checkout/sessions
+    3 GET /v1/checkout/sessions/:id
+    3 GET /v1/events
+    1 GET /v1/payment_links
+    1 GET /v1/payment_links/:id
+    1 POST /v1/checkout/sessions/:id/expire
+    1 POST /v1/payment_links
+    ");
+}
+
+/// Where something live is closed, what it was is looked at again before and after the publication.
+#[tokio::test]
+async fn an_order_behind_a_live_link_is_looked_at_before_and_after() {
+    let order = pending(5500).behind(inactive_link().with(open_session().minutes_old(600)));
+    insta::assert_snapshot!(calls_for(order).await, @r"
+    1 GET /v1/account
+    10 GET /v1/checkout/sessions
+    3 GET /v1/events
+    1 GET /v1/payment_links
+    6 GET /v1/payment_links/:id
+    1 POST /v1/checkout/sessions/:id/expire
+    1 POST /v1/payment_links
+    ");
+}
+
+#[tokio::test]
+async fn of_many_stranded_orders_each_is_read_once_before_it_is_minted_and_once_after() {
+    let world = World::on(Backend::Sqlite).await;
+    for _ in 0..MANY {
+        world.order(pending(5500).behind(expired_session())).await;
+    }
+    let output = world.relink(&["regen", "--all"]).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    assert_eq!(
+        calls(&world, is_of_one).await,
+        "",
+        "the plan is read from the listing"
+    );
+    let output = world.relink(&["regen", "--all", "--commit", "--yes"]).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    insta::assert_snapshot!(calls(&world, is_of_one).await, @r"
+    100 GET /v1/checkout/sessions/:id
+    100 GET /v1/payment_links/:id
+    100 POST /v1/payment_links
+    ");
+    let again = world
+        .relink(&["regen", "--all", "--commit", "--yes", "-o", "json"])
+        .await;
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    let report: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(report["outcomes"], serde_json::json!([]));
+}
+
+macro_rules! told {
+    ($($order:expr),* $(,)?) => { vec![$((stringify!($order), $order)),*] };
+}
+
+/// Each in its own words.
+fn kinds() -> Vec<(&'static str, Order)> {
+    let old = || open_session().minutes_old(600);
+    told![
+        pending(5500),
+        pending(5500).behind(expired_session()),
+        pending(5500).behind(expired_session().with_recovery()),
+        pending(5500).behind(old()),
+        pending(5500).behind(paid_session()),
+        pending(5500).behind(processing_session()),
+        pending(5500).behind(failed_session()),
+        pending(5500).behind(active_link()),
+        pending(5500).behind(active_link().with(old())),
+        pending(5500).behind(active_link().with(expired_session())),
+        pending(5500).behind(active_link().with(paid_session())),
+        pending(5500).behind(active_link().unrestricted().with(paid_session())),
+        pending(5500).behind(active_link().of(4500)),
+        pending(5500).behind(active_link().in_currency("eur")),
+        pending(5500).behind(active_link().unowned()),
+        pending(5500).behind(active_link().naming(1)),
+        pending(5500).behind(inactive_link()),
+        pending(5500).behind(inactive_link().with(old())),
+        pending(5500).behind(inactive_link().with(paid_session())),
+        pending(5500).behind(inactive_link().with(processing_session())),
+        pending(5500).behind(active_link()).and_also(active_link()),
+        pending(5500)
+            .behind(expired_session())
+            .and_also(active_link()),
+        pending(5500)
+            .behind(expired_session())
+            .and_also(paid_session()),
+        pending(5500).behind(Held::Id("cs_test_nosuchthing".to_owned())),
+        pending(5500).behind(Held::Id("pi_neither".to_owned())),
+        pending(0).behind(expired_session()),
+        pending(5500)
+            .behind(expired_session())
+            .of_category("membership"),
+        paid(5500),
+        paid(5500).behind(paid_session()),
+        paid(5500).behind(inactive_link().with(paid_session())),
+        paid(5500).behind(active_link().with(paid_session())),
+        paid(5500).behind(paid_session()).and_also(paid_session()),
+        paid(5500).behind(active_link()),
+        canceled(5500).behind(expired_session()),
+        canceled(5500).behind(old()),
+        canceled(5500).behind(paid_session()),
+        refunded(5500).behind(paid_session().refunded()),
+        refunded(5500).behind(active_link()),
+    ]
+}
+
+async fn verdicts(world: &World, selection: &[String]) -> BTreeMap<i64, String> {
+    let mut args = vec!["inspect", "-o", "json"];
+    args.extend(selection.iter().map(String::as_str));
+    let output = world.relink(&args).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    let plan: Value = serde_json::from_str(&output.stdout).unwrap();
+    let orders = plan["orders"].as_array().unwrap();
+    let told = |order: &Value| {
+        let verdict = order["verdict"].as_str().unwrap().to_owned();
+        (order["order_id"].as_i64().unwrap(), verdict)
+    };
+    orders.iter().map(told).collect()
+}
+
+#[tokio::test]
+async fn the_listing_says_of_each_order_what_reading_it_says() {
+    let world = World::on(Backend::Sqlite).await;
+    let mut made = BTreeMap::new();
+    for _ in 0..3 {
+        for (told, kind) in kinds() {
+            made.insert(world.order(kind).await.0, told);
+        }
+    }
+    assert!(made.len() > MANY);
+    let listed = verdicts(&world, &["--all".to_owned()]).await;
+    let mut read = BTreeMap::new();
+    for some in made.keys().collect::<Vec<_>>().chunks(MANY / 2) {
+        let named: Vec<String> = some.iter().map(|id| format!("--order-id={id}")).collect();
+        read.extend(verdicts(&world, &named).await);
+    }
+    let mut differ: BTreeMap<String, usize> = BTreeMap::new();
+    for (order, verdict) in &read {
+        if listed[order] != *verdict {
+            let kind = &made[order];
+            let told = format!("{verdict}, listed as {}: {kind}", listed[order]);
+            *differ.entry(told).or_default() += 1;
+        }
+    }
+    // Both are held at the claim, which reads them: no listing shows what is not live.
+    let told: Vec<String> = differ
+        .iter()
+        .map(|(told, n)| format!("{n} {told}"))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    3 missing, listed as dead: pending(5500).behind(Held::Id("cs_test_nosuchthing".to_owned()))
+    3 recoverable, listed as dead: pending(5500).behind(expired_session().with_recovery())
+    "#);
+}
