@@ -407,8 +407,8 @@ pub struct Common {
     /// both; 0, no budget, only with another API base)
     #[arg(long, global = true, value_name = "N")]
     pub rps: Option<f64>,
-    /// Orders in flight together, at most; how many are is found from what Stripe's answers take (default: 64)
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// Orders in flight together, at most; how many are is found from what Stripe's answers take (default: 128)
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: Option<u16>,
     /// What goes to stdout: a table (or a wide one), one JSON document, events line by line, CSV, ids alone
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Table, help_heading = "Output")]

@@ -216,3 +216,63 @@ pub enum Reading {
     /// Why it could not be read.
     Unread(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(state: SessionState, recovery: Option<Recovery>) -> Session {
+        Session {
+            id: SessionId::parse("cs_test_1").unwrap_or_else(|e| panic!("{e}")),
+            state,
+            owner: Owner::Nobody,
+            amount: None,
+            created: Timestamp(0),
+            expires_at: Timestamp(0),
+            link: None,
+            recovery,
+            recovered_from: None,
+        }
+    }
+
+    fn link(
+        active: bool,
+        completed_count: Option<u64>,
+        sessions: Listing<Session>,
+    ) -> StripeObject {
+        StripeObject::Link(Family {
+            link: PaymentLink {
+                id: LinkId::parse("plink_1").unwrap_or_else(|e| panic!("{e}")),
+                active,
+                url: String::new(),
+                owner: Owner::Nobody,
+                amount: None,
+                completed_count,
+                relink_key: None,
+            },
+            sessions,
+        })
+    }
+
+    #[test]
+    fn only_what_nobody_paid_and_nobody_can_pay_is_over() {
+        let expired = || session(SessionState::Expired, None);
+        let recoverable = || session(SessionState::Expired, Some(Recovery { expires_at: None }));
+        assert!(StripeObject::Session(expired()).is_over());
+        assert!(!StripeObject::Session(recoverable()).is_over());
+        for state in [
+            SessionState::Open,
+            SessionState::Processing,
+            SessionState::Failed,
+        ] {
+            assert!(!StripeObject::Session(session(state, None)).is_over());
+        }
+        let listed = |sessions| Listing::Complete(sessions);
+        assert!(link(false, None, listed(vec![])).is_over());
+        assert!(link(false, Some(0), listed(vec![expired(), expired()])).is_over());
+        assert!(!link(true, None, listed(vec![])).is_over());
+        assert!(!link(false, Some(1), listed(vec![])).is_over());
+        assert!(!link(false, None, listed(vec![expired(), recoverable()])).is_over());
+        assert!(!link(false, None, Listing::Unfinished(String::new())).is_over());
+    }
+}

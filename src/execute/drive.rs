@@ -253,7 +253,10 @@ impl Run<'_> {
                     seen
                 }
                 Next::Seek => self.seek(&held).await,
-                Next::Publish(minted) => self.publish(&held, &minted).await,
+                Next::Publish(minted) => {
+                    held.recall.publish(&minted.id);
+                    self.publish(&held, &minted).await
+                }
                 Next::End(ending) => {
                     let ending = discreet(ending);
                     self.end(&held, &ending).await;

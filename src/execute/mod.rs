@@ -11,6 +11,7 @@ mod send;
 mod tempo;
 
 use std::sync::Mutex;
+use std::time::Instant;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -90,7 +91,8 @@ pub async fn execute(
         what: "orders",
         total: jobs.len(),
     });
-    let mut tempo = Tempo::new(site.concurrency, site.stripe.load());
+    let (pace, load) = (site.stripe.pace(), site.stripe.load());
+    let mut tempo = Tempo::new(site.concurrency, pace, Instant::now(), load);
     let mut waiting = jobs.into_iter();
     let mut running = FuturesUnordered::new();
     let mut outcomes = Vec::new();
@@ -104,7 +106,7 @@ pub async fn execute(
             break;
         };
         if beat(&outcome.conclusion) == Some(Beat::Good) {
-            tempo.order_ended(site.stripe.load());
+            tempo.order_ended(Instant::now(), site.stripe.load());
         }
         // An order that was left alone is no progress.
         if outcome.conclusion != Conclusion::NotBegun {

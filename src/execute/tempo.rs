@@ -1,38 +1,41 @@
-//! How many orders are worked on together: as many as keep the request budget busy, found from what requests take, and
+//! How many orders are worked on together: as many as keep the request budget busy, found from what an order takes, and
 //! never more than was allowed. Pure: it is told what there was, and asked for a number.
 //!
 //! It makes nothing faster than the budget, and it knows nothing of any order.
 
-use std::time::Duration;
+use std::time::Instant;
 
-use crate::stripe::Load;
+use crate::stripe::{Load, Pace};
 
-const FIRST: usize = 4;
-/// Of the time that requests take, as much in the wait for their turn shows that there are enough of them, and as much
-/// more that there are too many.
-const ENOUGH: f64 = 0.2;
-const TOO_MANY: f64 = 0.6;
+const FIRST: usize = 8;
+/// From one measurement to the next.
+const GROWTH: usize = 3;
+/// Where nothing is counted, Stripe is not what anybody waits for.
+const WITHOUT_A_BUDGET: usize = 16;
+/// Orders come in lots, since they wait for the index together.
+const MARGIN: f64 = 1.5;
 
 #[derive(Debug)]
 pub(super) struct Tempo {
     most: usize,
+    pace: Option<Pace>,
     now: usize,
-    /// Until the first time that it was enough, it doubles.
-    is_searching: bool,
-    /// Orders that ended since `seen`.
+    /// Orders that ended since `since`.
     ended: usize,
+    since: Instant,
     seen: Load,
 }
 
 impl Tempo {
-    /// `seen` is what was before the first order.
-    pub fn new(most: usize, seen: Load) -> Self {
+    /// `begun` and `seen` are what was before the first order.
+    pub fn new(most: usize, pace: Option<Pace>, begun: Instant, seen: Load) -> Self {
         let most = most.max(1);
         Tempo {
             most,
+            pace,
             now: FIRST.min(most),
-            is_searching: true,
             ended: 0,
+            since: begun,
             seen,
         }
     }
@@ -41,57 +44,66 @@ impl Tempo {
         self.now
     }
 
-    /// An order ended. Once as many have as are worked on together, what their requests took says whether more are.
-    pub fn order_ended(&mut self, load: Load) {
+    /// An order ended. Once as many have as are worked on together, it is known what one takes, and with it how many
+    /// the budget has room for.
+    pub fn order_ended(&mut self, at: Instant, load: Load) {
         self.ended += 1;
         if self.ended < self.now {
             return;
         }
-        let share = share_of_waiting(self.seen, load);
-        self.now = if load.crowded > self.seen.crowded {
-            self.is_searching = false;
+        let wanted = if load.crowded > self.seen.crowded {
             self.now / 2
-        } else if share < ENOUGH && self.is_searching {
-            self.now * 2
-        } else if share < ENOUGH {
-            self.now + 1
         } else {
-            self.is_searching = false;
-            self.now - usize::from(share > TOO_MANY)
-        }
-        .clamp(FIRST.min(self.most), self.most);
-        self.seen = load;
+            self.enough(at, load).min(GROWTH * self.now)
+        };
+        self.now = wanted.clamp(FIRST.min(self.most), self.most);
         self.ended = 0;
+        self.since = at;
+        self.seen = load;
     }
-}
 
-/// Zero where nothing was sent in between.
-fn share_of_waiting(before: Load, after: Load) -> f64 {
-    let waited = after.waited.saturating_sub(before.waited);
-    let whole = waited + after.carried.saturating_sub(before.carried);
-    if whole == Duration::ZERO {
-        return 0.0;
+    /// The rate of orders that the budget allows, times what one takes besides waiting for its turns (Little's law).
+    fn enough(&self, at: Instant, load: Load) -> usize {
+        let Some(pace) = self.pace else {
+            return WITHOUT_A_BUDGET;
+        };
+        let ended = self.ended as f64;
+        let seconds = at.duration_since(self.since).as_secs_f64();
+        let waited = load.waited.saturating_sub(self.seen.waited).as_secs_f64();
+        let requests = load.requests.saturating_sub(self.seen.requests) as f64;
+        let one_takes = (seconds * self.now as f64 - waited) / ended;
+        // Each asks most endpoints once.
+        let rate = pace.endpoint.min(pace.account * ended / requests.max(1.0));
+        (MARGIN * rate * one_takes.max(0.0)).ceil() as usize
     }
-    waited.as_secs_f64() / whole.as_secs_f64()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    /// After so many rounds in which `in_flight` orders of four requests of 120 ms share a budget of so many a second.
-    fn found(rate: f64, most: usize, rounds: usize) -> usize {
-        let mut load = Load::default();
-        let mut tempo = Tempo::new(most, load);
+    const LIVE: Pace = Pace {
+        account: 100.0,
+        endpoint: 25.0,
+    };
+
+    /// After so many rounds of orders that make three requests each and take so many seconds besides their waits.
+    fn found(pace: Option<Pace>, takes: f64, most: usize, rounds: usize) -> usize {
+        let (mut at, mut load) = (Instant::now(), Load::default());
+        let mut tempo = Tempo::new(most, pace, at, load);
         for _ in 0..rounds {
             let orders = tempo.in_flight();
-            let carried = 0.48 * orders as f64;
-            // What the budget needs for them all, less what they take anyhow.
-            let waited = (4.0 * orders as f64 / rate - 0.48).max(0.0) * orders as f64;
-            load.carried += Duration::from_secs_f64(carried);
-            load.waited += Duration::from_secs_f64(waited);
+            let bound = pace.map_or(0.0, |pace| {
+                orders as f64 / pace.endpoint.min(pace.account / 3.0)
+            });
+            let round = bound.max(takes);
+            at += Duration::from_secs_f64(round);
+            load.waited += Duration::from_secs_f64((round - takes) * orders as f64);
+            load.requests += 3 * orders as u64;
             for _ in 0..orders {
-                tempo.order_ended(load);
+                tempo.order_ended(at, load);
             }
         }
         tempo.in_flight()
@@ -99,33 +111,45 @@ mod tests {
 
     #[test]
     fn as_many_orders_are_worked_on_as_keep_the_budget_busy() {
-        for (rate, enough, too_many) in [(20.0, 4, 8), (80.0, 10, 26), (400.0, 48, 120)] {
-            let found = found(rate, 1000, 60);
-            assert!((enough..=too_many).contains(&found), "{rate}: {found}");
-        }
+        // 25 a second, each of two seconds: fifty, and half as many more.
+        assert_eq!(found(Some(LIVE), 2.0, 1000, 20), 75);
+        assert_eq!(found(Some(LIVE), 0.5, 1000, 20), 19);
+        let test = Pace {
+            account: 25.0,
+            endpoint: 25.0,
+        };
+        // The account's total bounds three requests an order.
+        assert_eq!(found(Some(test), 2.0, 1000, 20), 25);
+        assert_eq!(found(None, 2.0, 1000, 20), WITHOUT_A_BUDGET);
+    }
+
+    #[test]
+    fn their_number_is_found_within_a_few_rounds() {
+        assert_eq!(found(Some(LIVE), 2.0, 1000, 1), 24);
+        assert_eq!(found(Some(LIVE), 2.0, 1000, 3), 75);
     }
 
     #[test]
     fn never_more_than_was_allowed_and_never_none() {
         for most in [0, 1, 2, 7] {
-            assert_eq!(found(f64::INFINITY, most, 20), most.max(1));
+            assert_eq!(found(Some(LIVE), 60.0, most, 20), most.max(1));
+            assert_eq!(found(None, 60.0, most, 20), most.max(1));
         }
     }
 
     #[test]
     fn where_stripe_says_too_many_half_of_them_go_on() {
-        let mut tempo = Tempo::new(100, Load::default());
-        let mut load = Load::default();
+        let (at, mut load) = (Instant::now(), Load::default());
+        let mut tempo = Tempo::new(100, None, at, load);
         let mut round = |tempo: &mut Tempo, crowded| {
             load.crowded += crowded;
             for _ in 0..tempo.in_flight() {
-                tempo.order_ended(load);
+                tempo.order_ended(at, load);
             }
             tempo.in_flight()
         };
-        assert_eq!([round(&mut tempo, 0), round(&mut tempo, 0)], [8, 16]);
+        assert_eq!(round(&mut tempo, 0), 16);
         assert_eq!(round(&mut tempo, 3), 8);
-        assert_eq!(round(&mut tempo, 0), 9, "one by one from then on");
         for _ in 0..5 {
             round(&mut tempo, 1);
         }

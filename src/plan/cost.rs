@@ -117,3 +117,35 @@ impl Plan {
         cost
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{LinkId, SessionId};
+
+    fn session(id: &str) -> CheckoutReference {
+        CheckoutReference::Session(SessionId::parse(id).unwrap_or_else(|e| panic!("{e}")))
+    }
+
+    fn link(id: &str) -> CheckoutReference {
+        CheckoutReference::Link(LinkId::parse(id).unwrap_or_else(|e| panic!("{e}")))
+    }
+
+    /// As `tests/it/many_orders.rs` counts them at Stripe.
+    #[test]
+    fn an_order_costs_what_a_commit_was_seen_to_ask() {
+        let counted = |object: &CheckoutReference, is_closed: bool| {
+            let mut cost = Cost::default();
+            cost.read(object, 1);
+            if is_closed {
+                cost.close(object, true);
+            }
+            cost.mint();
+            (cost.reads(), cost.writes(), cost.busiest())
+        };
+        assert_eq!(counted(&session("cs_test_1"), false), (2, 1, 1));
+        assert_eq!(counted(&session("cs_test_1"), true), (3, 2, 2));
+        assert_eq!(counted(&link("plink_1"), false), (3, 1, 2));
+        assert_eq!(counted(&link("plink_1"), true), (9, 2, 5));
+    }
+}

@@ -154,11 +154,11 @@ impl Limits {
             value,
             source: Source::File(key),
         }) = &concurrency
-            && !(1..=64).contains(value)
+            && !(1..=256).contains(value)
         {
             return Err(from
                 .file
-                .refuse(key, "it is not between 1 and 64", "64 is the default"));
+                .refuse(key, "it is not between 1 and 256", "128 is the default"));
         }
         let duration =
             |key, text: &Option<String>| from.listed(key, text, |text| parse_duration(text));
@@ -177,7 +177,7 @@ impl Limits {
         })?;
         let max_orders = from.number(("limits.max_orders", ""), None, file.max_orders);
         Ok(Limits {
-            concurrency: or(concurrency.map(|it| it.map(usize::from)), || 64),
+            concurrency: or(concurrency.map(|it| it.map(usize::from)), || 128),
             rps: some_or(
                 from.number(("limits.rps", "--rps"), common.rps, file.rps),
                 || None,

@@ -31,8 +31,6 @@ pub(super) struct Tally {
     pub(super) reads: AtomicU64,
     pub(super) writes: AtomicU64,
     latest_date: AtomicI64,
-    /// Microseconds between requests and the ends of their answers.
-    pub(super) carried: AtomicU64,
     /// How often Stripe said that there were too many at the same time.
     pub(super) crowded: AtomicU64,
 }
@@ -44,13 +42,12 @@ pub struct Pace {
     pub endpoint: f64,
 }
 
-/// What all requests of a client took together, from its first on.
+/// All requests of a client, from its first on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
-    /// For their turn in the budget.
+    pub requests: u64,
+    /// How long they waited for their turns in the budget, together.
     pub waited: Duration,
-    /// On their way, and at Stripe.
-    pub carried: Duration,
     /// How often Stripe said that there were too many at the same time.
     pub crowded: u64,
 }
@@ -99,7 +96,6 @@ impl Client {
                 reads: AtomicU64::new(0),
                 writes: AtomicU64::new(0),
                 latest_date: AtomicI64::new(NEVER),
-                carried: AtomicU64::new(0),
                 crowded: AtomicU64::new(0),
             },
             settings,
@@ -135,12 +131,12 @@ impl Client {
         self.budget.pace()
     }
 
-    /// What the requests so far took together.
+    /// What the requests so far were.
     #[must_use]
     pub fn load(&self) -> Load {
         Load {
+            requests: self.reads() + self.writes(),
             waited: self.budget.waited(),
-            carried: Duration::from_micros(self.tally.carried.load(Ordering::Relaxed)),
             crowded: self.tally.crowded.load(Ordering::Relaxed),
         }
     }

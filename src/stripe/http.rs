@@ -3,7 +3,7 @@
 
 use std::error::Error;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, InvalidHeaderValue, LOCATION,
@@ -128,11 +128,7 @@ impl Client {
             headers,
             body,
         };
-        let begun = Instant::now();
-        let carried = self.transport.carry(request).await;
-        let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.tally.carried.fetch_add(took, Ordering::Relaxed);
-        let carried = carried?;
+        let carried = self.transport.carry(request).await?;
         self.tally.hear(date(&carried.headers));
         let answer = understand(carried);
         if let Some(excess) = answer.limited_reason.as_deref().and_then(Excess::of) {

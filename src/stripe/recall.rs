@@ -31,6 +31,11 @@ impl Recall {
         self.secret.insert(link);
     }
 
+    /// It is about to be stored: from now on somebody may open it.
+    pub fn publish(&mut self, link: &LinkId) {
+        self.secret.remove(link);
+    }
+
     #[must_use]
     pub fn is_secret(&self, link: &LinkId) -> bool {
         self.secret.contains(link)

@@ -15,6 +15,8 @@ use super::{Client, Index, StripeError};
 const SHARE: f64 = 0.04;
 /// Until so many were spent nobody waits for that: a small run is over before it matters.
 const FREE: u64 = 30;
+/// Seconds.
+const LONGEST_PAUSE: f64 = 5.0;
 
 #[derive(Debug)]
 pub struct SharedIndex {
@@ -78,7 +80,21 @@ impl SharedIndex {
     }
 }
 
-/// So long that a refresh of so many requests takes no more than its share.
+/// So long that a refresh of so many requests takes no more than its share, and no longer than orders can wait.
 fn pause(requests: u64, per_second: f64) -> Duration {
-    Duration::from_secs_f64(requests as f64 / (per_second * SHARE))
+    let seconds = requests as f64 / (per_second * SHARE);
+    Duration::from_secs_f64(seconds.min(LONGEST_PAUSE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refreshes_take_their_share_of_the_budget_and_nobody_waits_for_long() {
+        assert_eq!(pause(2, 100.0), Duration::from_millis(500));
+        assert_eq!(pause(2, 20.0), Duration::from_millis(2500));
+        assert_eq!(pause(75, 20.0), Duration::from_secs(5));
+        assert_eq!(pause(2, 0.01), Duration::from_secs(5));
+    }
 }

@@ -34,11 +34,15 @@ pub fn cost(cost: &Cost, pace: Option<Pace>) -> String {
         return told;
     };
     let seconds = (all as f64 / account).max(cost.busiest() as f64 / endpoint);
-    let time = match seconds.ceil() as u64 {
+    let time = time(seconds);
+    format!("{told}, for {time} at least: {account} requests a second, {endpoint} of one kind")
+}
+
+fn time(seconds: f64) -> String {
+    match seconds.ceil() as u64 {
         few @ 0..120 => format!("{few} s"),
         many => format!("{} min", many.div_ceil(60)),
-    };
-    format!("{told}, for {time} at least: {account} requests a second, {endpoint} of one kind")
+    }
 }
 
 #[must_use]
@@ -272,4 +276,27 @@ pub fn summary(plan: &Plan) -> String {
     }
     parts.push(agree(fates.need_person, "needs a person", "need a person"));
     parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_commit_asks_of_stripe_is_said_with_the_time_that_the_limits_leave() {
+        let nothing = Cost::default();
+        let (account, endpoint) = (80.0, 20.0);
+        assert_eq!(
+            cost(&nothing, Some(Pace { account, endpoint })),
+            "a commit asks Stripe about 0 times (0 to write), for 0 s at least: 80 requests a second, 20 of one kind"
+        );
+        assert_eq!(
+            cost(&nothing, None),
+            "a commit asks Stripe about 0 times (0 to write)"
+        );
+        assert_eq!(
+            [time(0.0), time(0.2), time(119.5), time(120.5)],
+            ["0 s", "1 s", "2 min", "3 min"]
+        );
+    }
 }

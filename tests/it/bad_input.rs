@@ -341,7 +341,7 @@ fn odd_values_of_other_flags_are_named() {
     "#);
     insta::assert_snapshot!(refuse(&["regen", "--all", "--concurrency", "0"], &[KEY]), @r#"
     exit 2
-    error: invalid value '0' for '--concurrency <N>': 0 is not in 1..=64
+    error: invalid value '0' for '--concurrency <N>': 0 is not in 1..=256
 
     For more information, try '--help'.
     "#);

@@ -74,6 +74,7 @@ mod plan_words;
 mod prompt;
 mod race_runs;
 mod race_stalled;
+mod recalled;
 mod recovery;
 mod renamed;
 mod requests;

@@ -113,6 +113,8 @@ async fn of_many_stranded_orders_each_is_read_once_before_it_is_minted_and_once_
     }
     let output = world.relink(&["regen", "--all"]).await;
     assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    let foreseen = "a commit asks Stripe about 300 times (100 to write)";
+    assert!(output.stderr.contains(foreseen), "{}", output.stderr);
     assert_eq!(
         calls(&world, is_of_one).await,
         "",

@@ -1,0 +1,96 @@
+//! What an operation recalls instead of reading it again is never what somebody changed meanwhile: a link that was dead
+//! and is switched on again, its own link once a parent can know of it.
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use serde_json::json;
+
+use crate::support::world::*;
+
+const COMMIT: [&str; 6] = ["regen", "--all", "--commit", "--yes", "-o", "json"];
+
+/// As the application would, through Stripe's API: an event tells of it.
+async fn switch_on(world: &World, link: &str) {
+    let mut headers = HeaderMap::new();
+    let bearer = HeaderValue::from_str(&format!("Bearer {KEY}")).unwrap();
+    headers.insert(AUTHORIZATION, bearer);
+    let (path, body) = (
+        format!("/v1/payment_links/{link}"),
+        "active=true".to_owned(),
+    );
+    let answer = world.stripe.double().call("POST", &path, headers, body);
+    let (status, _, body) = answer.await.unwrap();
+    assert_eq!(status, 200, "{body}");
+}
+
+/// A request that is held once it has happened, or before.
+async fn park(world: &World, method: &str, path: &str, when: &str, nth: u64) {
+    let rule = json!({"method": method, "path": path, "when": when, "kind": "park", "nth": nth, "times": 1});
+    world.fault(rule).await;
+}
+
+#[tokio::test]
+async fn a_dead_link_that_is_switched_on_again_before_the_publication_is_closed_first() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(inactive_link())).await;
+    let old = world.row(order.0).await.reference.unwrap();
+    park(&world, "POST", "/v1/payment_links", "after", 1).await;
+    let running = world.spawn(&COMMIT);
+    let mint = world.wait_for_parked().await;
+    switch_on(&world, &old).await;
+    world.release(mint).await;
+    let output = running.finish().await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    let held = world.row(order.0).await.reference.unwrap();
+    assert_ne!(held, old);
+    assert_eq!(world.live_objects_of(order).await, [held]);
+}
+
+#[tokio::test]
+async fn a_dead_link_that_is_switched_on_again_after_the_publication_is_not_passed_over() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(inactive_link())).await;
+    let old = world.row(order.0).await.reference.unwrap();
+    park(&world, "POST", "/v1/payment_links", "after", 1).await;
+    let running = world.spawn(&COMMIT);
+    let mint = world.wait_for_parked().await;
+    // The first refresh after the mint is the one before publishing; the second belongs to the last look.
+    park(&world, "GET", "/v1/events", "before", 2).await;
+    world.release(mint).await;
+    let last = world.wait_for_parked().await;
+    switch_on(&world, &old).await;
+    world.release(last).await;
+    let output = running.finish().await;
+    assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+    assert!(output.stdout.contains("still_live"), "{}", output.stdout);
+}
+
+/// The application stores a session of its own over our link, and a parent has our link open: nothing of it stays payable.
+#[tokio::test]
+async fn a_published_link_that_is_given_up_goes_with_the_page_that_a_parent_opened() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    park(&world, "POST", "/v1/payment_links", "after", 1).await;
+    let running = world.spawn(&COMMIT);
+    let mint = world.wait_for_parked().await;
+    park(&world, "GET", "/v1/events", "before", 2).await;
+    world.release(mint).await;
+    let last = world.wait_for_parked().await;
+    let ours = world.row(order.0).await.reference.unwrap();
+    assert!(ours.starts_with("plink_"), "{ours}");
+    world.visit(&ours).await;
+    world
+        .put_objects(json!([{
+            "object": "checkout.session", "id": "cs_test_theirs", "status": "open", "payment_status": "unpaid",
+            "amount_total": 5500, "currency": "usd", "metadata": {"order_id": order.to_string()},
+        }]))
+        .await;
+    world
+        .rows
+        .set(order.0, "stripe_checkout_session_id", "'cs_test_theirs'")
+        .await;
+    world.release(last).await;
+    let output = running.finish().await;
+    assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.open_sessions_of(&ours).await, Vec::<String>::new());
+    assert_eq!(world.live_objects_of(order).await, ["cs_test_theirs"]);
+}
