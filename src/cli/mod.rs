@@ -407,7 +407,7 @@ pub struct Common {
     /// both; 0, no budget, only with another API base)
     #[arg(long, global = true, value_name = "N")]
     pub rps: Option<f64>,
-    /// Orders in flight together, at most; how many are is found from what Stripe's answers take (default: 128)
+    /// Orders in flight together, at most; how many are is found from what Stripe's answers take (default: 64)
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: Option<u16>,
     /// What goes to stdout: a table (or a wide one), one JSON document, events line by line, CSV, ids alone

@@ -9,7 +9,7 @@ use crate::domain::{CheckoutReference, Order};
 use crate::plan::Decision;
 use crate::redact::{redact, without_addresses};
 use crate::report::{self, Conclusion};
-use crate::saga::{Disposition, Ending, Minted, Next, Observed, Operation, State, step};
+use crate::saga::{Disposition, Ending, Minted, Next, Observed, Operation, State, Write, step};
 use crate::store::{
     Claim, JournalError, Lease, Moment, Outcome, Publication, Published, StepId, Subject,
 };
@@ -227,6 +227,9 @@ impl Run<'_> {
             observed = match next {
                 Next::Look => self.look(&mut held).await,
                 Next::Send { write, round } => {
+                    if let Write::Deactivate(link) = &write {
+                        held.recall.forget_link(link);
+                    }
                     let (seen, done) = self.retire(&held, &write, round).await;
                     concluded = done;
                     seen

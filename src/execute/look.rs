@@ -5,8 +5,7 @@
 use super::Run;
 use super::drive::Held;
 use crate::domain::{
-    CheckoutReference, JournalFacts, Order, OrderFacts, OrderId, PaymentLink, Reading,
-    StripeObject, Timestamp,
+    JournalFacts, Order, OrderFacts, OrderId, PaymentLink, Reading, StripeObject, Timestamp,
 };
 use crate::plan::Moment;
 use crate::saga::{Look, Minted, Observed, Operation, State, Task};
@@ -21,10 +20,8 @@ const LOOKS_AT_A_MOVING_ROW: u32 = 5;
 
 impl Run<'_> {
     pub(super) async fn look(&self, held: &mut Held) -> Observed {
-        if let (State::Examining, Some(minted)) = (&held.operation.state, &held.operation.minted) {
-            // What is about to be published is read for it.
-            let own = CheckoutReference::Link(minted.id.clone());
-            held.recall.forget(&own);
+        if held.operation.state != State::Confirming {
+            held.recall.forget_examined();
         }
         let mark = self.site.index.latest().mark();
         let observed = self.look_at(held).await;
@@ -218,21 +215,23 @@ impl Run<'_> {
     }
 }
 
-/// Keeps what a later look would show as it is: sessions that are over for good; links that were shut, pages and all,
-/// before anything was done; and for the look after the publication the link that was read right before it.
+/// Keeps what a later look would show as it is: sessions that are over for good; the pages of links that were dead before
+/// anything was done; and for the look after the publication the link that was read right before it.
 fn remember(held: &mut Held, look: &Look, mark: Mark) {
     for object in &look.objects {
-        let stays = match (object, &held.operation.state) {
-            (StripeObject::Session(_), _) | (StripeObject::Link(_), State::Claimed) => {
-                object.is_over()
+        match (object, &held.operation.state) {
+            (StripeObject::Session(session), _) if object.is_over() => {
+                held.recall.keep_expired(session.clone());
             }
-            (StripeObject::Link(family), State::Examining) => {
-                held.recall.is_secret(&family.link.id)
+            (StripeObject::Link(family), State::Claimed) if object.is_over() => {
+                held.recall.keep_dead(family.clone(), mark);
             }
-            (StripeObject::Link(_), _) => false,
-        };
-        if stays {
-            held.recall.keep(object.clone(), mark);
+            (StripeObject::Link(family), State::Examining)
+                if held.recall.is_secret(&family.link.id) =>
+            {
+                held.recall.keep_examined(family.clone(), mark);
+            }
+            _ => {}
         }
     }
 }

@@ -70,6 +70,13 @@ impl Cost {
         }
     }
 
+    /// A link that was dead already is looked at by itself before the publication.
+    fn look_again(&mut self, object: &CheckoutReference) {
+        if let CheckoutReference::Link(_) = object {
+            self.link_reads += 1;
+        }
+    }
+
     fn mint(&mut self) {
         self.mints += 1;
         self.link_reads += 1;
@@ -91,6 +98,8 @@ impl Cost {
             self.close(object, is_replaced);
         }
         if is_replaced {
+            let dead = own.filter(|own| !closed.contains(own));
+            dead.into_iter().for_each(|own| self.look_again(own));
             self.mint();
         }
     }
@@ -137,15 +146,16 @@ mod tests {
         let counted = |object: &CheckoutReference, is_closed: bool| {
             let mut cost = Cost::default();
             cost.read(object, 1);
-            if is_closed {
-                cost.close(object, true);
+            match is_closed {
+                true => cost.close(object, true),
+                false => cost.look_again(object),
             }
             cost.mint();
             (cost.reads(), cost.writes(), cost.busiest())
         };
         assert_eq!(counted(&session("cs_test_1"), false), (2, 1, 1));
         assert_eq!(counted(&session("cs_test_1"), true), (3, 2, 2));
-        assert_eq!(counted(&link("plink_1"), false), (3, 1, 2));
+        assert_eq!(counted(&link("plink_1"), false), (4, 1, 3));
         assert_eq!(counted(&link("plink_1"), true), (9, 2, 5));
     }
 }

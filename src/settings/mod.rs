@@ -158,7 +158,7 @@ impl Limits {
         {
             return Err(from
                 .file
-                .refuse(key, "it is not between 1 and 256", "128 is the default"));
+                .refuse(key, "it is not between 1 and 256", "64 is the default"));
         }
         let duration =
             |key, text: &Option<String>| from.listed(key, text, |text| parse_duration(text));
@@ -177,7 +177,7 @@ impl Limits {
         })?;
         let max_orders = from.number(("limits.max_orders", ""), None, file.max_orders);
         Ok(Limits {
-            concurrency: or(concurrency.map(|it| it.map(usize::from)), || 128),
+            concurrency: or(concurrency.map(|it| it.map(usize::from)), || 64),
             rps: some_or(
                 from.number(("limits.rps", "--rps"), common.rps, file.rps),
                 || None,

@@ -160,15 +160,19 @@ impl Meter {
     async fn wait(&self) {
         let clock = DefaultClock::default();
         while let Err(full) = self.limiter(Instant::now()).check() {
-            tokio::time::sleep(full.wait_time_from(clock.now())).await;
+            // What was cut may have come back meanwhile.
+            let wait = full.wait_time_from(clock.now()).min(REGAIN_EVERY);
+            tokio::time::sleep(wait).await;
         }
     }
 
     /// What was cut comes back with the time.
     fn limiter(&self, now: Instant) -> Arc<DefaultDirectRateLimiter> {
         let mut state = locked(&self.state);
-        if state.used < 1.0 && now.duration_since(state.changed) >= REGAIN_EVERY {
-            let used = (state.used + REGAIN).min(1.0);
+        let passed = now.duration_since(state.changed).as_secs_f64();
+        let steps = (passed / REGAIN_EVERY.as_secs_f64()).floor();
+        if state.used < 1.0 && steps >= 1.0 {
+            let used = (state.used + steps * REGAIN).min(1.0);
             self.change(&mut state, used, now);
         }
         Arc::clone(&state.limiter)
@@ -183,8 +187,9 @@ impl Meter {
     }
 
     fn change(&self, state: &mut MeterNow, used: f64, now: Instant) {
-        // A new limiter begins full: no burst, or each change would be one.
+        // A new limiter begins full: no burst and not even its one, or each change would be one.
         let limiter = RateLimiter::direct(quota(self.full * used, NonZeroU32::MIN));
+        let _ = limiter.check();
         state.limiter = Arc::new(limiter);
         state.used = used;
         state.changed = now;

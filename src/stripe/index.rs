@@ -1,7 +1,7 @@
 //! Who names which order: one listing of the account's live objects, grouped by `metadata.order_id`.
 //!
 //! It only says which objects to look at. No state is kept from it, since every object it names is read by
-//! its own GET before anything follows. Entries are added and never taken back, so that an event that
+//! its own GET before anything is written. Entries are added and never taken back, so that an event that
 //! arrives late or out of order cannot hide an object.
 //!
 //! Not in it, because Stripe can list them only one by one through the whole account: inactive links
@@ -147,7 +147,10 @@ impl Index {
         let sessions = sessions.await?;
         let mut known = self.known_mut();
         let met = std::mem::take(&mut known.met);
-        known.learn(&met, &events, &sessions)?;
+        if let Err(error) = known.learn(&met, &events, &sessions) {
+            known.met = met;
+            return Err(error);
+        }
         if is_thorough {
             known.thorough_at = begun;
         } else {

@@ -11,6 +11,7 @@ use super::{StripeError, convert, wire};
 use crate::domain::{
     CheckoutReference, Currency, Family, JournalFacts, LinkId, Listing, Money, Order, OrderFacts,
     OrderId, OrderStatus, Owner, PaymentLink, Reading, SessionState, Stored, StripeObject,
+    Timestamp,
 };
 
 /// Ids are kept as hashes: among a million objects, any two share one with a chance of one in forty million.
@@ -29,7 +30,7 @@ struct Entry {
     /// The order that it names; none of ours is zero or less.
     owner: i64,
     id: u64,
-    /// The link that opened an open session; the intent of a paid one.
+    /// The intent of a paid session.
     tie: u64,
     minor: i64,
     currency: Currency,
@@ -40,12 +41,14 @@ struct Entry {
 enum Kind {
     /// Active, of a known amount, never paid.
     Link,
-    Open,
     Paid,
     /// Only a GET can say what follows from it.
     Odd,
 }
 
+/// Seconds. A recovery URL works for up to 30 days after its session expired (docs.stripe.com/payments/checkout/abandoned-carts),
+/// a day after it was made at most; a day more for what two clocks may differ by.
+const LONGEST_RECOVERY: i64 = 32 * 86_400;
 /// The owner of what names no order, or nothing that is a number of ours.
 const NOBODY: i64 = 0;
 
@@ -75,11 +78,10 @@ impl Listed {
     /// [`StripeError::Garbage`]: an id that is none.
     pub fn add_session(&mut self, wire: &wire::Session) -> Result<(), StripeError> {
         let session = convert::session(wire)?;
-        let link = session.link.as_ref().map(|link| hash(link.as_str()));
-        self.origins.extend(link);
+        let links = session.link.iter().map(|link| hash(link.as_str()));
+        self.origins.extend(links);
         let is_plain = session.recovery.is_none() && session.recovered_from.is_none();
         let (kind, tie) = match &session.state {
-            SessionState::Open if is_plain => (Kind::Open, link.unwrap_or(0)),
             SessionState::Paid(payment) if is_plain => {
                 let intent = payment.intent.as_ref().map(|intent| hash(intent.as_str()));
                 (
@@ -112,24 +114,17 @@ impl Listed {
         self.origins.dedup();
     }
 
-    /// The order's facts, where it is a plain one; `None`: read it.
-    pub fn plain_facts(&self, order: &Order) -> Option<OrderFacts> {
+    /// The order's facts, where it is a plain one at this time; `None`: read it.
+    pub fn plain_facts(&self, order: &Order, now: Timestamp) -> Option<OrderFacts> {
         let stored = match &order.reference {
             None => {
-                self.is_plain_without_link(order).then_some(())?;
+                self.has_nothing_live(order).then_some(())?;
                 Stored::Nothing
             }
-            Some(reference @ (CheckoutReference::Session(_) | CheckoutReference::Link(_))) => {
-                let id = hash(reference.as_str());
-                let is_over = |own: Option<Entry>| {
-                    let is_its_payment =
-                        |own: Entry| own.kind == Kind::Paid && own.owner == order.id.0;
-                    own.is_none_or(is_its_payment)
-                        && !self.has_origin(id)
-                        && self.is_plain_without_link(order)
-                };
-                let reading = match (self.find(id), reference) {
-                    (own, _) if is_over(own) => Reading::NotLive,
+            Some(CheckoutReference::Other(_)) => return None,
+            Some(reference) => {
+                let reading = match (self.find(hash(reference.as_str())), reference) {
+                    (own, _) if self.is_over(order, reference, own, now) => Reading::NotLive,
                     (Some(own), CheckoutReference::Link(link)) => {
                         Reading::Seen(self.plain_link(order, link, own)?)
                     }
@@ -137,7 +132,6 @@ impl Listed {
                 };
                 Stored::Read(reference.clone(), Box::new(reading))
             }
-            Some(CheckoutReference::Other(_)) => return None,
         };
         Some(OrderFacts {
             order: order.clone(),
@@ -148,8 +142,29 @@ impl Listed {
         })
     }
 
+    /// What the row names is not live, or is the very payment that it records. Of a settled order that is the last word:
+    /// where its session may have left a recovery URL behind, which no listing shows, it is read.
+    fn is_over(
+        &self,
+        order: &Order,
+        reference: &CheckoutReference,
+        own: Option<Entry>,
+        now: Timestamp,
+    ) -> bool {
+        let is_its_payment = |own: Entry| own.kind == Kind::Paid && own.owner == order.id.0;
+        let is_young = |made: Timestamp| now.0.saturating_sub(made.0) < LONGEST_RECOVERY;
+        let may_recover = own.is_none()
+            && order.status.is_settled()
+            && matches!(reference, CheckoutReference::Session(_))
+            && order.created_at.is_none_or(is_young);
+        own.is_none_or(is_its_payment)
+            && !may_recover
+            && !self.has_origin(hash(reference.as_str()))
+            && self.has_nothing_live(order)
+    }
+
     /// Nothing live names it; if it is paid, by nothing but what its row names.
-    fn is_plain_without_link(&self, order: &Order) -> bool {
+    fn has_nothing_live(&self, order: &Order) -> bool {
         match (self.naming(order.id), &order.payment_intent) {
             ([], _) => true,
             ([entry], Some(intent)) => {
@@ -161,16 +176,12 @@ impl Listed {
         }
     }
 
-    /// The pending order's own active link, beside which there is nothing but pages that it opened.
+    /// The pending order's own active link, beside which there is nothing, not even a page that it opened.
     fn plain_link(&self, order: &Order, id: &LinkId, own: Entry) -> Option<StripeObject> {
         let is_own = own.kind == Kind::Link && own.owner == order.id.0;
         let is_pending = order.status == OrderStatus::Pending;
-        let is_page = |entry: &Entry| entry.kind == Kind::Open && entry.tie == own.id;
-        let mut beside = self
-            .naming(order.id)
-            .iter()
-            .filter(|entry| entry.id != own.id);
-        if !is_own || !is_pending || !beside.all(is_page) {
+        let is_alone = self.naming(order.id).len() == 1 && !self.has_origin(own.id);
+        if !is_own || !is_pending || !is_alone {
             return None;
         }
         Some(StripeObject::Link(Family {
@@ -185,6 +196,11 @@ impl Listed {
             },
             sessions: Listing::Complete(Vec::new()),
         }))
+    }
+
+    /// Whether it is among what was listed.
+    pub fn shows(&self, reference: &CheckoutReference) -> bool {
+        self.find(hash(reference.as_str())).is_some()
     }
 
     fn naming(&self, order: OrderId) -> &[Entry] {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::listing::Listed;
 use super::refunds::mark_refunds;
 use super::{Client, Index, Recall, StripeError};
 use crate::domain::{
@@ -20,6 +21,8 @@ use crate::domain::{
 const DAY: i64 = 86_400;
 /// From so many orders on, what the listing shows of a plain one is not read again for the plan.
 const MANY: usize = 100;
+/// How many objects of a kind are tried before all are read one by one.
+const TRIED: usize = 20;
 
 /// What to observe, and what the snapshot repeats.
 #[derive(Clone, Debug)]
@@ -70,12 +73,28 @@ pub async fn observe_indexed(
         }
         _ => (client.live_index(since).await?, None),
     };
-    let plain_facts = |order: &Order| match (&listed, index.gap()) {
-        (None, _) => None,
-        (Some(listed), None) => listed.plain_facts(order),
-        (Some(_), Some(gap)) => Some(unobserved(order, gap)),
-    };
     let taken_at = client.stripe_time().await?;
+    let listed = match listed {
+        Some(listed) if index.gap().is_none() => {
+            let references = orders.iter().filter(in_scope).map(|order| &order.reference);
+            let references: Vec<_> = references.flatten().collect();
+            let is_ours = is_of_this_account(client, &references, &listed).await?;
+            is_ours.then_some(Known::Listed(listed))
+        }
+        Some(_) => index.gap().map(|gap| Known::Nothing(gap.to_owned())),
+        None => None,
+    };
+    let has_no_copy = |order: &Order| match &order.reference {
+        Some(CheckoutReference::Session(id)) => index.copies_of(id).is_empty(),
+        _ => true,
+    };
+    let plain_facts = |order: &Order| match &listed {
+        None => None,
+        Some(Known::Nothing(gap)) => Some(unobserved(order, gap)),
+        Some(Known::Listed(listed)) => listed
+            .plain_facts(order, taken_at)
+            .filter(|_| has_no_copy(order)),
+    };
     let (done, total) = (AtomicUsize::new(0), orders.len());
     let reads = orders.into_iter().map(|order| async {
         let facts = if !is_in_scope(&order, request.scope) {
@@ -184,6 +203,42 @@ fn skipped(order: Order) -> OrderFacts {
     }
 }
 
+/// What is known of many orders together.
+enum Known {
+    Listed(Listed),
+    /// Why not.
+    Nothing(String),
+}
+
+/// Whether what the listing does not show may be called not live. With a key of another account, or of the other mode,
+/// it shows none of these at all: so some of those that it lacks are read, until one of each kind is seen.
+async fn is_of_this_account(
+    client: &Client,
+    references: &[&CheckoutReference],
+    listed: &Listed,
+) -> Result<bool, StripeError> {
+    for reference in references {
+        if let CheckoutReference::Session(id) = reference {
+            client.refuse_other_mode(id)?;
+        }
+    }
+    let is_session =
+        |reference: &CheckoutReference| matches!(reference, CheckoutReference::Session(_));
+    let is_link = |reference: &CheckoutReference| matches!(reference, CheckoutReference::Link(_));
+    for is_of_kind in [is_session, is_link] {
+        let lacking: Vec<CheckoutReference> = references
+            .iter()
+            .filter(|reference| is_of_kind(reference) && !listed.shows(reference))
+            .take(TRIED)
+            .map(|reference| (*reference).clone())
+            .collect();
+        if !lacking.is_empty() && witness(client, &lacking).await? == Witness::Absent {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Without a whole listing nothing is known of so many orders, and nothing is asked one by one either.
 fn unobserved(order: &Order, gap: &str) -> OrderFacts {
     let stored = match &order.reference {
@@ -215,9 +270,10 @@ async fn witness_for(
     let mut is_missing = false;
     for reading in orders.iter().filter_map(reading) {
         match reading {
-            Reading::Seen(_) => return Ok(Witness::Read),
+            // What is not listed is called not live only where some of it were read.
+            Reading::Seen(_) | Reading::NotLive => return Ok(Witness::Read),
             Reading::NoSuchObject => is_missing = true,
-            Reading::NotLive | Reading::Unread(_) => {}
+            Reading::Unread(_) => {}
         }
     }
     if is_missing {

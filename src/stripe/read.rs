@@ -68,6 +68,19 @@ impl Client {
         )
     }
 
+    /// A link that was dead with these pages: they are listed again only if it is not as it was.
+    pub(super) async fn read_dead(&self, was: &Family) -> Result<Reading, StripeError> {
+        let link = match self.link(&was.link.id).await {
+            Ok(link) => link,
+            Err(error) => return told(Err(error)),
+        };
+        if link != was.link {
+            return self.read(&CheckoutReference::Link(link.id)).await;
+        }
+        let sessions = was.sessions.clone();
+        Ok(Reading::Seen(StripeObject::Link(Family { link, sessions })))
+    }
+
     async fn link(&self, id: &LinkId) -> Result<PaymentLink, StripeError> {
         let path = format!("/v1/payment_links/{id}");
         let wire: wire::PaymentLink = self
@@ -179,7 +192,7 @@ impl Client {
 
     /// A session's id tells its mode. One of the other mode is refused before the network: Stripe would
     /// only say the same.
-    fn refuse_other_mode(&self, id: &SessionId) -> Result<(), StripeError> {
+    pub(super) fn refuse_other_mode(&self, id: &SessionId) -> Result<(), StripeError> {
         let told = match id.as_str() {
             text if text.starts_with("cs_live_") => Mode::Live,
             text if text.starts_with("cs_test_") => Mode::Test,

@@ -1,29 +1,35 @@
-//! What one operation has read and need not read again: what nobody can make payable any more without a change that the
-//! index tells of.
+//! What one operation has read and need not read again: a session that expired for good; the pages of a link that was
+//! dead before anything was done; for the look after the publication, the own link as it was right before it.
 //!
-//! It never keeps what is live, nor anything for another operation: whoever goes on with one reads everything anew.
+//! It never keeps what is live but for that look, nor anything for another operation: whoever goes on with one reads
+//! everything anew. Links are read again in every look; only what is listed of them is kept, until the index tells of a
+//! change.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Client, Index, Mark, StripeError};
-use crate::domain::{CheckoutReference, LinkId, Reading, StripeObject};
+use crate::domain::{CheckoutReference, Family, LinkId, Reading, Session, SessionId, StripeObject};
 
 #[derive(Debug, Default)]
 pub struct Recall {
-    kept: HashMap<CheckoutReference, (StripeObject, Mark)>,
+    expired: HashMap<SessionId, Session>,
+    /// Links that were dead, with all their pages.
+    dead: HashMap<LinkId, (Family, Mark)>,
     /// Links that this operation made and that nobody else knows of.
     secret: BTreeSet<LinkId>,
+    /// The own link as it was read to be published.
+    examined: Option<(Family, Mark)>,
 }
 
 impl Recall {
-    /// To be shown from now on as it was read after `mark`, until the index tells of a change.
-    pub fn keep(&mut self, object: StripeObject, mark: Mark) {
-        self.kept.insert(object.reference(), (object, mark));
+    /// To be shown as it is from now on.
+    pub fn keep_expired(&mut self, session: Session) {
+        self.expired.insert(session.id.clone(), session);
     }
 
-    /// To be read again.
-    pub fn forget(&mut self, reference: &CheckoutReference) {
-        self.kept.remove(reference);
+    /// Its pages are those from now on, until it is active or the index tells of a change after `mark`.
+    pub fn keep_dead(&mut self, family: Family, mark: Mark) {
+        self.dead.insert(family.link.id.clone(), (family, mark));
     }
 
     /// The link was made just now, by a request that was answered for the first time.
@@ -41,12 +47,20 @@ impl Recall {
         self.secret.contains(link)
     }
 
-    fn find(&self, reference: &CheckoutReference, index: &Index) -> Option<&StripeObject> {
-        let (object, mark) = self.kept.get(reference)?;
-        match object {
-            StripeObject::Link(family) if index.has_changed_since(&family.link.id, *mark) => None,
-            _ => Some(object),
-        }
+    /// For the look that follows on the publication, and for no other.
+    pub fn keep_examined(&mut self, family: Family, mark: Mark) {
+        self.examined = Some((family, mark));
+    }
+
+    /// A request that changes the link is about to leave: whatever was known of it is history, event or not.
+    pub fn forget_link(&mut self, link: &LinkId) {
+        self.dead.remove(link);
+        self.secret.remove(link);
+        self.examined = None;
+    }
+
+    pub fn forget_examined(&mut self) {
+        self.examined = None;
     }
 }
 
@@ -61,12 +75,28 @@ impl Client {
         index: &Index,
         recall: &Recall,
     ) -> Result<Reading, StripeError> {
-        if let Some(object) = recall.find(reference, index) {
-            return Ok(Reading::Seen(object.clone()));
+        let id = match reference {
+            CheckoutReference::Session(id) => {
+                return match recall.expired.get(id) {
+                    Some(session) => Ok(Reading::Seen(StripeObject::Session(session.clone()))),
+                    None => self.read(reference).await,
+                };
+            }
+            CheckoutReference::Link(id) => id,
+            CheckoutReference::Other(_) => return self.read(reference).await,
+        };
+        let stands = |(family, mark): &&(Family, Mark)| {
+            family.link.id == *id && !index.has_changed_since(id, *mark)
+        };
+        if let Some((family, _)) = recall.examined.as_ref().filter(stands) {
+            return Ok(Reading::Seen(StripeObject::Link(family.clone())));
         }
-        match reference {
-            CheckoutReference::Link(id) if recall.is_secret(id) => self.read_secret(id).await,
-            _ => self.read(reference).await,
+        if recall.is_secret(id) {
+            return self.read_secret(id).await;
+        }
+        match recall.dead.get(id).filter(stands) {
+            Some((family, _)) => self.read_dead(family).await,
+            None => self.read(reference).await,
         }
     }
 }

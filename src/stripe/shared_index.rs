@@ -1,7 +1,7 @@
 //! One index for all orders that are in flight together, and the reading that serves those who wait together.
 //!
 //! Nobody who asks for a current index is served by a reading that began before the question. A reading that
-//! failed is the failure of whoever made it, and of nobody else.
+//! failed is the failure of whoever asked before it began, and of nobody else.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -33,6 +33,8 @@ struct Turn {
     refreshed: u64,
     /// Requests that refreshes took so far.
     spent: u64,
+    /// The number of the latest one that failed, and why.
+    failed: Option<(u64, StripeError)>,
     /// When the next one may begin.
     not_before: Option<Instant>,
 }
@@ -53,7 +55,7 @@ impl SharedIndex {
         &self.index
     }
 
-    /// The index with everything in it that Stripe showed when this was called.
+    /// The index with everything in it that Stripe lists since, when this is called, but for what it lists late.
     ///
     /// # Errors
     /// Whatever kept it from being read.
@@ -62,13 +64,25 @@ impl SharedIndex {
         let asked = self.begun.load(Ordering::SeqCst);
         let mut turn = self.turn.lock().await;
         if turn.refreshed <= asked {
+            // It began after the question, and would not fare better again for each who waited.
+            if let Some((number, error)) = &turn.failed
+                && *number > asked
+            {
+                return Err(error.clone());
+            }
             if let Some(moment) = turn.not_before {
                 tokio::time::sleep_until(moment).await;
             }
             // Who came during the sleep is served as well.
             let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
             let started = Instant::now();
-            let requests = self.index.refresh(client).await?;
+            let requests = match self.index.refresh(client).await {
+                Ok(requests) => requests,
+                Err(error) => {
+                    turn.failed = Some((number, error.clone()));
+                    return Err(error);
+                }
+            };
             turn.spent += requests;
             turn.not_before = client
                 .pace()

@@ -113,12 +113,12 @@ async fn a_lost_mint_is_found_by_its_key_or_by_its_metadata() {
     assert_eq!(found, ["plink_1", "plink_2"]);
 }
 
-/// An empty world whose first `failing` readings of the events fail for good.
-async fn world_failing(failing: usize) -> Server {
-    let mut left = failing;
+/// An empty world in which these readings of the events, counted from 1, fail for good.
+async fn world_failing(failing: &'static [usize]) -> Server {
+    let mut asked = 0;
     let fault = move |request: &Request| {
-        let hit = left > 0 && request.path() == "/v1/events";
-        left -= usize::from(hit);
+        asked += usize::from(request.path() == "/v1/events");
+        let hit = request.path() == "/v1/events" && failing.contains(&asked);
         hit.then(|| error(400, "invalid_request_error", None, "oops"))
     };
     World::default().serve_with(Box::new(fault)).await
@@ -132,7 +132,7 @@ fn readings(server: &Server) -> usize {
 /// Six ask at the same time: the first reading may have begun before the others asked, the second did not.
 #[tokio::test]
 async fn one_reading_serves_all_who_wait_and_never_one_that_began_before_they_asked() {
-    let server = world_failing(0).await;
+    let server = world_failing(&[]).await;
     let client = server.client();
     let index = SharedIndex::new(client.live_index(None).await.unwrap());
     let asked = (0..6).map(|_| async { index.current(&client).await.map(drop) });
@@ -145,8 +145,8 @@ async fn one_reading_serves_all_who_wait_and_never_one_that_began_before_they_as
 }
 
 #[tokio::test]
-async fn a_reading_that_failed_fails_only_whoever_made_it() {
-    let server = world_failing(1).await;
+async fn a_reading_that_failed_fails_nobody_who_asked_after_it_began() {
+    let server = world_failing(&[1]).await;
     let client = server.client();
     let index = SharedIndex::new(client.live_index(None).await.unwrap());
     let asked = (0..6).map(|_| async { index.current(&client).await.map(drop).is_ok() });
@@ -154,4 +154,20 @@ async fn a_reading_that_failed_fails_only_whoever_made_it() {
     assert_eq!(served, [false, true, true, true, true, true]);
     assert_eq!(readings(&server), 2);
     assert_eq!(index.latest().gap(), None);
+}
+
+/// The second reading begins when all six have asked: its failure is theirs, and none tries again by itself.
+#[tokio::test]
+async fn a_reading_that_failed_fails_all_who_asked_before_it_began() {
+    let server = world_failing(&[2]).await;
+    let client = server.client();
+    let index = SharedIndex::new(client.live_index(None).await.unwrap());
+    let asked = (0..6).map(|_| async { index.current(&client).await.map(drop).is_ok() });
+    let served = join_all(asked).await;
+    assert_eq!(served, [true, false, false, false, false, false]);
+    assert_eq!(readings(&server), 2);
+    assert!(
+        index.current(&client).await.is_ok(),
+        "who asks later is read for anew"
+    );
 }

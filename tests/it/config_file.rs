@@ -119,7 +119,7 @@ fn a_value_that_cannot_be_used_is_an_error_that_names_line_and_key() {
     insta::assert_snapshot!(refused("[limits]\nconcurrency = 257\n"), @"
     exit 4
     error: `FILE`, line 2: `limits.concurrency`: it is not between 1 and 256
-    hint: 128 is the default
+    hint: 64 is the default
     ");
     insta::assert_snapshot!(refused("[limits]\nrps = 0\n"), @"
     exit 4

@@ -248,7 +248,7 @@ fn doctor_shows_every_setting_with_its_source_and_no_secret() {
     │ inactive_message ┆ Closed. ┆ DIR/config.toml, line 2 │
     │ product_name ┆ {product} - {player} ┆ default │
     │ scope.categories ┆ tournament ┆ default │
-    │ limits.concurrency ┆ 128 ┆ default │
+    │ limits.concurrency ┆ 64 ┆ default │
     │ limits.rps ┆ 5 ┆ --rps │
     │ limits.max_orders ┆ — ┆ default │
     │ limits.max_amount ┆ 5000.00:EUR ┆ DIR/config.toml, line 5 │

@@ -45,6 +45,27 @@ async fn a_dead_link_that_is_switched_on_again_before_the_publication_is_closed_
     assert_eq!(world.live_objects_of(order).await, [held]);
 }
 
+/// An event may come late or not at all: the link itself is read.
+#[tokio::test]
+async fn a_dead_link_that_is_switched_on_again_is_closed_first_though_no_event_tells_of_it() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(inactive_link())).await;
+    let old = world.row(order.0).await.reference.unwrap();
+    park(&world, "POST", "/v1/payment_links", "after", 1).await;
+    let running = world.spawn(&COMMIT);
+    let mint = world.wait_for_parked().await;
+    let mut link = world.object(&old).await;
+    link["active"] = json!(true);
+    link["line_items"] = json!([{"name": "Old", "unit_amount": 5500, "quantity": 1}]);
+    world.put_objects(json!([link])).await;
+    world.visit(&old).await;
+    world.release(mint).await;
+    let output = running.finish().await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    let held = world.row(order.0).await.reference.unwrap();
+    assert_eq!(world.live_objects_of(order).await, [held]);
+}
+
 #[tokio::test]
 async fn a_dead_link_that_is_switched_on_again_after_the_publication_is_not_passed_over() {
     let world = World::on(Backend::Sqlite).await;
