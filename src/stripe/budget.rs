@@ -171,7 +171,9 @@ impl Meter {
         let mut state = locked(&self.state);
         let passed = now.duration_since(state.changed).as_secs_f64();
         let steps = (passed / REGAIN_EVERY.as_secs_f64()).floor();
-        if state.used < 1.0 && steps >= 1.0 {
+        // Not before a request had the time to leave: each change begins with a wait.
+        let gap = 1.0 / (self.full * state.used);
+        if state.used < 1.0 && steps >= 1.0 && passed > gap {
             let used = (state.used + steps * REGAIN).min(1.0);
             self.change(&mut state, used, now);
         }
@@ -187,9 +189,14 @@ impl Meter {
     }
 
     fn change(&self, state: &mut MeterNow, used: f64, now: Instant) {
-        // A new limiter begins full: no burst and not even its one, or each change would be one.
-        let limiter = RateLimiter::direct(quota(self.full * used, NonZeroU32::MIN));
-        let _ = limiter.check();
+        // A new limiter begins full: that is taken from it, or each change would be a burst.
+        let burst = if used < 1.0 {
+            NonZeroU32::MIN
+        } else {
+            burst(self.full)
+        };
+        let limiter = RateLimiter::direct(quota(self.full * used, burst));
+        let _ = limiter.check_n(burst);
         state.limiter = Arc::new(limiter);
         state.used = used;
         state.changed = now;

@@ -19,8 +19,10 @@ use crate::domain::{CheckoutReference, LinkId, OrderId, Owner, SessionId, Timest
 
 /// Seconds by which a refresh reaches back before the last thorough one: what Stripe dated then but showed later.
 const OVERLAP: i64 = 300;
-/// Seconds. In between, a refresh reads from the newest on until a whole page was met before.
+/// Seconds. In between, a refresh reads from the newest on until a whole page was met before, and lies this much before the
+/// last refresh.
 const THOROUGH_EVERY: i64 = 60;
+const SHORT_OVERLAP: i64 = 15;
 
 /// One that several orders use together: what a refresh adds, all of them see.
 #[derive(Debug)]
@@ -32,7 +34,8 @@ pub struct Index {
 
 #[derive(Debug)]
 struct Known {
-    /// Stripe's clock when the last reading began that went through everything.
+    /// Stripe's clock when the last reading began, and when the last one did that went through everything.
+    read_at: Timestamp,
     thorough_at: Timestamp,
     by_order: HashMap<OrderId, BTreeSet<CheckoutReference>>,
     /// The copies that recovery made of a session.
@@ -56,6 +59,7 @@ impl Index {
         Index {
             unfinished: None,
             known: RwLock::new(Known {
+                read_at: as_of,
                 thorough_at: as_of,
                 by_order: HashMap::new(),
                 copies: HashMap::new(),
@@ -119,20 +123,23 @@ impl Index {
 
     /// Brings the index up to date from the link events and the sessions since the last reading. Events
     /// reach 30 days back (docs.stripe.com/api/events); a run is over long before. Both are read newest first, to the
-    /// first page that shows nothing new, and once a minute further than Stripe may have been late with any. It tells how
+    /// first page that shows nothing new and is some seconds old, and once a minute further than Stripe may have been late with any. It tells how
     /// many pages that took.
     ///
     /// # Errors
     /// Whatever kept it from being read. The index is then no more current than it was, and the next refresh
     /// reaches back as far.
     pub async fn refresh(&self, client: &Client) -> Result<u64, StripeError> {
-        let (thorough_at, is_new) = {
+        let (read_at, thorough_at, is_new) = {
             let known = self.known();
-            (known.thorough_at, known.met.is_empty())
+            (known.read_at, known.thorough_at, known.met.is_empty())
         };
         let begun = client.now().unwrap_or(thorough_at).max(thorough_at);
         let is_thorough = is_new || begun.0 - thorough_at.0 >= THOROUGH_EVERY;
-        let is_met = |id: &str| !is_thorough && self.known().met.contains(id);
+        let is_old = |id: &str, created: i64| {
+            let is_recent = created >= read_at.0 - SHORT_OVERLAP;
+            !is_thorough && !is_recent && self.known().met.contains(id)
+        };
         let since = (thorough_at.0 - OVERLAP).to_string();
         let links = [
             ("types[0]", "payment_link.created"),
@@ -140,10 +147,14 @@ impl Index {
             ("created[gte]", since.as_str()),
         ];
         let created = [("created[gte]", since.as_str())];
-        let events = client.list_newer::<wire::Event>("/v1/events", &links, is_met);
+        let events = client.list_newer("/v1/events", &links, |event: &wire::Event| {
+            is_old(&event.id, event.created)
+        });
         let events = events.await?;
-        let sessions =
-            client.list_newer::<wire::Session>("/v1/checkout/sessions", &created, is_met);
+        let path = "/v1/checkout/sessions";
+        let sessions = client.list_newer(path, &created, |session: &wire::Session| {
+            is_old(&session.id, session.created)
+        });
         let sessions = sessions.await?;
         let mut known = self.known_mut();
         let met = std::mem::take(&mut known.met);
@@ -151,6 +162,7 @@ impl Index {
             known.met = met;
             return Err(error);
         }
+        known.read_at = begun;
         if is_thorough {
             known.thorough_at = begun;
         } else {

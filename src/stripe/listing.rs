@@ -11,7 +11,6 @@ use super::{StripeError, convert, wire};
 use crate::domain::{
     CheckoutReference, Currency, Family, JournalFacts, LinkId, Listing, Money, Order, OrderFacts,
     OrderId, OrderStatus, Owner, PaymentLink, Reading, SessionState, Stored, StripeObject,
-    Timestamp,
 };
 
 /// Ids are kept as hashes: among a million objects, any two share one with a chance of one in forty million.
@@ -30,7 +29,7 @@ struct Entry {
     /// The order that it names; none of ours is zero or less.
     owner: i64,
     id: u64,
-    /// The intent of a paid session.
+    /// The URL of a link; the intent of a paid session.
     tie: u64,
     minor: i64,
     currency: Currency,
@@ -46,9 +45,6 @@ enum Kind {
     Odd,
 }
 
-/// Seconds. A recovery URL works for up to 30 days after its session expired (docs.stripe.com/payments/checkout/abandoned-carts),
-/// a day after it was made at most; a day more for what two clocks may differ by.
-const LONGEST_RECOVERY: i64 = 32 * 86_400;
 /// The owner of what names no order, or nothing that is a number of ours.
 const NOBODY: i64 = 0;
 
@@ -62,7 +58,7 @@ impl Listed {
         self.entries.push(Entry {
             owner: owner(&link.owner),
             id: hash(link.id.as_str()),
-            tie: 0,
+            tie: hash(&link.url),
             minor: amount.map_or(0, |amount| amount.minor),
             currency: amount.map_or(Currency::USD, |amount| amount.currency),
             kind: if amount.is_some() {
@@ -114,8 +110,8 @@ impl Listed {
         self.origins.dedup();
     }
 
-    /// The order's facts, where it is a plain one at this time; `None`: read it.
-    pub fn plain_facts(&self, order: &Order, now: Timestamp) -> Option<OrderFacts> {
+    /// The order's facts, where it is a plain one; `None`: read it.
+    pub fn plain_facts(&self, order: &Order) -> Option<OrderFacts> {
         let stored = match &order.reference {
             None => {
                 self.has_nothing_live(order).then_some(())?;
@@ -124,7 +120,7 @@ impl Listed {
             Some(CheckoutReference::Other(_)) => return None,
             Some(reference) => {
                 let reading = match (self.find(hash(reference.as_str())), reference) {
-                    (own, _) if self.is_over(order, reference, own, now) => Reading::NotLive,
+                    (own, _) if self.is_over(order, reference, own) => Reading::NotLive,
                     (Some(own), CheckoutReference::Link(link)) => {
                         Reading::Seen(self.plain_link(order, link, own)?)
                     }
@@ -144,19 +140,11 @@ impl Listed {
 
     /// What the row names is not live, or is the very payment that it records. Of a settled order that is the last word:
     /// where its session may have left a recovery URL behind, which no listing shows, it is read.
-    fn is_over(
-        &self,
-        order: &Order,
-        reference: &CheckoutReference,
-        own: Option<Entry>,
-        now: Timestamp,
-    ) -> bool {
+    fn is_over(&self, order: &Order, reference: &CheckoutReference, own: Option<Entry>) -> bool {
         let is_its_payment = |own: Entry| own.kind == Kind::Paid && own.owner == order.id.0;
-        let is_young = |made: Timestamp| now.0.saturating_sub(made.0) < LONGEST_RECOVERY;
         let may_recover = own.is_none()
             && order.status.is_settled()
-            && matches!(reference, CheckoutReference::Session(_))
-            && order.created_at.is_none_or(is_young);
+            && matches!(reference, CheckoutReference::Session(_));
         own.is_none_or(is_its_payment)
             && !may_recover
             && !self.has_origin(hash(reference.as_str()))
@@ -181,6 +169,7 @@ impl Listed {
         let is_own = own.kind == Kind::Link && own.owner == order.id.0;
         let is_pending = order.status == OrderStatus::Pending;
         let is_alone = self.naming(order.id).len() == 1 && !self.has_origin(own.id);
+        let url = order.url.as_ref().filter(|url| hash(url) == own.tie)?;
         if !is_own || !is_pending || !is_alone {
             return None;
         }
@@ -188,7 +177,7 @@ impl Listed {
             link: PaymentLink {
                 id: id.clone(),
                 active: true,
-                url: order.url.clone().unwrap_or_default(),
+                url: url.clone(),
                 owner: Owner::Order(order.id),
                 amount: Some(Money::new(own.minor, own.currency)),
                 completed_count: None,

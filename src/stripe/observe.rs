@@ -91,9 +91,10 @@ pub async fn observe_indexed(
     let plain_facts = |order: &Order| match &listed {
         None => None,
         Some(Known::Nothing(gap)) => Some(unobserved(order, gap)),
-        Some(Known::Listed(listed)) => listed
-            .plain_facts(order, taken_at)
-            .filter(|_| has_no_copy(order)),
+        Some(Known::Listed(listed)) => {
+            let facts = listed.plain_facts(order);
+            facts.filter(|_| has_no_copy(order))
+        }
     };
     let (done, total) = (AtomicUsize::new(0), orders.len());
     let reads = orders.into_iter().map(|order| async {

@@ -236,14 +236,14 @@ impl Client {
         self.list_until(path, query, |_| false).await
     }
 
-    /// As [`Client::list`], to the end of the first page that shows nothing but what was met before.
+    /// As [`Client::list`], to the end of the first page on which everything is old.
     pub(super) async fn list_newer<T: Object>(
         &self,
         path: &str,
         query: Query<'_>,
-        is_met: impl Fn(&str) -> bool,
+        is_old: impl Fn(&T) -> bool,
     ) -> Result<Vec<T>, StripeError> {
-        let is_old = |page: &[T]| page.iter().all(|object| is_met(object.id()));
+        let is_old = |page: &[T]| !page.is_empty() && page.iter().all(&is_old);
         self.list_until(path, query, is_old).await
     }
 

@@ -187,6 +187,8 @@ pub(super) struct Event {
     pub livemode: Option<bool>,
     #[serde(rename = "type")]
     pub kind: String,
+    #[serde(default)]
+    pub created: i64,
     pub data: EventData,
     pub request: Option<EventRequest>,
 }

@@ -152,6 +152,24 @@ async fn of_many_dead_links_each_is_read_at_the_claim_and_by_itself_before_the_p
     ");
 }
 
+/// The list for the mail compares the row's URL with the link's own, which is not kept: such an order is read.
+#[tokio::test]
+async fn among_many_healthy_orders_only_the_one_whose_row_holds_another_url_is_read() {
+    let world = World::on(Backend::Sqlite).await;
+    for _ in 0..MANY {
+        world.order(pending(5500).behind(active_link())).await;
+    }
+    let astray = world.order(pending(5500).behind(active_link())).await;
+    let other = "'https://buy.stripe.com/another'";
+    world.rows.set(astray.0, "stripe_checkout_url", other).await;
+    let output = world.relink(&["regen", "--all"]).await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    assert_eq!(
+        calls(&world, is_of_one).await,
+        "1 GET /v1/payment_links/:id"
+    );
+}
+
 async fn many_behind(id: impl Fn(usize) -> String) -> World {
     let world = World::on(Backend::Sqlite).await;
     for n in 0..MANY {
