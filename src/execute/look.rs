@@ -128,7 +128,7 @@ impl Run<'_> {
     }
 
     async fn row(&self, id: OrderId) -> Result<Option<Order>, String> {
-        let row = self.site.store.order(id, self.site.currency).await;
+        let row = self.site.store.order_row(id, self.site.currency).await;
         row.map_err(|e| e.to_string())
     }
 
@@ -157,13 +157,8 @@ impl Run<'_> {
 
     /// What others did on purpose since the plan counts at the claim.
     async fn journaled(&self, id: OrderId) -> Result<JournalFacts, String> {
-        let facts = self.site.store.journal_facts(self.mode, &[id]).await;
-        let mut facts = facts.map_err(|e| e.to_string())?;
-        let facts = facts.remove(&id).unwrap_or_default();
-        Ok(JournalFacts {
-            open: None,
-            ..facts
-        })
+        let facts = self.site.store.ended_facts(self.mode, id).await;
+        facts.map_err(|e| e.to_string())
     }
 
     pub(super) fn moment(&self) -> Moment {

@@ -3,9 +3,8 @@
 //! A commit has three outcomes: it happened, it did not, or its answer was lost. Lost is never taken for
 //! either of the others: the caller reads the row back.
 
-use sqlx::{Any, Transaction};
-
 use super::error::is_outage;
+use super::transaction::Transaction;
 use super::{Store, StoreError};
 
 /// How a commit ended.
@@ -18,14 +17,11 @@ pub(super) enum Committed {
 
 impl Store {
     /// Begins a transaction that writes; `what` names the deed for messages ("publish the link of an order").
-    pub(super) async fn begin(
-        &self,
-        what: &'static str,
-    ) -> Result<Transaction<'static, Any>, StoreError> {
+    pub(super) async fn begin(&self, what: &'static str) -> Result<Transaction, StoreError> {
         #[cfg(feature = "kill-points")]
         self.gate.begin(what).await;
-        self.pool
-            .begin_with(self.dialect.begin_write())
+        let connection = self.connection(what).await?;
+        Transaction::begin(connection, self.dialect.begin_write())
             .await
             .map_err(StoreError::query(what))
     }
@@ -34,13 +30,12 @@ impl Store {
     /// Only a refusal that proves that nothing was committed.
     pub(super) async fn commit(
         &self,
-        transaction: Transaction<'static, Any>,
+        transaction: Transaction,
         what: &'static str,
     ) -> Result<Committed, StoreError> {
         #[cfg(feature = "kill-points")]
         let Some(number) = self.gate.before_commit(what).await else {
-            // It fails to roll back only where the connection is gone, which rolls back as well.
-            drop(transaction.rollback().await);
+            transaction.leave().await;
             return Ok(Committed::AnswerLost(super::kill_points::lost(what)));
         };
         let committed = commit(transaction, what).await;
@@ -52,10 +47,7 @@ impl Store {
     }
 }
 
-async fn commit(
-    transaction: Transaction<'static, Any>,
-    what: &'static str,
-) -> Result<Committed, StoreError> {
+async fn commit(transaction: Transaction, what: &'static str) -> Result<Committed, StoreError> {
     match transaction.commit().await {
         Ok(()) => Ok(Committed::Yes),
         Err(error) if is_refusal(&error) => Err(StoreError::query(what)(error)),

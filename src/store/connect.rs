@@ -1,19 +1,18 @@
-//! Opening connections: the first one with a plain error and a deadline, then the pool.
+//! Opening connections: the first one, with a plain error and a deadline, and what each of them is told first.
 //!
 //! The pool alone would try a refused connection again until its deadline and then say "timed out"; the
 //! first connection says what is wrong at once.
 
 use std::time::Duration;
 
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor, Row};
+use sqlx::any::AnyConnectOptions;
+use sqlx::{AnyConnection, ConnectOptions, Connection, Executor, Row};
 
 use super::address::Address;
 use super::dialect::Dialect;
 use super::{Access, StoreError};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const MAX_CONNECTIONS: u32 = 5;
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Waits for another writer of the SQLite file, milliseconds in the statement.
 const SQLITE_SESSION: &str = "PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL;";
 const WAL_TRIES: u32 = 100;
@@ -45,22 +44,13 @@ pub(super) async fn close(connection: AnyConnection) {
     }
 }
 
-pub(super) fn pool(address: &Address, access: Access) -> Result<AnyPool, StoreError> {
-    let dialect = address.dialect();
-    Ok(AnyPoolOptions::new()
-        .max_connections(MAX_CONNECTIONS)
-        .acquire_timeout(CONNECT_TIMEOUT)
-        .after_connect(move |connection, _| Box::pin(prepare(connection, dialect, access)))
-        .connect_lazy_with(options(address)?))
-}
-
-fn options(address: &Address) -> Result<AnyConnectOptions, StoreError> {
+pub(super) fn options(address: &Address) -> Result<AnyConnectOptions, StoreError> {
     sqlx::any::install_default_drivers();
     AnyConnectOptions::from_url(address.url()).map_err(StoreError::query("read the database URL"))
 }
 
 /// Postgres has its session settings from the startup packet (see `address.rs`); SQLite needs them said.
-async fn prepare(
+pub(super) async fn prepare(
     connection: &mut AnyConnection,
     dialect: Dialect,
     access: Access,

@@ -102,7 +102,7 @@ impl Store {
 
     async fn described_columns(&self, tables: &[&Table]) -> Result<Columns, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(self.dialect.described_columns(tables)))
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection(WHAT).await?)
             .await
             .map_err(StoreError::query(WHAT))?;
         let columns: Result<Columns, _> = rows.iter().map(|row| self.described(row)).collect();
@@ -155,7 +155,7 @@ impl Store {
 
     async fn texts(&self, statement: String) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(statement))
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection(WHAT).await?)
             .await
             .map_err(StoreError::query(WHAT))?;
         let texts: Result<_, _> = rows.iter().map(|row| row.try_get(0)).collect();
@@ -164,7 +164,7 @@ impl Store {
 
     async fn number(&self, statement: &'static str) -> Result<i64, StoreError> {
         let row = sqlx::query(statement)
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.connection(WHAT).await?)
             .await
             .map_err(StoreError::query(WHAT))?;
         row.try_get(0).map_err(StoreError::query(WHAT))

@@ -18,17 +18,18 @@ mod kill_points;
 mod kinds;
 mod naming;
 mod orders;
+mod pool;
 mod publish;
 mod receiver;
 mod row;
 mod schema;
 mod server;
 mod states;
+mod transaction;
 
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use sqlx::AnyPool;
 
 use crate::domain::{LinkId, OrderId, TournamentId};
 
@@ -50,6 +51,7 @@ pub use schema::{Names, URL_CAPACITY};
 
 use address::Address;
 use dialect::Dialect;
+use pool::Pool;
 use schema::FoundColumns;
 
 /// What the session may do. `ReadOnly` is enforced by the database itself, not by this program: Postgres
@@ -104,7 +106,7 @@ pub enum Published {
 /// One database, through one pool, for one run.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: AnyPool,
+    pool: Pool,
     dialect: Dialect,
     identity: DatabaseIdentity,
     names: Arc<Names>,
@@ -161,10 +163,16 @@ impl Store {
         names.require_place_in(address.dialect())?;
         let mut first = connect::open(&address, access).await?;
         let found = schema::read_columns(&mut first, address.dialect(), names).await;
-        connect::close(first).await;
-        let found = found?;
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                connect::close(first).await;
+                return Err(error);
+            }
+        };
+        let options = connect::options(&address)?;
         let store = Store {
-            pool: connect::pool(&address, access)?,
+            pool: Pool::new(options, address.dialect(), access, first)?,
             dialect: address.dialect(),
             identity: address.identity().clone(),
             names: Arc::new(names.clone()),
@@ -193,11 +201,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Schema`] names every table and column that relink needs and does not find.
     pub async fn check_schema(&self) -> Result<(), StoreError> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(StoreError::query("connect"))?;
+        let mut connection = self.connection("connect").await?;
         schema::read_columns(&mut connection, self.dialect, &self.names)
             .await?
             .require(&self.names)

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::schema::Names;
+use super::transaction::Transaction;
 use super::{Scope, Selection, Store, StoreError, row};
 use crate::domain::{CheckoutReference, Currency, Order, OrderId, Tournament, TournamentId};
 
@@ -19,11 +20,12 @@ const READ_TOURNAMENTS: &str = "read the tournaments";
 enum Filter {
     Everything,
     Tournament(TournamentId),
+    One(OrderId),
     Ids(String),
     Reference(String),
 }
 
-type Snapshot = Transaction<'static, Any>;
+type Snapshot = Transaction;
 type TournamentsOf = BTreeMap<String, Vec<Tournament>>;
 
 impl Store {
@@ -48,6 +50,7 @@ impl Store {
             }
         };
         let mut orders = self.read(&mut snapshot, &filter, currency).await?;
+        snapshot.leave().await;
         if let Scope::Orders(ids) = &selection.scope {
             require_each(ids, &orders, &self.names)?;
         }
@@ -64,9 +67,25 @@ impl Store {
         currency: Currency,
     ) -> Result<Option<Order>, StoreError> {
         let mut snapshot = self.snapshot().await?;
-        let filter = Filter::Ids(json_list(&[id]));
+        let filter = Filter::One(id);
         let orders = self.read(&mut snapshot, &filter, currency).await?;
+        snapshot.leave().await;
         Ok(orders.into_iter().next())
+    }
+
+    /// The same in one query, without the tournaments that sell its product: no decision rests on those.
+    ///
+    /// # Errors
+    /// What any query can meet; an order that does not exist is `None`.
+    pub async fn order_row(
+        &self,
+        id: OrderId,
+        currency: Currency,
+    ) -> Result<Option<Order>, StoreError> {
+        let mut connection = self.connection(READ_ORDERS).await?;
+        let filter = Filter::One(id);
+        let orders = self.read_rows(&mut connection, &filter, currency).await?;
+        Ok(orders.into_iter().next().map(|(order, _)| order))
     }
 
     /// The orders whose row names this object, by id. More than one means that the rows share it.
@@ -80,7 +99,9 @@ impl Store {
     ) -> Result<Vec<Order>, StoreError> {
         let mut snapshot = self.snapshot().await?;
         let filter = Filter::Reference(reference.to_owned());
-        self.read(&mut snapshot, &filter, currency).await
+        let orders = self.read(&mut snapshot, &filter, currency).await?;
+        snapshot.leave().await;
+        Ok(orders)
     }
 
     /// The sessions and links that the newest orders name, at most `limit`, each once: any of them that
@@ -98,7 +119,7 @@ impl Store {
             orders_table,
             ..
         } = &*self.names;
-        let mut snapshot = self.snapshot().await?;
+        let mut connection = self.connection(READ_ORDERS).await?;
         let reference = self.dialect.text(order_reference);
         let sql = format!(
             "SELECT {reference} FROM {orders_table} \
@@ -107,7 +128,7 @@ impl Store {
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(i64::from(limit))
-            .fetch_all(&mut *snapshot)
+            .fetch_all(&mut *connection)
             .await
             .map_err(StoreError::query(READ_ORDERS))?;
         let mut found = Vec::new();
@@ -123,8 +144,8 @@ impl Store {
     }
 
     pub(super) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        self.pool
-            .begin_with(self.dialect.begin_snapshot())
+        let connection = self.connection(READ_ORDERS).await?;
+        Transaction::begin(connection, self.dialect.begin_snapshot())
             .await
             .map_err(StoreError::query(READ_ORDERS))
     }
@@ -160,22 +181,35 @@ impl Store {
         currency: Currency,
     ) -> Result<Vec<Order>, StoreError> {
         let tournaments = self.read_tournaments(snapshot, filter).await?;
-        let rows = self
-            .fetch(snapshot, self.orders_statement(filter), filter)
-            .await
-            .map_err(StoreError::query(READ_ORDERS))?;
-        let mut orders = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let (mut order, product) =
-                row::order(row, currency, &self.names).map_err(StoreError::query(READ_ORDERS))?;
+        let rows = self.read_rows(snapshot, filter, currency).await?;
+        let with_tournaments = |(mut order, product): (Order, Option<String>)| {
             if let Some(sold_by) = product.and_then(|id| tournaments.get(&id)) {
                 order.tournaments.clone_from(sold_by);
             }
-            orders.push(order);
-        }
+            order
+        };
+        Ok(rows.into_iter().map(with_tournaments).collect())
+    }
+
+    /// The orders, each with the key of its product.
+    async fn read_rows(
+        &self,
+        connection: &mut AnyConnection,
+        filter: &Filter,
+        currency: Currency,
+    ) -> Result<Vec<(Order, Option<String>)>, StoreError> {
+        let rows = self
+            .fetch(connection, self.orders_statement(filter), filter)
+            .await
+            .map_err(StoreError::query(READ_ORDERS))?;
+        let orders = rows
+            .iter()
+            .map(|row| row::order(row, currency, &self.names));
+        let orders: Result<Vec<_>, sqlx::Error> = orders.collect();
+        let mut orders = orders.map_err(StoreError::query(READ_ORDERS))?;
         // Keys are unique in the application's tables. In a view that stands for one they need not be, and
         // an order that came twice would be billed twice.
-        orders.dedup_by_key(|order| order.id);
+        orders.dedup_by_key(|(order, _)| order.id);
         Ok(orders)
     }
 
@@ -203,7 +237,7 @@ impl Store {
 
     async fn fetch(
         &self,
-        snapshot: &mut Snapshot,
+        connection: &mut AnyConnection,
         sql: String,
         filter: &Filter,
     ) -> Result<Vec<AnyRow>, sqlx::Error> {
@@ -211,9 +245,10 @@ impl Store {
         let query = match filter {
             Filter::Everything => query,
             Filter::Tournament(id) => query.bind(id.0),
+            Filter::One(id) => query.bind(id.0),
             Filter::Ids(text) | Filter::Reference(text) => query.bind(text.as_str()),
         };
-        query.fetch_all(&mut **snapshot).await
+        query.fetch_all(connection).await
     }
 
     /// Outer joins all the way: a dangling key must not hide an order.
@@ -318,6 +353,7 @@ impl Store {
             Filter::Tournament(_) => format!(
                 "{order_product} IN (SELECT {sale_product} FROM {sales_table} WHERE {sale_tournament} = $1)"
             ),
+            Filter::One(_) => format!("{order_id} = $1"),
             Filter::Ids(_) => format!("{order_id} IN {}", self.dialect.listed_ids()),
             Filter::Reference(_) => format!("{order_reference} = $1"),
         }

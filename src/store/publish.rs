@@ -4,9 +4,10 @@
 //! It refuses to write over a row that moved. It commits nothing: the journal does, together with its own word
 //! about it.
 
-use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::schema::Names;
+use super::transaction::Transaction;
 use super::{Publication, Published, Store, StoreError, URL_CAPACITY};
 
 const WHAT: &str = "publish the link of an order";
@@ -62,7 +63,7 @@ impl Store {
     /// What any query can meet; the transaction is not committed then.
     pub(super) async fn set_link(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         publication: &Publication,
     ) -> Result<Published, StoreError> {
         let row = sqlx::query(AssertSqlSafe(self.look_statement()))

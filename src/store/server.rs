@@ -19,7 +19,7 @@ impl Store {
     /// What any query can meet.
     pub async fn database_id(&self) -> Result<String, StoreError> {
         let row = sqlx::query(AssertSqlSafe(self.dialect.which_database()))
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.connection(WHICH).await?)
             .await
             .map_err(StoreError::query(WHICH))?;
         row.try_get(0).map_err(StoreError::query(WHICH))
@@ -32,7 +32,7 @@ impl Store {
     pub async fn time(&self) -> Result<Timestamp, StoreError> {
         let sql = format!("SELECT {}", self.dialect.epoch_micros());
         let row = sqlx::query(AssertSqlSafe(sql))
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.connection(TIME).await?)
             .await
             .map_err(StoreError::query(TIME))?;
         let micros: i64 = row.try_get(0).map_err(StoreError::query(TIME))?;

@@ -104,6 +104,7 @@ mod simulation;
 mod spreadsheet_program;
 mod stale_lease;
 mod store_connect;
+mod store_connections;
 mod store_read;
 mod store_world;
 mod support;

@@ -1,21 +1,22 @@
 //! Writing transactions whose fate is always known: a commit whose answer was lost is neither done nor undone
 //! until the database was read back, and who lost a race is sent again.
 //!
-//! A change of an operation locks its row and checks the lease's token first. Who lost the lease writes
-//! nothing.
+//! A change of an operation begins with its row, where that still has the lease's token. Who lost the lease
+//! writes nothing.
 
 use std::time::{Duration, Instant};
 
-use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use super::super::commit::Committed;
+use super::super::transaction::Transaction;
 use super::super::{Published, Store, StoreError};
 use super::lease::Moment;
 use super::steps::Deed;
 use super::{Journal, JournalError, Lease};
 
-pub(in crate::store) type Writing = Transaction<'static, Any>;
+pub(in crate::store) type Writing = Transaction;
 
 /// How often a transaction is made at most.
 const TRIES: u32 = 4;
@@ -104,7 +105,7 @@ impl<'a, T: Clone> Settling<'a, T> {
                 Err(error) => error,
             },
             Ok(Work::Leave(value)) => {
-                roll_back(transaction, what).await;
+                transaction.leave().await;
                 return Ok(Some(value));
             }
             Err(error) => error,
@@ -126,13 +127,6 @@ impl<'a, T: Clone> Settling<'a, T> {
             },
             None => error,
         })
-    }
-}
-
-/// At once, so that nobody waits for its locks.
-async fn roll_back(transaction: Writing, what: &'static str) {
-    if let Err(error) = transaction.rollback().await {
-        tracing::debug!(what, %error, "a transaction was not rolled back in good order");
     }
 }
 
@@ -180,33 +174,39 @@ impl Journal {
         name: &str,
         lost: Option<Option<Published>>,
     ) -> Result<Work<Option<Published>>, StoreError> {
-        let what = deed.what();
+        if let Some(happened) = lost
+            && self
+                .last_change(transaction, lease, deed.what())
+                .await?
+                .as_deref()
+                == Some(name)
+        {
+            return Ok(Work::Leave(happened));
+        }
+        Ok(match self.write(transaction, lease, deed, name).await? {
+            Some(Published::Done) => Work::Commit(Some(Published::Done)),
+            nothing => Work::Leave(nothing),
+        })
+    }
+
+    /// The name of the transaction that changed the operation last; waits for one under way.
+    async fn last_change(
+        &self,
+        transaction: &mut Writing,
+        lease: &Lease,
+        what: &'static str,
+    ) -> Result<Option<String>, StoreError> {
         let operations = self.tables.operations;
         let lock = self.store.dialect.row_lock();
         let row = sqlx::query(AssertSqlSafe(format!(
-            "SELECT lease_token, last_tx FROM {operations} WHERE operation_id = $1{lock}"
+            "SELECT last_tx FROM {operations} WHERE operation_id = $1{lock}"
         )))
         .bind(lease.operation.as_str())
         .fetch_optional(&mut **transaction)
         .await
         .map_err(StoreError::query(what))?;
-        let Some(row) = row else {
-            return Ok(Work::Leave(None));
-        };
-        let token: Option<String> = row.try_get(0).map_err(StoreError::query(what))?;
-        let last: String = row.try_get(1).map_err(StoreError::query(what))?;
-        if let Some(happened) = lost
-            && last == name
-        {
-            return Ok(Work::Leave(happened));
-        }
-        if token.as_deref() != Some(lease.token.as_str()) {
-            return Ok(Work::Leave(None));
-        }
-        Ok(match self.write(transaction, lease, deed, name).await? {
-            Published::Done => Work::Commit(Some(Published::Done)),
-            Published::RowMoved => Work::Leave(Some(Published::RowMoved)),
-        })
+        let last = row.map(|row| row.try_get(0)).transpose();
+        last.map_err(StoreError::query(what))
     }
 }
 

@@ -100,6 +100,14 @@ impl Journal {
                 holder.map(|held| held.holder),
             )));
         }
+        if lost.is_none()
+            && self
+                .open_row(transaction, attempt.subject, "")
+                .await?
+                .is_none()
+        {
+            return self.begin(transaction, attempt).await;
+        }
         // After a lost answer the row is waited for: it may be ours, with its commit under way.
         let lock = match lost {
             Some(_) => dialect.row_lock_of("o"),
@@ -109,7 +117,7 @@ impl Journal {
         if let Some(row) = row {
             return self.found_open(transaction, attempt, &row, lost).await;
         }
-        // None, or one that its holder is changing just now.
+        // None any more, or one that its holder is changing just now.
         if let Some(row) = self.open_row(transaction, attempt.subject, "").await? {
             return held(Held::read(&row)?.holder);
         }

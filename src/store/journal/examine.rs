@@ -28,7 +28,7 @@ impl Store {
             let why = "this role may not look into the schema `relink`".to_owned();
             return Ok(JournalFacts::Closed(why));
         }
-        let mut connection = self.pool.acquire().await.map_err(StoreError::query(READ))?;
+        let mut connection = self.connection(READ).await?;
         let version = match self.version(&mut connection).await {
             Err(StoreError::AccessDenied { detail, .. }) => {
                 return Ok(JournalFacts::Closed(format!(
@@ -72,7 +72,7 @@ impl Store {
             });
         };
         let row = sqlx::query(statement)
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.connection(READ).await?)
             .await
             .map_err(StoreError::query(READ))?;
         let may = |name: &str| -> Result<bool, StoreError> {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::super::orders::json_list;
 use super::super::schema::Names;
@@ -20,6 +20,8 @@ use crate::domain::{
 };
 
 const READ: &str = "read the journal";
+const UNSTORED: &str = "unstored";
+const WITHDRAWN: &str = "withdrawn";
 
 type Facts = BTreeMap<OrderId, JournalFacts>;
 
@@ -68,7 +70,7 @@ impl Store {
              AND NOT EXISTS (SELECT 1 FROM {orders_table} WHERE {order_id} = o.order_id) ORDER BY o.order_id"
         )))
         .bind(mode.to_string())
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection(READ).await?)
         .await
         .map_err(StoreError::query(READ))?;
         let ids = rows.iter().map(|row| row.try_get(0).map(OrderId));
@@ -101,23 +103,34 @@ impl Store {
                 is_held: held.is_leased && lives,
             });
         }
-        for row in self.unstored(&mut snapshot, mode, &listed).await? {
-            let (order, id) = named(&row).map_err(StoreError::query(READ))?;
-            if let Ok(link) = LinkId::parse(&id) {
-                facts.entry(order).or_default().unstored.insert(link);
-            }
-        }
-        for row in self.withdrawn(&mut snapshot, mode, &listed).await? {
-            let (order, id) = named(&row).map_err(StoreError::query(READ))?;
-            let reference = CheckoutReference::classify(&id);
-            facts.entry(order).or_default().withdrawn = Some(reference);
-        }
+        let statement = self.ended_statement();
+        let rows = read(&mut snapshot, statement, &listed, mode).await?;
+        add_ended(&mut facts, &rows).map_err(StoreError::query(READ))?;
+        snapshot.leave().await;
         Ok(facts)
+    }
+
+    /// What the ended operations of one order tell, where a run is under way: the journal is there, and the open
+    /// operation is its own.
+    ///
+    /// # Errors
+    /// What any query can meet.
+    pub async fn ended_facts(
+        &self,
+        mode: Mode,
+        order: OrderId,
+    ) -> Result<JournalFacts, StoreError> {
+        let mut connection = self.connection(READ).await?;
+        let (statement, listed) = (self.ended_statement(), json_list(&[order]));
+        let rows = read(&mut connection, statement, &listed, mode).await?;
+        let mut facts = Facts::new();
+        add_ended(&mut facts, &rows).map_err(StoreError::query(READ))?;
+        Ok(facts.remove(&order).unwrap_or_default())
     }
 
     async fn open_operations(
         &self,
-        snapshot: &mut Transaction<'static, Any>,
+        connection: &mut AnyConnection,
         mode: Mode,
         listed: &str,
     ) -> Result<Vec<AnyRow>, StoreError> {
@@ -134,44 +147,26 @@ impl Store {
              WHERE o.closed_at IS NULL AND o.mode = $2 AND o.order_id IN {}",
             self.dialect.listed_ids()
         );
-        read(snapshot, sql, listed, mode).await
+        read(connection, sql, listed, mode).await
     }
 
-    async fn unstored(
-        &self,
-        snapshot: &mut Transaction<'static, Any>,
-        mode: Mode,
-        listed: &str,
-    ) -> Result<Vec<AnyRow>, StoreError> {
+    /// Links that were minted and never stored; and of each order the latest wish, where that is to have nothing
+    /// payable. A link that was minted since is wanted. Closing what should not be there is no wish about the order.
+    fn ended_statement(&self) -> String {
         let operations = Tables::of(self.dialect).operations;
-        let sql = format!(
-            "SELECT o.order_id, o.minted_id FROM {operations} o \
+        let listed = self.dialect.listed_ids();
+        format!(
+            "SELECT o.order_id, '{UNSTORED}' AS fact, o.minted_id AS object FROM {operations} o \
              WHERE o.closed_at IS NOT NULL AND o.published_at IS NULL AND o.minted_id IS NOT NULL \
-             AND o.mode = $2 AND o.order_id IN {}",
-            self.dialect.listed_ids()
-        );
-        read(snapshot, sql, listed, mode).await
-    }
-
-    /// Only the latest wish counts: a link that was minted since is wanted. Closing what should not be there
-    /// is no wish about the order.
-    async fn withdrawn(
-        &self,
-        snapshot: &mut Transaction<'static, Any>,
-        mode: Mode,
-        listed: &str,
-    ) -> Result<Vec<AnyRow>, StoreError> {
-        let operations = Tables::of(self.dialect).operations;
-        let sql = format!(
-            "SELECT latest.order_id, latest.expected_reference FROM (\
+             AND o.mode = $2 AND o.order_id IN {listed} \
+             UNION ALL \
+             SELECT latest.order_id, '{WITHDRAWN}', latest.expected_reference FROM (\
              SELECT o.order_id, o.task, o.expected_reference, ROW_NUMBER() OVER (\
              PARTITION BY o.order_id ORDER BY o.closed_at DESC, o.operation_id DESC) AS place \
              FROM {operations} o WHERE o.closed_at IS NOT NULL AND o.is_done \
-             AND o.task IN ('withdraw', 'replace', 'mint') AND o.mode = $2 AND o.order_id IN {}) latest \
-             WHERE latest.place = 1 AND latest.task = 'withdraw' AND latest.expected_reference IS NOT NULL",
-            self.dialect.listed_ids()
-        );
-        read(snapshot, sql, listed, mode).await
+             AND o.task IN ('withdraw', 'replace', 'mint') AND o.mode = $2 AND o.order_id IN {listed}) latest \
+             WHERE latest.place = 1 AND latest.task = 'withdraw' AND latest.expected_reference IS NOT NULL"
+        )
     }
 
     async fn read_open_objects(&self, mode: Mode) -> Result<Vec<CheckoutReference>, StoreError> {
@@ -184,7 +179,7 @@ impl Store {
              WHERE closed_at IS NULL AND order_id IS NULL AND mode = $1 ORDER BY begun_at, operation_id"
         )))
         .bind(mode.to_string())
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection(READ).await?)
         .await
         .map_err(StoreError::query(READ))?;
         let mut objects = Vec::with_capacity(rows.len());
@@ -199,7 +194,7 @@ impl Store {
 }
 
 async fn read(
-    snapshot: &mut Transaction<'static, Any>,
+    connection: &mut AnyConnection,
     sql: String,
     listed: &str,
     mode: Mode,
@@ -207,7 +202,7 @@ async fn read(
     sqlx::query(AssertSqlSafe(sql))
         .bind(listed)
         .bind(mode.to_string())
-        .fetch_all(&mut **snapshot)
+        .fetch_all(connection)
         .await
         .map_err(StoreError::query(READ))
 }
@@ -223,8 +218,17 @@ fn open_operation(row: &AnyRow) -> Result<(OrderId, OpenTask, String), sqlx::Err
     Ok((OrderId(order), task, row.try_get("state")?))
 }
 
-fn named(row: &AnyRow) -> Result<(OrderId, String), sqlx::Error> {
-    Ok((OrderId(row.try_get(0)?), row.try_get(1)?))
+fn add_ended(facts: &mut Facts, rows: &[AnyRow]) -> Result<(), sqlx::Error> {
+    for row in rows {
+        let (fact, object): (String, String) = (row.try_get("fact")?, row.try_get("object")?);
+        let of_order = facts.entry(OrderId(row.try_get("order_id")?)).or_default();
+        if fact == WITHDRAWN {
+            of_order.withdrawn = Some(CheckoutReference::classify(&object));
+        } else if let Ok(link) = LinkId::parse(&object) {
+            of_order.unstored.insert(link);
+        }
+    }
+    Ok(())
 }
 
 /// Nothing, and a word about it, where the role may not read the journal.

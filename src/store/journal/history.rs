@@ -4,8 +4,9 @@
 //! one loses it here.
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+use sqlx::{AssertSqlSafe, Row};
 
+use super::super::transaction::Transaction;
 use super::super::{Store, StoreError};
 use super::Subject;
 use super::holder::seconds;
@@ -107,9 +108,6 @@ pub enum FoundRun {
     Several(Vec<RunId>),
 }
 
-/// One state of the journal, for several reads.
-type Snapshot = Transaction<'static, Any>;
-
 /// Enough candidates to choose from.
 const CANDIDATES: i64 = 10;
 
@@ -132,11 +130,10 @@ impl Store {
             "{} WHERE r.started_at >= $1 ORDER BY r.started_at DESC, r.run_id DESC LIMIT $2",
             self.runs_statement()
         );
-        let mut snapshot = self.snapshot().await?;
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(since)
             .bind(i64::from(limit))
-            .fetch_all(&mut *snapshot)
+            .fetch_all(&mut *self.connection(READ).await?)
             .await
             .map_err(StoreError::query(READ))?;
         rows.iter()
@@ -173,17 +170,17 @@ impl Store {
         if let Some(exact) = runs.iter().position(|run| run.id.as_str() == id) {
             runs = vec![runs.swap_remove(exact)];
         }
-        match runs.as_slice() {
-            [] => Ok(FoundRun::Nothing),
+        let found = match runs.as_slice() {
+            [] => FoundRun::Nothing,
             [_] => {
                 let entry = runs.swap_remove(0);
                 let history = self.history_of_run(&mut snapshot, &entry.id).await?;
-                Ok(FoundRun::One(Box::new(entry), history))
+                FoundRun::One(Box::new(entry), history)
             }
-            _ => Ok(FoundRun::Several(
-                runs.into_iter().map(|run| run.id).collect(),
-            )),
-        }
+            _ => FoundRun::Several(runs.into_iter().map(|run| run.id).collect()),
+        };
+        snapshot.leave().await;
+        Ok(found)
     }
 
     /// Everything that any run did for the order, and to the links that its payment asked to close.
@@ -213,13 +210,16 @@ impl Store {
              WHERE chosen.order_id = CAST($1 AS BIGINT){closings}"
         );
         let mut snapshot = self.snapshot().await?;
-        self.history(&mut snapshot, &which, &order.to_string())
-            .await
+        let history = self
+            .history(&mut snapshot, &which, &order.to_string())
+            .await?;
+        snapshot.leave().await;
+        Ok(history)
     }
 
     async fn history_of_run(
         &self,
-        snapshot: &mut Snapshot,
+        snapshot: &mut Transaction,
         run: &RunId,
     ) -> Result<History, StoreError> {
         let touched = self.touched();
@@ -229,7 +229,7 @@ impl Store {
 
     async fn history(
         &self,
-        snapshot: &mut Snapshot,
+        snapshot: &mut Transaction,
         which: &str,
         parameter: &str,
     ) -> Result<History, StoreError> {
@@ -307,7 +307,7 @@ impl Store {
 }
 
 async fn rows(
-    snapshot: &mut Snapshot,
+    snapshot: &mut Transaction,
     sql: String,
     parameter: &str,
 ) -> Result<Vec<AnyRow>, StoreError> {

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions, Connection, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -158,7 +158,11 @@ impl Pulse {
         // for it.
         let rows = match &mut self.session {
             Some(session) => query.fetch_all(session).await,
-            None => query.fetch_all(&self.store.pool).await,
+            None => {
+                query
+                    .fetch_all(&mut *self.store.connection(BEAT).await?)
+                    .await
+            }
         };
         for row in rows.map_err(StoreError::query(BEAT))? {
             let token: String = row.try_get(0).map_err(StoreError::query(BEAT))?;
@@ -206,8 +210,7 @@ impl Pulse {
 
 /// A connection beside the pool's: the run must be able to show that it lives while all of those are busy.
 async fn connect(store: &Store) -> Result<AnyConnection, StoreError> {
-    let options = store.pool.connect_options();
-    match tokio::time::timeout(LONGEST_BEAT, options.connect()).await {
+    match tokio::time::timeout(LONGEST_BEAT, store.pool.connect_apart()).await {
         Ok(connection) => connection.map_err(StoreError::query(SIGN)),
         Err(_) => Err(StoreError::query(SIGN)(sqlx::Error::PoolTimedOut)),
     }

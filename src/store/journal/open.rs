@@ -46,7 +46,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::JournalNewer`]; [`StoreError::AccessDenied`] where the role may not read it.
     pub(in crate::store) async fn journal_version(&self) -> Result<Option<u32>, StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(StoreError::query(READ))?;
+        let mut connection = self.connection(READ).await?;
         let version = self.version(&mut connection).await?;
         refuse_newer(version)?;
         Ok(version)
@@ -143,7 +143,7 @@ impl Store {
             return Ok(());
         };
         let row = sqlx::query(statement)
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.connection(READ).await?)
             .await
             .map_err(StoreError::query(READ))?;
         match row.try_get::<i64, _>(0).map_err(StoreError::query(READ))? {
@@ -173,7 +173,7 @@ impl Store {
             return Ok(None);
         };
         let row = sqlx::query(AssertSqlSafe(statement))
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.connection(READ).await?)
             .await
             .map_err(StoreError::query(READ))?;
         row.try_get(0).map_err(StoreError::query(READ))
@@ -185,7 +185,7 @@ impl Store {
             return Ok(None);
         };
         let row = sqlx::query(statement)
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.connection(READ).await?)
             .await
             .map_err(StoreError::query(READ))?;
         row.try_get(0).map(Some).map_err(StoreError::query(READ))

@@ -75,7 +75,7 @@ impl Store {
                 sqlx::query(AssertSqlSafe(sql)).bind(moment.0.saturating_mul(1_000_000))
             }
         };
-        let rows = query.fetch_all(&self.pool).await;
+        let rows = query.fetch_all(&mut *self.connection(READ).await?).await;
         let rows = rows.map_err(StoreError::query(READ))?;
         rows.iter().map(stored).collect()
     }

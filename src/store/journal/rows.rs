@@ -1,5 +1,5 @@
-//! The statements behind each change of an operation. They run in a transaction that has locked the operation's
-//! row and checked its lease, and nowhere else.
+//! The statements behind each change of an operation. They run in one transaction, which begins with the operation's
+//! row: where that has another lease by now, nothing is written.
 //!
 //! A step is added once and gets one outcome; neither is ever changed.
 
@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::super::{Publication, Published, StoreError};
 use super::change::Writing;
 use super::lease::micros;
-use super::steps::{CLOSE, Deed, INTEND, PUBLISH};
+use super::steps::{Deed, PUBLISH};
 use super::{Intent, Journal, Lease, Outcome, OutcomeKind, StepAction, StepId};
 use crate::domain::OrderId;
 use crate::saga::{Ending, Operation, State};
@@ -25,27 +25,65 @@ struct Step<'a> {
     body: Option<&'a str>,
 }
 
+/// What is set in the operation's row besides its state.
+enum Also<'a> {
+    Nothing,
+    Mint(&'a Intent),
+    Publication,
+    End { done: bool },
+}
+
 impl Journal {
-    /// What the deed writes, in a transaction that has checked the lease. It leaves `name` in `last_tx`.
+    /// What the deed writes; `None`: nothing, the lease is somebody else's. It leaves `name` in `last_tx`.
     pub(super) async fn write(
         &self,
         transaction: &mut Writing,
         lease: &Lease,
         deed: &Deed<'_>,
         name: &str,
-    ) -> Result<Published, StoreError> {
+    ) -> Result<Option<Published>, StoreError> {
         let what = deed.what();
+        // First of all: it locks the row, and tells whether the lease is still ours.
+        let is_ours = match *deed {
+            Deed::Intend {
+                operation, intent, ..
+            } => {
+                let also = match intent.action {
+                    StepAction::Mint => Also::Mint(intent),
+                    _ => Also::Nothing,
+                };
+                self.save(transaction, what, lease, operation, name, &also)
+                    .await?
+            }
+            Deed::Conclude { operation, .. } => {
+                self.save(transaction, what, lease, operation, name, &Also::Nothing)
+                    .await?
+            }
+            Deed::Publish { published, .. } => {
+                let also = Also::Publication;
+                self.save(transaction, what, lease, published, name, &also)
+                    .await?
+            }
+            Deed::Close { operation, done } => {
+                let also = Also::End { done };
+                self.save(transaction, what, lease, operation, name, &also)
+                    .await?
+            }
+            Deed::Release => self.touch(transaction, what, lease, name, None).await?,
+            Deed::Renew => {
+                let micros = Some(self.lease_micros());
+                self.touch(transaction, what, lease, name, micros).await?
+            }
+        };
+        if !is_ours {
+            return Ok(None);
+        }
         match *deed {
             Deed::Intend {
                 operation,
                 intent,
                 id,
             } => {
-                if intent.action == StepAction::Mint {
-                    self.date_mint(transaction, lease, operation, intent)
-                        .await?;
-                }
-                self.save(transaction, what, lease, operation, name).await?;
                 let step = Step {
                     id,
                     order: operation.order,
@@ -58,12 +96,7 @@ impl Journal {
                 };
                 self.add_step(transaction, what, lease, &step).await?;
             }
-            Deed::Conclude {
-                operation,
-                step,
-                outcome,
-            } => {
-                self.save(transaction, what, lease, operation, name).await?;
+            Deed::Conclude { step, outcome, .. } => {
                 self.add_outcome(transaction, what, lease, step, outcome)
                     .await?;
             }
@@ -73,29 +106,22 @@ impl Journal {
                 id,
             } => {
                 if self.store.set_link(transaction, publication).await? == Published::RowMoved {
-                    return Ok(Published::RowMoved);
+                    return Ok(Some(Published::RowMoved));
                 }
-                self.save(transaction, what, lease, published, name).await?;
                 self.add_publication(transaction, lease, published, publication, id)
                     .await?;
             }
-            Deed::Close { operation, done } => {
-                self.save(transaction, what, lease, operation, name).await?;
+            Deed::Close { .. } => {
                 // An outcome that could not be journaled when it was known.
                 self.conclude_unanswered(transaction, &lease.operation)
                     .await?;
-                self.end(transaction, lease, operation, done).await?;
             }
-            Deed::Release => self.touch(transaction, what, lease, name, None).await?,
-            Deed::Renew => {
-                let micros = Some(self.lease_micros());
-                self.touch(transaction, what, lease, name, micros).await?;
-            }
+            Deed::Release | Deed::Renew => {}
         }
-        Ok(Published::Done)
+        Ok(Some(Published::Done))
     }
 
-    /// The lease alone: extended, or given up.
+    /// The lease alone: extended, or given up. False where it is somebody else's.
     async fn touch(
         &self,
         transaction: &mut Writing,
@@ -103,52 +129,22 @@ impl Journal {
         lease: &Lease,
         name: &str,
         micros: Option<i64>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let (operations, now) = (self.tables.operations, self.now());
         let sql = format!(
             "UPDATE {operations} SET lease_until = {now} + $1, last_tx = $2, updated_at = {now}, \
-             lease_token = $3 WHERE operation_id = $4"
+             lease_token = $3 WHERE operation_id = $4 AND lease_token = $5"
         );
         sqlx::query(AssertSqlSafe(sql))
             .bind(micros)
             .bind(name)
             .bind(micros.map(|_| lease.token.as_str()))
             .bind(lease.operation.as_str())
+            .bind(lease.token.as_str())
             .execute(&mut **transaction)
             .await
-            .map(drop)
+            .map(|done| done.rows_affected() == 1)
             .map_err(StoreError::query(what))
-    }
-
-    async fn end(
-        &self,
-        transaction: &mut Writing,
-        lease: &Lease,
-        operation: &Operation,
-        done: bool,
-    ) -> Result<(), StoreError> {
-        let ending = match &operation.state {
-            State::Ended(ending) => Some(ending),
-            _ => None,
-        };
-        let live_left = match ending {
-            Some(Ending::StillLive(live)) => serde_json::to_string(live).ok(),
-            _ => None,
-        };
-        let (operations, now) = (self.tables.operations, self.now());
-        let sql = format!(
-            "UPDATE {operations} SET closed_at = {now}, ending = $1, is_done = $2, live_left = $3, \
-             lease_token = NULL, lease_until = NULL WHERE operation_id = $4"
-        );
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(ending.map(Ending::name))
-            .bind(done)
-            .bind(live_left)
-            .bind(lease.operation.as_str())
-            .execute(&mut **transaction)
-            .await
-            .map(drop)
-            .map_err(StoreError::query(CLOSE))
     }
 
     /// That the row holds the link is a step as well, with its outcome.
@@ -160,13 +156,6 @@ impl Journal {
         publication: &Publication,
         id: &StepId,
     ) -> Result<(), StoreError> {
-        let (operations, now) = (self.tables.operations, self.now());
-        let sql = format!("UPDATE {operations} SET published_at = {now} WHERE operation_id = $1");
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(lease.operation.as_str())
-            .execute(&mut **transaction)
-            .await
-            .map_err(StoreError::query(PUBLISH))?;
         let step = Step {
             id,
             order: Some(publication.order),
@@ -189,7 +178,8 @@ impl Journal {
             .await
     }
 
-    /// The operation as it stands now, and a lease that begins anew.
+    /// The operation as it stands now, with a lease that begins anew, or ends with it. False where the lease is
+    /// somebody else's.
     async fn save(
         &self,
         transaction: &mut Writing,
@@ -197,50 +187,59 @@ impl Journal {
         lease: &Lease,
         operation: &Operation,
         name: &str,
-    ) -> Result<(), StoreError> {
+        also: &Also<'_>,
+    ) -> Result<bool, StoreError> {
         let (operations, now) = (self.tables.operations, self.now());
+        let renewed = format!("lease_until = {now} + $9");
+        let rest = match also {
+            Also::Nothing => renewed,
+            // The age of a mint counts from the first time that its key was intended: from then on Stripe may know it.
+            Also::Mint(_) => format!(
+                "{renewed}, mint_key = $10, relink_key = $11, mint_intended_at = CASE WHEN mint_key = $10 \
+                 AND mint_intended_at IS NOT NULL THEN mint_intended_at ELSE {now} END"
+            ),
+            Also::Publication => format!("{renewed}, published_at = {now}"),
+            Also::End { .. } => format!(
+                "lease_until = NULL, lease_token = NULL, closed_at = {now}, ending = $9, is_done = $10, \
+                 live_left = $11"
+            ),
+        };
         let sql = format!(
             "UPDATE {operations} SET state = $1, record = $2, attempt = $3, minted_id = $4, minted_url = $5, \
-             last_tx = $6, updated_at = {now}, lease_until = {now} + $7 WHERE operation_id = $8"
+             last_tx = $6, updated_at = {now}, {rest} WHERE operation_id = $7 AND lease_token = $8"
         );
         let minted = operation.minted.as_ref();
-        sqlx::query(AssertSqlSafe(sql))
+        let query = sqlx::query(AssertSqlSafe(sql))
             .bind(operation.state.name())
             .bind(operation.record())
             .bind(i64::from(operation.attempt))
             .bind(minted.map(|minted| minted.id.as_str()))
             .bind(minted.map(|minted| minted.url.as_str()))
             .bind(name)
-            .bind(self.lease_micros())
             .bind(lease.operation.as_str())
+            .bind(lease.token.as_str());
+        let query = match also {
+            Also::Nothing | Also::Publication => query.bind(self.lease_micros()),
+            Also::Mint(intent) => query
+                .bind(self.lease_micros())
+                .bind(intent.write.key.as_str())
+                .bind(operation.relink_key()),
+            Also::End { done } => {
+                let ending = match &operation.state {
+                    State::Ended(ending) => Some(ending),
+                    _ => None,
+                };
+                query
+                    .bind(ending.map(Ending::name))
+                    .bind(*done)
+                    .bind(ending.and_then(live_left))
+            }
+        };
+        query
             .execute(&mut **transaction)
             .await
-            .map(drop)
+            .map(|done| done.rows_affected() == 1)
             .map_err(StoreError::query(what))
-    }
-
-    /// The age of a mint counts from the first time that its key was intended: from then on Stripe may know it.
-    async fn date_mint(
-        &self,
-        transaction: &mut Writing,
-        lease: &Lease,
-        operation: &Operation,
-        intent: &Intent,
-    ) -> Result<(), StoreError> {
-        let (operations, now) = (self.tables.operations, self.now());
-        let sql = format!(
-            "UPDATE {operations} SET mint_key = $1, relink_key = $2, \
-             mint_intended_at = CASE WHEN mint_key = $1 AND mint_intended_at IS NOT NULL \
-             THEN mint_intended_at ELSE {now} END WHERE operation_id = $3"
-        );
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(intent.write.key.as_str())
-            .bind(operation.relink_key())
-            .bind(lease.operation.as_str())
-            .execute(&mut **transaction)
-            .await
-            .map(drop)
-            .map_err(StoreError::query(INTEND))
     }
 
     async fn add_step(
@@ -282,26 +281,11 @@ impl Journal {
         outcome: &Outcome,
     ) -> Result<(), StoreError> {
         let (steps, outcomes, now) = (self.tables.steps, self.tables.outcomes, self.now());
-        let refused = |detail: String| Err(StoreError::Query { what, detail });
-        let known = sqlx::query(AssertSqlSafe(format!(
-            "SELECT o.outcome FROM {steps} s LEFT JOIN {outcomes} o ON o.step_id = s.step_id \
-             WHERE s.step_id = $1 AND s.operation_id = $2"
-        )))
-        .bind(step.as_str())
-        .bind(lease.operation.as_str())
-        .fetch_optional(&mut **transaction)
-        .await
-        .map_err(StoreError::query(what))?;
-        let Some(known) = known else {
-            return refused(format!("{} is no step of this operation", step.as_str()));
-        };
-        let known: Option<String> = known.try_get(0).map_err(StoreError::query(what))?;
-        if let Some(known) = known {
-            return refused(format!("the step has its outcome already: {known}"));
-        }
-        sqlx::query(AssertSqlSafe(format!(
+        let added = sqlx::query(AssertSqlSafe(format!(
             "INSERT INTO {outcomes} (step_id, run_id, outcome, result_id, result_url, request_id, error, \
-             concluded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, {now})"
+             concluded_at) SELECT s.step_id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), \
+             CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT), {now} FROM {steps} s \
+             WHERE s.step_id = $1 AND s.operation_id = $8 ON CONFLICT DO NOTHING"
         )))
         .bind(step.as_str())
         .bind(self.run.as_str())
@@ -310,10 +294,33 @@ impl Journal {
         .bind(outcome.result_url.as_deref())
         .bind(outcome.request_id.as_deref())
         .bind(outcome.error.as_deref())
+        .bind(lease.operation.as_str())
         .execute(&mut **transaction)
         .await
-        .map(drop)
-        .map_err(StoreError::query(what))
+        .map_err(StoreError::query(what))?;
+        if added.rows_affected() == 1 {
+            return Ok(());
+        }
+        let known = sqlx::query(AssertSqlSafe(format!(
+            "SELECT o.outcome FROM {steps} s JOIN {outcomes} o ON o.step_id = s.step_id \
+             WHERE s.step_id = $1 AND s.operation_id = $2"
+        )))
+        .bind(step.as_str())
+        .bind(lease.operation.as_str())
+        .fetch_optional(&mut **transaction)
+        .await
+        .map_err(StoreError::query(what))?;
+        let known: Option<String> = known
+            .map(|row| row.try_get(0))
+            .transpose()
+            .map_err(StoreError::query(what))?;
+        Err(StoreError::Query {
+            what,
+            detail: match known {
+                Some(known) => format!("the step has its outcome already: {known}"),
+                None => format!("{} is no step of this operation", step.as_str()),
+            },
+        })
     }
 
     pub(super) fn now(&self) -> &'static str {
@@ -322,5 +329,13 @@ impl Journal {
 
     pub(super) fn lease_micros(&self) -> i64 {
         micros(self.timings.lease)
+    }
+}
+
+/// The objects that this ending leaves open, as JSON.
+fn live_left(ending: &Ending) -> Option<String> {
+    match ending {
+        Ending::StillLive(live) => serde_json::to_string(live).ok(),
+        _ => None,
     }
 }

@@ -44,7 +44,7 @@ impl Store {
             "SELECT value FROM {meta} WHERE name = $1"
         )))
         .bind(pin_name(mode))
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *self.connection(PIN).await?)
         .await
         .map_err(StoreError::query(PIN))?;
         row.map(|row| account(row.try_get(0))).transpose()

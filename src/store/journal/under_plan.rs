@@ -64,7 +64,7 @@ impl Store {
             "SELECT name FROM {meta} WHERE name LIKE $1 ORDER BY name"
         )))
         .bind(format!("{before}%"))
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection(READ).await?)
         .await
         .map_err(StoreError::query(READ))?;
         let names = rows.iter().map(|row| row.try_get::<String, _>(0));
@@ -94,7 +94,7 @@ impl Store {
         .bind(mode.to_string())
         .bind(digest.as_str())
         .bind(since.0.saturating_mul(1_000_000))
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection(READ).await?)
         .await
         .map_err(StoreError::query(READ))?;
         let all: Result<Vec<WorkedUnder>, sqlx::Error> = rows.iter().map(worked).collect();
@@ -119,7 +119,7 @@ impl Journal {
                 "INSERT INTO {meta} (name, value) VALUES ($1, 'stale') ON CONFLICT (name) DO NOTHING"
             )))
             .bind(format!("{before}{subject}"))
-            .execute(&self.store.pool)
+            .execute(&mut *self.store.connection(PASS).await?)
             .await
             .map_err(StoreError::query(PASS))?;
         }

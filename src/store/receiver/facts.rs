@@ -244,7 +244,7 @@ impl Store {
         )))
         .bind(super::super::orders::json_list(orders))
         .bind(mode.to_string())
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection(RECEIVE).await?)
         .await
         .map_err(StoreError::query(RECEIVE))?;
         rows.iter().map(read_payment).collect()

@@ -94,7 +94,7 @@ impl Store {
         )))
         .bind(mode.to_string())
         .bind(IncidentKind::WrongMode.name())
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection(READ).await?)
         .await
         .map_err(StoreError::query(READ))?;
         rows.iter().map(read_incident).collect()

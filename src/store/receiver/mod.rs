@@ -106,9 +106,11 @@ impl Receiver {
             && let Some(known) = self.known(&mut snapshot, event).await?
             && known.stands()
         {
+            snapshot.leave().await;
             return Ok(None);
         }
         let facts = self.facts(&mut snapshot, event, "", has_received).await?;
+        snapshot.leave().await;
         Ok(Some(decide(event, &facts, &self.policy)))
     }
 

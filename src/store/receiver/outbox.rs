@@ -70,7 +70,7 @@ impl Store {
         )))
         .bind(retirement.link.as_str())
         .bind(retirement.asked_at)
-        .execute(&self.pool)
+        .execute(&mut *self.connection(WRITE).await?)
         .await
         .map(drop)
         .map_err(StoreError::query(WRITE))
@@ -104,7 +104,7 @@ impl Store {
         .bind(error)
         .bind(retirement.link.as_str())
         .bind(retirement.asked_at)
-        .execute(&self.pool)
+        .execute(&mut *self.connection(WRITE).await?)
         .await
         .map(drop)
         .map_err(StoreError::query(WRITE))
@@ -155,7 +155,7 @@ impl Store {
         )))
         .bind(mode.to_string())
         .bind(i64::from(limit))
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection(READ).await?)
         .await
         .map_err(StoreError::query(READ))?;
         rows.iter().map(read).collect()

@@ -39,7 +39,7 @@ impl Store {
             "SELECT ruling, COUNT(*) FROM {events} WHERE mode = $1 GROUP BY ruling"
         )))
         .bind(mode.to_string())
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection(READ).await?)
         .await
         .map_err(StoreError::query(READ))?;
         for row in &by_ruling {
@@ -53,7 +53,7 @@ impl Store {
              {now})) / 1000000 AS BIGINT)"
         )))
         .bind(mode.to_string())
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *self.connection(READ).await?)
         .await
         .map_err(StoreError::query(READ))?;
         counts.open_incidents = number(open.try_get(0))?;

@@ -75,8 +75,7 @@ impl Receiver {
         let mut transaction = self.store.begin(RECEIVE).await?;
         let settled = self.settle_in(&mut transaction, candidates).await;
         if !settled.as_ref().is_ok_and(|settled| !settled.is_empty()) {
-            // At once, so that nobody waits for its locks.
-            drop(transaction.rollback().await);
+            transaction.leave().await;
             return settled;
         }
         match self.store.commit(transaction, RECEIVE).await? {
