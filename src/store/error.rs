@@ -125,7 +125,7 @@ fn is_sqlite_readonly(code: &str) -> bool {
 }
 
 /// Serialization failure, deadlock, a lock not had in time; SQLITE_BUSY, SQLITE_LOCKED and their extended codes.
-fn is_contention(code: &str) -> bool {
+pub(super) fn is_contention(code: &str) -> bool {
     let sqlite = code.len() < 5
         && code
             .parse::<u32>()

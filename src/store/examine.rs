@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::address::Address;
 use super::dialect::Dialect;
+use super::pool::Alone;
 use super::schema::{Column, Table};
 use super::{Access, Store, StoreError, kinds};
 use crate::doctor::{Catalogue, ColumnFacts, Database, Found, Writing};
@@ -102,9 +103,8 @@ impl Store {
 
     async fn described_columns(&self, tables: &[&Table]) -> Result<Columns, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(self.dialect.described_columns(tables)))
-            .fetch_all(&mut *self.connection(WHAT).await?)
-            .await
-            .map_err(StoreError::query(WHAT))?;
+            .all(self, WHAT)
+            .await?;
         let columns: Result<Columns, _> = rows.iter().map(|row| self.described(row)).collect();
         columns.map_err(StoreError::query(WHAT))
     }
@@ -155,18 +155,14 @@ impl Store {
 
     async fn texts(&self, statement: String) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(statement))
-            .fetch_all(&mut *self.connection(WHAT).await?)
-            .await
-            .map_err(StoreError::query(WHAT))?;
+            .all(self, WHAT)
+            .await?;
         let texts: Result<_, _> = rows.iter().map(|row| row.try_get(0)).collect();
         texts.map_err(StoreError::query(WHAT))
     }
 
     async fn number(&self, statement: &'static str) -> Result<i64, StoreError> {
-        let row = sqlx::query(statement)
-            .fetch_one(&mut *self.connection(WHAT).await?)
-            .await
-            .map_err(StoreError::query(WHAT))?;
+        let row = sqlx::query(statement).one(self, WHAT).await?;
         row.try_get(0).map_err(StoreError::query(WHAT))
     }
 }

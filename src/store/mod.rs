@@ -141,8 +141,13 @@ impl Store {
         names: &Names,
     ) -> Result<Store, StoreError> {
         let (store, found) = Store::reach_with(url, access, names).await?;
-        found.require(names)?;
-        Ok(store)
+        match found.require(names) {
+            Ok(()) => Ok(store),
+            Err(error) => {
+                store.close().await;
+                Err(error)
+            }
+        }
     }
 
     /// Connects to read, whatever tables there are: to find out about them.
@@ -202,9 +207,9 @@ impl Store {
     /// [`StoreError::Schema`] names every table and column that relink needs and does not find.
     pub async fn check_schema(&self) -> Result<(), StoreError> {
         let mut connection = self.connection("connect").await?;
-        schema::read_columns(&mut connection, self.dialect, &self.names)
-            .await?
-            .require(&self.names)
+        let found = schema::read_columns(&mut connection, self.dialect, &self.names).await?;
+        connection.give_back();
+        found.require(&self.names)
     }
 
     /// What the owner of the database at this URL runs to make the journal's tables, with the rights of `role`

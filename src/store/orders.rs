@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
+use super::pool::Alone;
 use super::schema::Names;
 use super::transaction::Transaction;
 use super::{Scope, Selection, Store, StoreError, row};
@@ -85,6 +86,7 @@ impl Store {
         let mut connection = self.connection(READ_ORDERS).await?;
         let filter = Filter::One(id);
         let orders = self.read_rows(&mut connection, &filter, currency).await?;
+        connection.give_back();
         Ok(orders.into_iter().next().map(|(order, _)| order))
     }
 
@@ -119,7 +121,6 @@ impl Store {
             orders_table,
             ..
         } = &*self.names;
-        let mut connection = self.connection(READ_ORDERS).await?;
         let reference = self.dialect.text(order_reference);
         let sql = format!(
             "SELECT {reference} FROM {orders_table} \
@@ -128,9 +129,8 @@ impl Store {
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(i64::from(limit))
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(StoreError::query(READ_ORDERS))?;
+            .all(self, READ_ORDERS)
+            .await?;
         let mut found = Vec::new();
         for row in &rows {
             let text: String = row.try_get(0).map_err(StoreError::query(READ_ORDERS))?;

@@ -1,30 +1,78 @@
 //! The connections of one run: few, and each is used again the moment it is given back.
 //!
-//! It hands out no connection with a transaction on it, and none that was silent for long without a word from the
-//! server.
+//! It hands out none that something may be left on, a transaction, an answer under way, a failure: such a connection is
+//! given up where it was used. One that was silent for a while is asked first whether the server still knows it.
 
 use std::fmt;
 use std::io::ErrorKind;
-use std::sync::{Mutex, PoisonError};
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use deadpool::Runtime;
-use deadpool::managed::{self, Manager, Metrics, PoolError, QueueMode, RecycleResult, Timeouts};
-use sqlx::any::AnyConnectOptions;
-use sqlx::{AnyConnection, ConnectOptions, Connection as _};
+use deadpool::managed::{self, Manager, Metrics, Object, PoolError, QueueMode, RecycleError};
+use sqlx::any::{AnyArguments, AnyConnectOptions, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, ConnectOptions, Connection as _};
+use tokio::time::{sleep, timeout};
 
 use super::connect::{self, CONNECT_TIMEOUT};
 use super::dialect::Dialect;
+use super::error::is_contention;
 use super::{Access, Store, StoreError};
 
-const MAX_CONNECTIONS: usize = 5;
-/// Used this recently, a connection is not asked whether it lives: a failure would be noticed just the same.
-const FRESH: Duration = Duration::from_millis(20);
+const MOST_ON_POSTGRES: usize = 5;
+/// All wait for the one writer of the file anyway: in turn here, by trying again there. And pages that another connection
+/// wrote are read from the file again.
+const MOST_ON_SQLITE: usize = 1;
+/// Taken this recently, a connection is not asked whether it lives: a failure would be noticed just the same.
+const FRESH: Duration = Duration::from_millis(100);
+/// What lies between us and the server forgets connections that say nothing, and a server may lose its role.
+const LONGEST_SILENCE: Duration = Duration::from_secs(600);
+const LONGEST_LIFE: Duration = Duration::from_secs(1800);
+const LONGEST_PING: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A connection that goes back to the pool when it is dropped.
-pub(super) type Connection = managed::Object<Opening>;
+/// A connection of the pool. Dropped before it is given back, it ends.
+pub(super) struct Connection {
+    /// Taken by the end alone.
+    lent: Option<Object<Opening>>,
+}
+
+impl Connection {
+    /// When nothing is under way on it any more.
+    pub fn give_back(mut self) {
+        drop(self.lent.take());
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(lent) = self.lent.take() {
+            drop(Object::take(lent));
+        }
+    }
+}
+
+impl Deref for Connection {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        match &self.lent {
+            Some(lent) => lent,
+            None => unreachable!("whoever gives a connection back has none"),
+        }
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        match &mut self.lent {
+            Some(lent) => lent,
+            None => unreachable!("whoever gives a connection back has none"),
+        }
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Pool(managed::Pool<Opening>);
@@ -52,6 +100,10 @@ impl Pool {
         access: Access,
         first: AnyConnection,
     ) -> Result<Self, StoreError> {
+        let most = match dialect {
+            Dialect::Postgres => MOST_ON_POSTGRES,
+            Dialect::Sqlite => MOST_ON_SQLITE,
+        };
         let opening = Opening {
             options,
             dialect,
@@ -59,15 +111,9 @@ impl Pool {
             first: Mutex::new(Some(first)),
         };
         let pool = managed::Pool::builder(opening)
-            .max_size(MAX_CONNECTIONS)
+            .max_size(most)
             // The one used last is the one that is fresh, and has its statements prepared.
             .queue_mode(QueueMode::Lifo)
-            .timeouts(Timeouts {
-                wait: Some(CONNECT_TIMEOUT),
-                create: Some(CONNECT_TIMEOUT),
-                recycle: Some(CONNECT_TIMEOUT),
-            })
-            .runtime(Runtime::Tokio1)
             .build();
         pool.map(Pool).map_err(|error| StoreError::Query {
             what: "connect",
@@ -75,14 +121,14 @@ impl Pool {
         })
     }
 
+    /// Within the time that a first connection may take.
     async fn get(&self) -> Result<Connection, sqlx::Error> {
-        self.0.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error,
-            PoolError::Timeout(_) => sqlx::Error::PoolTimedOut,
-            PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
-                sqlx::Error::PoolClosed
-            }
-        })
+        match timeout(CONNECT_TIMEOUT, self.0.get()).await {
+            Ok(Ok(lent)) => Ok(Connection { lent: Some(lent) }),
+            Ok(Err(PoolError::Backend(error))) => Err(error),
+            Ok(Err(_)) => Err(sqlx::Error::PoolClosed),
+            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        }
     }
 
     /// One beside the pool's, for whoever may not wait while all of those are busy.
@@ -92,10 +138,24 @@ impl Pool {
 
     /// Says goodbye to the server on every connection that is not in use.
     pub async fn close(self) {
-        for connection in self.0.retain(|_, _| false).removed {
+        let first = self.0.manager().first().take();
+        let idle = self.0.retain(|_, _| false).removed;
+        for connection in idle.into_iter().chain(first) {
             connect::close(connection).await;
         }
         self.0.close();
+    }
+}
+
+impl Opening {
+    fn first(&self) -> MutexGuard<'_, Option<AnyConnection>> {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn open(&self) -> Result<AnyConnection, sqlx::Error> {
+        let mut connection = self.options.connect().await?;
+        connect::prepare(&mut connection, self.dialect, self.access).await?;
+        Ok(connection)
     }
 }
 
@@ -105,23 +165,17 @@ impl Manager for Opening {
 
     /// A server that starts is waited for.
     async fn create(&self) -> Result<AnyConnection, sqlx::Error> {
-        let first = self
-            .first
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(first) = first {
+        let first = self.first().take();
+        if let Some(mut first) = first
+            && let Ok(Ok(())) = timeout(LONGEST_PING, first.ping()).await
+        {
             return Ok(first);
         }
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.options.connect().await {
-                Ok(mut connection) => {
-                    connect::prepare(&mut connection, self.dialect, self.access).await?;
-                    return Ok(connection);
-                }
-                Err(error) if will_pass(&error) => tokio::time::sleep(pause).await,
-                Err(error) => return Err(error),
+            match self.open().await {
+                Err(error) if will_pass(&error) => sleep(pause).await,
+                opened => return opened,
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -131,28 +185,71 @@ impl Manager for Opening {
         &self,
         connection: &mut AnyConnection,
         metrics: &Metrics,
-    ) -> RecycleResult<sqlx::Error> {
+    ) -> Result<(), RecycleError<sqlx::Error>> {
+        if metrics.last_used() > LONGEST_SILENCE || metrics.age() > LONGEST_LIFE {
+            return Err(RecycleError::message("it is too old"));
+        }
         if metrics.last_used() > FRESH {
-            connection.ping().await?;
+            let answered = timeout(LONGEST_PING, connection.ping()).await;
+            answered.map_err(|_| RecycleError::message("it says nothing"))??;
         }
         Ok(())
     }
 }
 
-/// Nobody listens (yet), the server starts or stops, or all its connections are taken.
+/// Nobody listens (yet), the server starts or stops, all its connections are taken, or the file is another's just now.
 fn will_pass(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(cause) => cause.kind() == ErrorKind::ConnectionRefused,
         sqlx::Error::Database(refusal) => {
-            matches!(refusal.code().as_deref(), Some("53300" | "57P03"))
+            let code = refusal.code();
+            code.is_some_and(|code| matches!(&*code, "53300" | "57P03") || is_contention(&code))
         }
         _ => false,
     }
 }
 
 impl Store {
-    /// For one statement, which is a transaction of its own; `what` names the deed for messages.
+    /// `what` names the deed for messages.
     pub(super) async fn connection(&self, what: &'static str) -> Result<Connection, StoreError> {
         self.pool.get().await.map_err(StoreError::query(what))
+    }
+}
+
+/// One statement that is a transaction of its own, on any connection of the store. `what` names the deed for messages.
+pub(super) trait Alone: Sized {
+    async fn all(self, store: &Store, what: &'static str) -> Result<Vec<AnyRow>, StoreError>;
+
+    /// # Errors
+    /// No row is one.
+    async fn one(self, store: &Store, what: &'static str) -> Result<AnyRow, StoreError>;
+
+    /// How many rows it changed.
+    async fn run(self, store: &Store, what: &'static str) -> Result<u64, StoreError>;
+}
+
+impl Alone for Query<'_, Any, AnyArguments> {
+    async fn all(self, store: &Store, what: &'static str) -> Result<Vec<AnyRow>, StoreError> {
+        let mut connection = store.connection(what).await?;
+        let rows = self.fetch_all(&mut *connection).await;
+        let rows = rows.map_err(StoreError::query(what))?;
+        connection.give_back();
+        Ok(rows)
+    }
+
+    async fn one(self, store: &Store, what: &'static str) -> Result<AnyRow, StoreError> {
+        let mut connection = store.connection(what).await?;
+        let row = self.fetch_one(&mut *connection).await;
+        let row = row.map_err(StoreError::query(what))?;
+        connection.give_back();
+        Ok(row)
+    }
+
+    async fn run(self, store: &Store, what: &'static str) -> Result<u64, StoreError> {
+        let mut connection = store.connection(what).await?;
+        let done = self.execute(&mut *connection).await;
+        let done = done.map_err(StoreError::query(what))?;
+        connection.give_back();
+        Ok(done.rows_affected())
     }
 }

@@ -5,6 +5,7 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
+use super::pool::Alone;
 use super::{Store, StoreError};
 use crate::domain::Timestamp;
 
@@ -19,9 +20,8 @@ impl Store {
     /// What any query can meet.
     pub async fn database_id(&self) -> Result<String, StoreError> {
         let row = sqlx::query(AssertSqlSafe(self.dialect.which_database()))
-            .fetch_one(&mut *self.connection(WHICH).await?)
-            .await
-            .map_err(StoreError::query(WHICH))?;
+            .one(self, WHICH)
+            .await?;
         row.try_get(0).map_err(StoreError::query(WHICH))
     }
 
@@ -31,10 +31,7 @@ impl Store {
     /// What any query can meet.
     pub async fn time(&self) -> Result<Timestamp, StoreError> {
         let sql = format!("SELECT {}", self.dialect.epoch_micros());
-        let row = sqlx::query(AssertSqlSafe(sql))
-            .fetch_one(&mut *self.connection(TIME).await?)
-            .await
-            .map_err(StoreError::query(TIME))?;
+        let row = sqlx::query(AssertSqlSafe(sql)).one(self, TIME).await?;
         let micros: i64 = row.try_get(0).map_err(StoreError::query(TIME))?;
         Ok(Timestamp(micros.div_euclid(1_000_000)))
     }

@@ -1,7 +1,8 @@
 //! A transaction together with the connection that it is on.
 //!
-//! It is committed or rolled back in so many words. One that is dropped (an error, a future that was given up) ends with
-//! its connection, at once: nobody waits for its locks, and no later statement slips into it.
+//! It is committed or rolled back in so many words. One that is dropped (an error, a future that was given up) takes its
+//! connection with it, so that no later statement slips into it. The server undoes it once it notices: at once, or, if it is
+//! waiting for another's lock just then, when that wait ends.
 
 use std::ops::{Deref, DerefMut};
 
@@ -10,21 +11,17 @@ use sqlx::{AnyConnection, Executor};
 use super::pool::Connection;
 
 pub(super) struct Transaction {
-    /// Taken by the end alone, which takes the transaction as well.
-    connection: Option<Connection>,
+    connection: Connection,
 }
 
 impl Transaction {
     /// `statement` begins it.
     pub async fn begin(
-        connection: Connection,
+        mut connection: Connection,
         statement: &'static str,
     ) -> Result<Self, sqlx::Error> {
-        let mut transaction = Transaction {
-            connection: Some(connection),
-        };
-        transaction.execute(statement).await?;
-        Ok(transaction)
+        connection.execute(statement).await?;
+        Ok(Transaction { connection })
     }
 
     pub async fn commit(self) -> Result<(), sqlx::Error> {
@@ -44,9 +41,8 @@ impl Transaction {
     }
 
     async fn end(mut self, statement: &'static str) -> Result<(), sqlx::Error> {
-        self.execute(statement).await?;
-        // Back to the pool.
-        drop(self.connection.take());
+        self.connection.execute(statement).await?;
+        self.connection.give_back();
         Ok(())
     }
 }
@@ -55,26 +51,12 @@ impl Deref for Transaction {
     type Target = AnyConnection;
 
     fn deref(&self) -> &AnyConnection {
-        match &self.connection {
-            Some(connection) => connection,
-            None => unreachable!("a transaction has its connection until it ends"),
-        }
+        &self.connection
     }
 }
 
 impl DerefMut for Transaction {
     fn deref_mut(&mut self) -> &mut AnyConnection {
-        match &mut self.connection {
-            Some(connection) => connection,
-            None => unreachable!("a transaction has its connection until it ends"),
-        }
-    }
-}
-
-impl Drop for Transaction {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            drop(Connection::take(connection));
-        }
+        &mut self.connection
     }
 }

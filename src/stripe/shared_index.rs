@@ -15,6 +15,8 @@ use super::{Client, Index, StripeError};
 const SHARE: f64 = 0.04;
 /// Until so many were spent nobody waits for that: a small run is over before it matters.
 const FREE: u64 = 30;
+/// What a client without a budget is taken to be allowed, requests a second: those who wait are served together there too.
+const UNLIMITED: f64 = 1000.0;
 /// Seconds.
 const LONGEST_PAUSE: f64 = 5.0;
 
@@ -84,10 +86,8 @@ impl SharedIndex {
                 }
             };
             turn.spent += requests;
-            turn.not_before = client
-                .pace()
-                .filter(|_| turn.spent > FREE)
-                .map(|pace| started + pause(requests, pace.account));
+            let per_second = client.pace().map_or(UNLIMITED, |pace| pace.account);
+            turn.not_before = (turn.spent > FREE).then(|| started + pause(requests, per_second));
             turn.refreshed = number;
         }
         Ok(&self.index)

@@ -18,12 +18,25 @@ use crate::journal_world::{
 use crate::store_world::{World, open};
 
 /// Longer than a connection counts as fresh.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(200);
 
 async fn sessions(world: &World) -> String {
     let count = "SELECT CAST(COUNT(*) AS TEXT) FROM pg_stat_activity \
                  WHERE datname = current_database() AND application_name = 'relink'";
     world.value(count).await.unwrap()
+}
+
+/// Ends every session of the store that is tested.
+async fn end_sessions(world: &World) {
+    world
+        .run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND application_name = 'relink'",
+        )
+        .await;
+    while sessions(world).await != "0" {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 async fn read(store: &Store) -> Result<(), StoreError> {
@@ -69,14 +82,39 @@ async fn a_connection_that_the_server_ended_in_a_pause_is_not_met_again() {
     let world = World::postgres_enums().await;
     let store = world.open(Access::ReadOnly).await;
     read(&store).await.unwrap();
-    world
-        .run(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-             WHERE datname = current_database() AND application_name = 'relink'",
-        )
-        .await;
+    end_sessions(&world).await;
     tokio::time::sleep(PAUSE).await;
     read(&store).await.unwrap();
+}
+
+/// Between the look at the tables and the first use lie requests to Stripe.
+#[tokio::test]
+async fn a_connection_that_ended_before_its_first_use_is_not_met_either() {
+    let world = World::postgres_enums().await;
+    let store = world.open(Access::ReadOnly).await;
+    end_sessions(&world).await;
+    read(&store).await.unwrap();
+}
+
+/// One that was used a moment ago is not asked first: whoever meets its end is told, and nobody after him.
+#[tokio::test]
+async fn a_failed_use_gives_no_connection_back() {
+    let world = World::postgres_enums().await;
+    let store = world.open(Access::ReadOnly).await;
+    // Where the machine is slow, too much time has passed for a failure.
+    for _ in 0..50 {
+        store.database_id().await.unwrap();
+        end_sessions(&world).await;
+        if let Err(failed) = store.database_id().await {
+            assert!(
+                matches!(failed, StoreError::Unreachable { .. }),
+                "{failed:?}"
+            );
+            store.database_id().await.unwrap();
+            return;
+        }
+    }
+    panic!("no use was soon enough after the one before");
 }
 
 /// Carries whoever comes to the server, until the task is aborted.

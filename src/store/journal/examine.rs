@@ -3,6 +3,7 @@
 
 use sqlx::Row;
 
+use super::super::pool::Alone;
 use super::super::{Store, StoreError};
 use super::open::newest;
 use super::schema::VERSIONS;
@@ -37,7 +38,7 @@ impl Store {
             }
             other => other?,
         };
-        drop(connection);
+        connection.give_back();
         let newest = newest(VERSIONS);
         Ok(match version {
             None => JournalFacts::Absent {
@@ -71,10 +72,7 @@ impl Store {
                 owns_tables: true,
             });
         };
-        let row = sqlx::query(statement)
-            .fetch_one(&mut *self.connection(READ).await?)
-            .await
-            .map_err(StoreError::query(READ))?;
+        let row = sqlx::query(statement).one(self, READ).await?;
         let may = |name: &str| -> Result<bool, StoreError> {
             let number: i64 = row.try_get(name).map_err(StoreError::query(READ))?;
             Ok(number == 1)

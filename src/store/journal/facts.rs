@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::super::orders::json_list;
+use super::super::pool::Alone;
 use super::super::schema::Names;
 use super::super::{Store, StoreError};
 use super::Subject;
@@ -70,9 +71,8 @@ impl Store {
              AND NOT EXISTS (SELECT 1 FROM {orders_table} WHERE {order_id} = o.order_id) ORDER BY o.order_id"
         )))
         .bind(mode.to_string())
-        .fetch_all(&mut *self.connection(READ).await?)
-        .await
-        .map_err(StoreError::query(READ))?;
+        .all(self, READ)
+.await?;
         let ids = rows.iter().map(|row| row.try_get(0).map(OrderId));
         let ids: Result<Vec<OrderId>, sqlx::Error> = ids.collect();
         ids.map_err(StoreError::query(READ))
@@ -123,6 +123,7 @@ impl Store {
         let mut connection = self.connection(READ).await?;
         let (statement, listed) = (self.ended_statement(), json_list(&[order]));
         let rows = read(&mut connection, statement, &listed, mode).await?;
+        connection.give_back();
         let mut facts = Facts::new();
         add_ended(&mut facts, &rows).map_err(StoreError::query(READ))?;
         Ok(facts.remove(&order).unwrap_or_default())
@@ -179,9 +180,8 @@ impl Store {
              WHERE closed_at IS NULL AND order_id IS NULL AND mode = $1 ORDER BY begun_at, operation_id"
         )))
         .bind(mode.to_string())
-        .fetch_all(&mut *self.connection(READ).await?)
-        .await
-        .map_err(StoreError::query(READ))?;
+        .all(self, READ)
+.await?;
         let mut objects = Vec::with_capacity(rows.len());
         for row in &rows {
             let subject: String = row.try_get(0).map_err(StoreError::query(READ))?;

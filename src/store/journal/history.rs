@@ -6,6 +6,7 @@
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
+use super::super::pool::Alone;
 use super::super::transaction::Transaction;
 use super::super::{Store, StoreError};
 use super::Subject;
@@ -133,9 +134,8 @@ impl Store {
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(since)
             .bind(i64::from(limit))
-            .fetch_all(&mut *self.connection(READ).await?)
-            .await
-            .map_err(StoreError::query(READ))?;
+            .all(self, READ)
+            .await?;
         rows.iter()
             .map(run)
             .collect::<Result<_, _>>()

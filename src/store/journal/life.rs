@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::super::dialect::Dialect;
+use super::super::pool::Alone;
 use super::super::{Store, StoreError};
 use super::lease::{Leases, Moment};
 use super::schema::Tables;
@@ -157,14 +158,13 @@ impl Pulse {
         // One statement is a transaction of its own. It decides nothing: were it lost, the next one makes up
         // for it.
         let rows = match &mut self.session {
-            Some(session) => query.fetch_all(session).await,
-            None => {
-                query
-                    .fetch_all(&mut *self.store.connection(BEAT).await?)
-                    .await
+            Some(session) => {
+                let rows = query.fetch_all(session).await;
+                rows.map_err(StoreError::query(BEAT))
             }
+            None => query.all(&self.store, BEAT).await,
         };
-        for row in rows.map_err(StoreError::query(BEAT))? {
+        for row in rows? {
             let token: String = row.try_get(0).map_err(StoreError::query(BEAT))?;
             self.leases.extended(&token, asked);
         }

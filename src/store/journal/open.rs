@@ -6,6 +6,7 @@
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
+use super::super::pool::Alone;
 use super::super::{Store, StoreError};
 use super::change::{Settling, Work, Writing};
 use super::journal_sql;
@@ -48,6 +49,7 @@ impl Store {
     pub(in crate::store) async fn journal_version(&self) -> Result<Option<u32>, StoreError> {
         let mut connection = self.connection(READ).await?;
         let version = self.version(&mut connection).await?;
+        connection.give_back();
         refuse_newer(version)?;
         Ok(version)
     }
@@ -142,10 +144,7 @@ impl Store {
         let Some(statement) = self.dialect.answers_before_it_is_durable() else {
             return Ok(());
         };
-        let row = sqlx::query(statement)
-            .fetch_one(&mut *self.connection(READ).await?)
-            .await
-            .map_err(StoreError::query(READ))?;
+        let row = sqlx::query(statement).one(self, READ).await?;
         match row.try_get::<i64, _>(0).map_err(StoreError::query(READ))? {
             0 => Ok(()),
             _ => Err(StoreError::NotDurable),
@@ -173,9 +172,8 @@ impl Store {
             return Ok(None);
         };
         let row = sqlx::query(AssertSqlSafe(statement))
-            .fetch_one(&mut *self.connection(READ).await?)
-            .await
-            .map_err(StoreError::query(READ))?;
+            .one(self, READ)
+            .await?;
         row.try_get(0).map_err(StoreError::query(READ))
     }
 
@@ -184,10 +182,7 @@ impl Store {
         let Some(statement) = self.dialect.current_role() else {
             return Ok(None);
         };
-        let row = sqlx::query(statement)
-            .fetch_one(&mut *self.connection(READ).await?)
-            .await
-            .map_err(StoreError::query(READ))?;
+        let row = sqlx::query(statement).one(self, READ).await?;
         row.try_get(0).map(Some).map_err(StoreError::query(READ))
     }
 }

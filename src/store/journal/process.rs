@@ -88,10 +88,16 @@ fn machine(name: Option<String>, id: Option<&str>) -> String {
 }
 
 /// How long this host has been up, its sleep included.
+#[cfg(target_os = "linux")]
 pub(super) fn since_boot() -> Option<Duration> {
-    let text = read("/proc/uptime")?;
-    let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+    use rustix::time::{ClockId, clock_gettime};
+    Duration::try_from(clock_gettime(ClockId::Boottime)).ok()
+}
+
+/// Elsewhere nobody here knows.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn since_boot() -> Option<Duration> {
+    None
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
+use super::super::pool::Alone;
 use super::super::{Store, StoreError};
 use super::schema::Tables;
 use crate::blast::Stored;
@@ -75,8 +76,7 @@ impl Store {
                 sqlx::query(AssertSqlSafe(sql)).bind(moment.0.saturating_mul(1_000_000))
             }
         };
-        let rows = query.fetch_all(&mut *self.connection(READ).await?).await;
-        let rows = rows.map_err(StoreError::query(READ))?;
+        let rows = query.all(self, READ).await?;
         rows.iter().map(stored).collect()
     }
 }

@@ -29,7 +29,6 @@ struct Step<'a> {
 enum Also<'a> {
     Nothing,
     Mint(&'a Intent),
-    Publication,
     End { done: bool },
 }
 
@@ -60,8 +59,7 @@ impl Journal {
                     .await?
             }
             Deed::Publish { published, .. } => {
-                let also = Also::Publication;
-                self.save(transaction, what, lease, published, name, &also)
+                self.save(transaction, what, lease, published, name, &Also::Nothing)
                     .await?
             }
             Deed::Close { operation, done } => {
@@ -156,6 +154,14 @@ impl Journal {
         publication: &Publication,
         id: &StepId,
     ) -> Result<(), StoreError> {
+        let (operations, now) = (self.tables.operations, self.now());
+        // By the time after the wait for the order's row: lists of what was stored since some moment go by it.
+        let sql = format!("UPDATE {operations} SET published_at = {now} WHERE operation_id = $1");
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(lease.operation.as_str())
+            .execute(&mut **transaction)
+            .await
+            .map_err(StoreError::query(PUBLISH))?;
         let step = Step {
             id,
             order: Some(publication.order),
@@ -198,7 +204,6 @@ impl Journal {
                 "{renewed}, mint_key = $10, relink_key = $11, mint_intended_at = CASE WHEN mint_key = $10 \
                  AND mint_intended_at IS NOT NULL THEN mint_intended_at ELSE {now} END"
             ),
-            Also::Publication => format!("{renewed}, published_at = {now}"),
             Also::End { .. } => format!(
                 "lease_until = NULL, lease_token = NULL, closed_at = {now}, ending = $9, is_done = $10, \
                  live_left = $11"
@@ -219,7 +224,7 @@ impl Journal {
             .bind(lease.operation.as_str())
             .bind(lease.token.as_str());
         let query = match also {
-            Also::Nothing | Also::Publication => query.bind(self.lease_micros()),
+            Also::Nothing => query.bind(self.lease_micros()),
             Also::Mint(intent) => query
                 .bind(self.lease_micros())
                 .bind(intent.write.key.as_str())

@@ -4,6 +4,7 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
+use super::super::pool::Alone;
 use super::super::{Store, StoreError};
 use super::change::{Settling, Work, Writing};
 use super::facts::unless_closed_to_us;
@@ -40,14 +41,14 @@ impl Store {
             return Ok(None);
         }
         let meta = Tables::of(self.dialect).meta;
-        let row = sqlx::query(AssertSqlSafe(format!(
+        let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT value FROM {meta} WHERE name = $1"
         )))
         .bind(pin_name(mode))
-        .fetch_optional(&mut *self.connection(PIN).await?)
-        .await
-        .map_err(StoreError::query(PIN))?;
-        row.map(|row| account(row.try_get(0))).transpose()
+        .all(self, PIN)
+        .await?;
+        let pin = rows.first().map(|row| account(row.try_get(0)));
+        pin.transpose()
     }
 
     /// Journals the run, pins its account if none is, and shows from here on that it lives.

@@ -6,6 +6,7 @@
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
+use super::super::pool::Alone;
 use super::super::{Store, StoreError};
 use super::Journal;
 use super::facts::unless_closed_to_us;
@@ -64,9 +65,8 @@ impl Store {
             "SELECT name FROM {meta} WHERE name LIKE $1 ORDER BY name"
         )))
         .bind(format!("{before}%"))
-        .fetch_all(&mut *self.connection(READ).await?)
-        .await
-        .map_err(StoreError::query(READ))?;
+        .all(self, READ)
+        .await?;
         let names = rows.iter().map(|row| row.try_get::<String, _>(0));
         let names: Result<Vec<String>, sqlx::Error> = names.collect();
         let names = names.map_err(StoreError::query(READ))?;
@@ -94,9 +94,8 @@ impl Store {
         .bind(mode.to_string())
         .bind(digest.as_str())
         .bind(since.0.saturating_mul(1_000_000))
-        .fetch_all(&mut *self.connection(READ).await?)
-        .await
-        .map_err(StoreError::query(READ))?;
+        .all(self, READ)
+.await?;
         let all: Result<Vec<WorkedUnder>, sqlx::Error> = rows.iter().map(worked).collect();
         Ok(last_of_each(all.map_err(StoreError::query(READ))?))
     }
@@ -119,9 +118,8 @@ impl Journal {
                 "INSERT INTO {meta} (name, value) VALUES ($1, 'stale') ON CONFLICT (name) DO NOTHING"
             )))
             .bind(format!("{before}{subject}"))
-            .execute(&mut *self.store.connection(PASS).await?)
-            .await
-            .map_err(StoreError::query(PASS))?;
+            .run(&self.store, PASS)
+.await?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::super::journal::{Tables, Writing};
+use super::super::pool::Alone;
 use super::super::schema::Names;
 use super::super::{Store, StoreError};
 use super::{RECEIVE, Receiver};
@@ -244,9 +245,8 @@ impl Store {
         )))
         .bind(super::super::orders::json_list(orders))
         .bind(mode.to_string())
-        .fetch_all(&mut *self.connection(RECEIVE).await?)
-        .await
-        .map_err(StoreError::query(RECEIVE))?;
+        .all(self, RECEIVE)
+        .await?;
         rows.iter().map(read_payment).collect()
     }
 }

@@ -8,6 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::super::journal::{Settling, Tables, Work, Writing, unless_closed_to_us};
+use super::super::pool::Alone;
 use super::super::schema::Names;
 use super::super::{Store, StoreError};
 use super::facts::{PAYMENT, read_payment};
@@ -94,9 +95,8 @@ impl Store {
         )))
         .bind(mode.to_string())
         .bind(IncidentKind::WrongMode.name())
-        .fetch_all(&mut *self.connection(READ).await?)
-        .await
-        .map_err(StoreError::query(READ))?;
+        .all(self, READ)
+        .await?;
         rows.iter().map(read_incident).collect()
     }
 }

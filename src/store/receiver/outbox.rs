@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::super::journal::{Tables, Writing, unless_closed_to_us};
+use super::super::pool::Alone;
 use super::super::{Store, StoreError};
 use super::RECEIVE;
 use crate::domain::{LinkId, Mode, OrderId};
@@ -70,10 +71,9 @@ impl Store {
         )))
         .bind(retirement.link.as_str())
         .bind(retirement.asked_at)
-        .execute(&mut *self.connection(WRITE).await?)
+        .run(self, WRITE)
         .await
         .map(drop)
-        .map_err(StoreError::query(WRITE))
     }
 
     /// It could not be closed, or not surely, and is due again after this long.
@@ -104,10 +104,8 @@ impl Store {
         .bind(error)
         .bind(retirement.link.as_str())
         .bind(retirement.asked_at)
-        .execute(&mut *self.connection(WRITE).await?)
-        .await
-        .map(drop)
-        .map_err(StoreError::query(WRITE))
+        .run(self, WRITE)
+.await.map(drop)
     }
 
     /// Asks for a link to be closed. `again`: also where it was closed once.
@@ -155,9 +153,8 @@ impl Store {
         )))
         .bind(mode.to_string())
         .bind(i64::from(limit))
-        .fetch_all(&mut *self.connection(READ).await?)
-        .await
-        .map_err(StoreError::query(READ))?;
+        .all(self, READ)
+.await?;
         rows.iter().map(read).collect()
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::super::journal::Tables;
+use super::super::pool::Alone;
 use super::super::{Store, StoreError};
 use crate::domain::Mode;
 
@@ -39,9 +40,8 @@ impl Store {
             "SELECT ruling, COUNT(*) FROM {events} WHERE mode = $1 GROUP BY ruling"
         )))
         .bind(mode.to_string())
-        .fetch_all(&mut *self.connection(READ).await?)
-        .await
-        .map_err(StoreError::query(READ))?;
+        .all(self, READ)
+        .await?;
         for row in &by_ruling {
             let ruling: String = row.try_get(0).map_err(StoreError::query(READ))?;
             counts.events.insert(ruling, number(row.try_get(1))?);
@@ -53,9 +53,8 @@ impl Store {
              {now})) / 1000000 AS BIGINT)"
         )))
         .bind(mode.to_string())
-        .fetch_one(&mut *self.connection(READ).await?)
-        .await
-        .map_err(StoreError::query(READ))?;
+        .one(self, READ)
+.await?;
         counts.open_incidents = number(open.try_get(0))?;
         counts.open_retirements = number(open.try_get(1))?;
         counts.oldest_retirement = number(open.try_get(2))?;
