@@ -11,7 +11,7 @@ const FIRST: usize = 8;
 /// From one measurement to the next.
 const GROWTH: usize = 3;
 /// Where nothing is counted, Stripe is not what anybody waits for.
-const WITHOUT_A_BUDGET: usize = 16;
+const WITHOUT_A_BUDGET: usize = 64;
 /// Orders come in lots, since they wait for the index together.
 const MARGIN: f64 = 1.5;
 
@@ -148,8 +148,8 @@ mod tests {
             }
             tempo.in_flight()
         };
-        assert_eq!(round(&mut tempo, 0), 16);
-        assert_eq!(round(&mut tempo, 3), 8);
+        assert_eq!(round(&mut tempo, 0), 24);
+        assert_eq!(round(&mut tempo, 3), 12);
         for _ in 0..5 {
             round(&mut tempo, 1);
         }

@@ -27,7 +27,7 @@ mod server;
 mod states;
 mod transaction;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use secrecy::SecretString;
 
@@ -110,6 +110,8 @@ pub struct Store {
     dialect: Dialect,
     identity: DatabaseIdentity,
     names: Arc<Names>,
+    /// The statement that reads one order.
+    one_order: Arc<OnceLock<Arc<str>>>,
     /// `orders.updated_at` exists and is kept up to date.
     has_updated_at: bool,
     /// `orders.paid_at` exists.
@@ -181,6 +183,7 @@ impl Store {
             dialect: address.dialect(),
             identity: address.identity().clone(),
             names: Arc::new(names.clone()),
+            one_order: Arc::default(),
             has_updated_at: found.has(&names.order_updated_at),
             has_paid_at: found.has(&names.order_paid_at),
             #[cfg(feature = "kill-points")]

@@ -4,6 +4,7 @@
 //! read and never drops the order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
@@ -199,7 +200,7 @@ impl Store {
         currency: Currency,
     ) -> Result<Vec<(Order, Option<String>)>, StoreError> {
         let rows = self
-            .fetch(connection, self.orders_statement(filter), filter)
+            .fetch(connection, self.orders_sql(filter), filter)
             .await
             .map_err(StoreError::query(READ_ORDERS))?;
         let orders = rows
@@ -220,7 +221,7 @@ impl Store {
         filter: &Filter,
     ) -> Result<TournamentsOf, StoreError> {
         let rows = self
-            .fetch(snapshot, self.tournaments_statement(filter), filter)
+            .fetch(snapshot, self.tournaments_statement(filter).into(), filter)
             .await
             .map_err(StoreError::query(READ_TOURNAMENTS))?;
         let mut sold_by = TournamentsOf::new();
@@ -238,7 +239,7 @@ impl Store {
     async fn fetch(
         &self,
         connection: &mut AnyConnection,
-        sql: String,
+        sql: Arc<str>,
         filter: &Filter,
     ) -> Result<Vec<AnyRow>, sqlx::Error> {
         let query = sqlx::query(AssertSqlSafe(sql));
@@ -249,6 +250,15 @@ impl Store {
             Filter::Ids(text) | Filter::Reference(text) => query.bind(text.as_str()),
         };
         query.fetch_all(connection).await
+    }
+
+    /// One order is read several times while it is worked on: its statement is written once.
+    fn orders_sql(&self, filter: &Filter) -> Arc<str> {
+        let write = || self.orders_statement(filter).into();
+        match filter {
+            Filter::One(_) => Arc::clone(self.one_order.get_or_init(write)),
+            _ => write(),
+        }
     }
 
     /// Outer joins all the way: a dangling key must not hide an order.
