@@ -3,6 +3,8 @@
 //!
 //! Pure: which publications there are, and how the rows stand, is told to it. It writes no file.
 
+use std::sync::Arc;
+
 use crate::domain::{CheckoutReference, LinkId, Order, OrderId, OrderStatus, RunId};
 use crate::plan::{Decision, Verdict, advise};
 use crate::spreadsheet::{self, Cell};
@@ -23,13 +25,13 @@ pub struct Mailing {
     pub rows: Vec<Row>,
     /// Their rows name the right link and another URL, or none: whoever followed it would land elsewhere. With the URL
     /// that the link has.
-    pub astray: Vec<(Order, String)>,
+    pub astray: Vec<(Arc<Order>, String)>,
 }
 
 /// One mail to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    pub order: Order,
+    pub order: Arc<Order>,
     /// The run that stored the link; `None` for what the application stored by itself.
     pub run: Option<RunId>,
 }
@@ -37,7 +39,7 @@ pub struct Row {
 /// An order that gets no mail before a person has looked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attention {
-    pub order: Order,
+    pub order: Arc<Order>,
     pub verdict: String,
     pub reason: String,
     /// A command, where there is one.
@@ -57,7 +59,7 @@ pub fn pending(stored: &[Stored], orders: Vec<Order>) -> Mailing {
             continue;
         };
         let run = Some(found.run.clone());
-        mailing.add(order, found.url.as_deref(), run);
+        mailing.add(Arc::new(order), found.url.as_deref(), run);
     }
     mailing
 }
@@ -84,7 +86,7 @@ pub fn healthy<'a>(
 
 impl Mailing {
     /// Without the URL that the link really has, nothing tells that the row's is wrong.
-    fn add(&mut self, order: Order, url: Option<&str>, run: Option<RunId>) {
+    fn add(&mut self, order: Arc<Order>, url: Option<&str>, run: Option<RunId>) {
         match url {
             Some(url) if order.url.as_deref() != Some(url) => {
                 self.astray.push((order, url.to_owned()));
@@ -106,7 +108,7 @@ fn stored_for<'a>(order: &Order, stored: &'a [Stored]) -> Option<&'a Stored> {
 impl Attention {
     /// The link is good, and the row sends its parent elsewhere.
     #[must_use]
-    pub fn astray(order: Order, url: &str) -> Attention {
+    pub fn astray(order: Arc<Order>, url: &str) -> Attention {
         Attention {
             verdict: "url_astray".to_owned(),
             reason: format!("the row names the right link, but not its URL, which is {url}"),

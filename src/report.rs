@@ -3,6 +3,7 @@
 //! An outcome that nobody knows is reported as unknown, never as failed and never as done.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::domain::{CheckoutReference, Money, Order, OrderId, RunId};
 use crate::exit::ExitStatus;
@@ -22,7 +23,7 @@ pub struct Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// The order as it was approved.
-    Order(Box<Order>),
+    Order(Arc<Order>),
     /// An order whose row is gone, with what an earlier run had left open for it.
     Gone(OrderId),
     /// An object that was retired without an order.

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::blast::{self, Attention, Mailing, Row};
 use crate::domain::{
@@ -183,7 +184,7 @@ fn undone(report: &Report) -> impl Iterator<Item = Attention> {
         .filter(move |outcome| outcome.status(goal).is_some());
     failed.filter_map(|outcome| match &outcome.subject {
         Subject::Order(order) => Some(Attention {
-            order: (**order).clone(),
+            order: Arc::clone(order),
             verdict: outcome_words(outcome),
             reason: outcome_detail(outcome),
             next: Some(format!("relink inspect --order-id {}", order.id)),

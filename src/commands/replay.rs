@@ -143,7 +143,7 @@ async fn of_orders(args: &ReplayArgs, opened: &Opened) -> Result<Vec<Event>, Err
                 "check the id, and that DATABASE_URL names the right database",
             )
         })?;
-        let facts = observe_order(stripe, order, &index).await?;
+        let facts = observe_order(stripe, order.into(), &index).await?;
         let now = stripe.stripe_time().await?;
         for session in crate::plan::objects(&facts).flat_map(StripeObject::sessions) {
             events.extend(Event::of_session(session, mode, now));

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -82,7 +83,7 @@ pub enum Witness {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderFacts {
-    pub order: Order,
+    pub order: Arc<Order>,
     pub stored: Stored,
     /// Every other object found whose metadata names this order, or that is a recovered copy of one of its
     /// sessions. Sessions of the stored link are in `stored`.

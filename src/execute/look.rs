@@ -147,7 +147,7 @@ impl Run<'_> {
             site.index.latest()
         };
         let watched = &operation.watched;
-        let facts = observe_watched(site.stripe, row, index, watched, recall).await;
+        let facts = observe_watched(site.stripe, row.into(), index, watched, recall).await;
         let mut facts = facts.map_err(|e| self.note(&e))?;
         if operation.state == State::Claimed {
             facts.journal = self.journaled(id).await?;

@@ -10,6 +10,8 @@ mod look;
 mod send;
 mod tempo;
 
+use std::sync::Arc;
+
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -187,7 +189,7 @@ fn jobs(plan: &Plan) -> Vec<Job<'_>> {
 fn job_for(decision: &Decision, goal: Goal) -> Job<'_> {
     let only_concludes = decision.action == Action::Conclude;
     Job {
-        subject: Subject::Order(Box::new(decision.order.clone())),
+        subject: Subject::Order(Arc::clone(&decision.order)),
         operation: Operation::approved(&decision.order, &decision.action, goal),
         order: (!only_concludes).then_some(&decision.order),
         only_concludes,

@@ -1,6 +1,8 @@
 //! The metrics file of a small invented club: what it says, what it keeps, and that it is Prometheus' own format.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use insta::assert_snapshot;
 
 use super::exposition::{Sample, parse, render};
@@ -32,7 +34,7 @@ fn ended(status: ExitStatus, at: i64) -> Ended {
 /// A plan with one order per verdict given, by `decide` and then told otherwise.
 fn plan(verdicts: &[(Verdict, Option<Money>, i64)]) -> Plan {
     let facts = |(at, (_, amount, age)): (usize, &(Verdict, Option<Money>, i64))| OrderFacts {
-        order: Order {
+        order: Arc::new(Order {
             id: OrderId(at as i64 + 1),
             status: OrderStatus::Pending,
             amount: *amount,
@@ -45,7 +47,7 @@ fn plan(verdicts: &[(Verdict, Option<Money>, i64)]) -> Plan {
             product: None,
             tournaments: Vec::new(),
             gaps: Vec::new(),
-        },
+        }),
         stored: Stored::Nothing,
         others: Listing::Complete(Vec::new()),
         recorded_returned: 0,
@@ -282,7 +284,7 @@ fn what_could_not_be_read_is_no_success_and_no_zero() {
 }
 
 fn order_of(decision: &Decision) -> Subject {
-    Subject::Order(Box::new(decision.order.clone()))
+    Subject::Order(decision.order.clone())
 }
 
 /// The numbers after a run in which each order of `plan` ended so.

@@ -3,9 +3,8 @@
 //! Never mints while something else can be paid, and never retires what does not name the order.
 
 use super::decide::{Action, Hold};
-use super::judge::{
-    Judgement, Moment, is_withdrawn, live_objects, objects, open_sessions, stored_object,
-};
+use super::judge::{Judgement, Moment, is_withdrawn};
+use super::objects::{live_objects, objects, open_sessions, stored_object};
 use super::{Goal, Policy, Reason, Release, Verdict};
 use crate::domain::{CheckoutReference, OpenTask, OrderFacts, OrderStatus, StripeObject};
 

@@ -4,6 +4,7 @@
 //! `decide` is pure and total: every order of the snapshot appears exactly once.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -128,7 +129,7 @@ impl Serialize for StoredState {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    pub order: Order,
+    pub order: Arc<Order>,
     pub stored: StoredState,
     pub verdict: Verdict,
     pub reason: Reason,

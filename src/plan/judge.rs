@@ -3,8 +3,9 @@
 //! Never guesses. What could not be read is `unobserved` before anything else is concluded from it, and
 //! money that Stripe took is looked for before anything is called dead.
 
-use std::collections::BTreeSet;
-
+use super::objects::{
+    families, is_same, live, open_sessions, payments, references, sessions, stored_object,
+};
 use super::{Policy, Reason, Release, Verdict};
 use crate::domain::{
     CheckoutReference, Family, Listing, Money, Order, OrderFacts, OrderId, OrderStatus, Owner,
@@ -122,12 +123,13 @@ fn first_match(
         }
         released.push(Release::AcceptRecoveryUrl);
     }
-    let live = live_objects(facts);
+    let live = live(facts);
     if settled {
+        let status = order.status.clone();
         return if live.is_empty() {
-            (Verdict::Settled, Reason::Settled(order.status.clone()))
+            (Verdict::Settled, Reason::Settled(status))
         } else {
-            let status = order.status.clone();
+            let live = references(&live);
             (Verdict::Leaked, Reason::LiveWhileSettled { status, live })
         };
     }
@@ -135,10 +137,9 @@ fn first_match(
         return (Verdict::InvalidOrder, reason);
     }
     let own = stored_object(facts).filter(|object| object.is_live());
-    let others: Vec<CheckoutReference> = match own {
-        Some(own) => live.into_iter().filter(|r| *r != own.reference()).collect(),
-        None => live,
-    };
+    let is_own = |object: &StripeObject| own.is_some_and(|own| is_same(own, object));
+    let others = live.iter().filter(|object| !is_own(object));
+    let others: Vec<CheckoutReference> = others.map(|object| object.reference()).collect();
     if let Some(link) = unstored(facts, &others) {
         return (Verdict::InDoubt, Reason::UnstoredLink(link));
     }
@@ -262,38 +263,6 @@ fn overpaid(facts: &OrderFacts) -> Option<Reason> {
     })
 }
 
-/// Every distinct payment that Stripe shows for the order, by payment intent (else by session), first seen
-/// first; and the row's own intent, when the row says paid and Stripe's listing did not show it.
-#[must_use]
-pub fn payments(facts: &OrderFacts) -> Vec<(String, Payment)> {
-    let mut found: Vec<(String, Payment)> = Vec::new();
-    if facts.order.status == OrderStatus::Paid
-        && let Some(intent) = &facts.order.payment_intent
-    {
-        let recorded = Payment {
-            intent: Some(intent.clone()),
-            amount: facts.order.amount,
-            returned: facts.recorded_returned,
-        };
-        found.push((intent.to_string(), recorded));
-    }
-    let mut oldest_first: Vec<&Session> = sessions(facts).collect();
-    oldest_first.sort_by_key(|s| (s.created, s.id.clone()));
-    for session in oldest_first {
-        if let SessionState::Paid(payment) = &session.state {
-            let name = match &payment.intent {
-                Some(intent) => intent.to_string(),
-                None => session.id.to_string(),
-            };
-            match found.iter_mut().find(|(known, _)| *known == name) {
-                Some(known) => known.1 = payment.clone(),
-                None => found.push((name, payment.clone())),
-            }
-        }
-    }
-    found
-}
-
 fn paid_unrecorded(facts: &OrderFacts) -> Option<Reason> {
     let paid = sessions(facts).find(|s| matches!(s.state, SessionState::Paid(_)));
     if let Some(session) = paid {
@@ -408,80 +377,6 @@ fn why_dead(facts: &OrderFacts) -> Reason {
         },
         Stored::Nothing | Stored::Unknown(_) | Stored::Skipped => Reason::NoObject,
     }
-}
-
-/// The row's own object, when Stripe showed it.
-pub(super) fn stored_object(facts: &OrderFacts) -> Option<&StripeObject> {
-    match &facts.stored {
-        Stored::Read(_, reading) => match &**reading {
-            Reading::Seen(object) => Some(object),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// An object that names another order is not this order's, whoever put it among the facts.
-fn other_objects(facts: &OrderFacts) -> impl Iterator<Item = &StripeObject> {
-    let others: &[StripeObject] = match &facts.others {
-        Listing::Complete(objects) => objects,
-        Listing::Unfinished(_) => &[],
-    };
-    let id = facts.order.id;
-    others.iter().filter(move |object| match object.owner() {
-        Owner::Order(named) => *named == id,
-        Owner::Nobody => true,
-        Owner::Unreadable(_) => false,
-    })
-}
-
-/// The stored object first, then the others.
-pub fn objects(facts: &OrderFacts) -> impl Iterator<Item = &StripeObject> {
-    stored_object(facts).into_iter().chain(other_objects(facts))
-}
-
-fn families(facts: &OrderFacts) -> impl Iterator<Item = &Family> {
-    objects(facts).filter_map(|object| match object {
-        StripeObject::Link(family) => Some(family),
-        StripeObject::Session(_) => None,
-    })
-}
-
-/// Every session of the order, each once, though a session may be seen by itself and in its link's list.
-pub fn sessions(facts: &OrderFacts) -> impl Iterator<Item = &Session> {
-    let mut seen = BTreeSet::new();
-    objects(facts)
-        .flat_map(StripeObject::sessions)
-        .filter(move |session| seen.insert(&session.id))
-}
-
-/// What can be paid for this order: active links, links with open sessions, and open sessions that belong
-/// to none of these links. Each once, the row's own first.
-#[must_use]
-pub fn live_objects(facts: &OrderFacts) -> Vec<CheckoutReference> {
-    let links: BTreeSet<_> = families(facts).map(|family| &family.link.id).collect();
-    let mut live: Vec<CheckoutReference> = Vec::new();
-    let stored = stored_object(facts).map(StripeObject::reference);
-    for object in objects(facts).filter(|object| object.is_live()) {
-        let reference = object.reference();
-        let within_a_link = match object {
-            StripeObject::Session(session) => session
-                .link
-                .as_ref()
-                .is_some_and(|link| links.contains(link)),
-            StripeObject::Link(_) => false,
-        };
-        let own = stored.as_ref() == Some(&reference);
-        if (own || !within_a_link) && !live.contains(&reference) {
-            live.push(reference);
-        }
-    }
-    live
-}
-
-pub fn open_sessions(object: &StripeObject) -> impl Iterator<Item = &Session> {
-    let open = |s: &&Session| s.state == SessionState::Open;
-    object.sessions().iter().filter(open)
 }
 
 fn amount(object: &StripeObject) -> Option<Money> {

@@ -9,6 +9,7 @@ mod cost;
 mod decide;
 mod digest;
 mod judge;
+mod objects;
 mod reason;
 mod verdict;
 
@@ -17,10 +18,8 @@ pub use audit::{Violation, audit};
 pub use cost::Cost;
 pub use decide::{Action, Decision, Hold, Plan, StoredState, decide, decide_order};
 pub use digest::{Approvable, Deed, Digest, Line};
-pub use judge::{
-    Judgement, Moment, is_good_link, judge, live_objects, objects, open_sessions, payments,
-    sessions,
-};
+pub use judge::{Judgement, Moment, is_good_link, judge};
+pub use objects::{live_objects, objects, open_sessions, payments, sessions};
 pub use reason::Reason;
 pub use verdict::{UnknownVerdict, Verdict};
 

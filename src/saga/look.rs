@@ -38,7 +38,7 @@ impl Look {
     }
 
     pub(super) fn row(&self) -> Option<&Order> {
-        self.decision.as_ref().map(|decision| &decision.order)
+        self.decision.as_ref().map(|decision| &*decision.order)
     }
 }
 

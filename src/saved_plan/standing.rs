@@ -3,6 +3,8 @@
 //!
 //! A fact that moved takes its order out, whatever would be decided now: the approval was for the facts as they were.
 
+use std::sync::Arc;
+
 use super::facts::{CHECKOUT_ID, CHECKOUT_URL, row_facts};
 use super::{Facts, SavedOrder, SavedPlan, facts_of, fingerprint};
 use crate::domain::{CheckoutReference, LinkId, Money, Order, OrderId, Snapshot, Timestamp};
@@ -157,7 +159,7 @@ impl Standing {
             };
             if let (Some(due), Action::Resume) = (due.iter().find(moved), &decision.action) {
                 decision.action = Action::Conclude;
-                decision.order.amount = due.amount;
+                Arc::make_mut(&mut decision.order).amount = due.amount;
             }
         }
         plan.gone.retain(|id| has_order(*id));

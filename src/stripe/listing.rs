@@ -6,6 +6,7 @@
 //! read again by its own GETs before anything is written for it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use super::{StripeError, convert, wire};
 use crate::domain::{
@@ -111,7 +112,7 @@ impl Listed {
     }
 
     /// The order's facts, where it is a plain one; `None`: read it.
-    pub fn plain_facts(&self, order: &Order) -> Option<OrderFacts> {
+    pub fn plain_facts(&self, order: &Arc<Order>) -> Option<OrderFacts> {
         let stored = match &order.reference {
             None => {
                 self.has_nothing_live(order).then_some(())?;
@@ -130,7 +131,7 @@ impl Listed {
             }
         };
         Some(OrderFacts {
-            order: order.clone(),
+            order: Arc::clone(order),
             stored,
             others: Listing::Complete(Vec::new()),
             recorded_returned: 0,

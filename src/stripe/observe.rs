@@ -6,6 +6,7 @@
 //! made of nothing but gaps would only look like one.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -88,7 +89,7 @@ pub async fn observe_indexed(
         Some(CheckoutReference::Session(id)) => index.copies_of(id).is_empty(),
         _ => true,
     };
-    let plain_facts = |order: &Order| match &listed {
+    let plain_facts = |order: &Arc<Order>| match &listed {
         None => None,
         Some(Known::Nothing(gap)) => Some(unobserved(order, gap)),
         Some(Known::Listed(listed)) => {
@@ -97,7 +98,7 @@ pub async fn observe_indexed(
         }
     };
     let (done, total) = (AtomicUsize::new(0), orders.len());
-    let reads = orders.into_iter().map(|order| async {
+    let reads = orders.into_iter().map(Arc::new).map(|order| async {
         let facts = if !is_in_scope(&order, request.scope) {
             Ok(skipped(order))
         } else if let Some(facts) = plain_facts(&order) {
@@ -128,7 +129,7 @@ pub async fn observe_indexed(
 /// What [`StripeError::stops_the_run`].
 pub async fn observe_order(
     client: &Client,
-    order: Order,
+    order: Arc<Order>,
     index: &Index,
 ) -> Result<OrderFacts, StripeError> {
     observe_watched(client, order, index, &BTreeSet::new(), &Recall::default()).await
@@ -141,7 +142,7 @@ pub async fn observe_order(
 /// As [`observe_order`].
 pub async fn observe_watched(
     client: &Client,
-    order: Order,
+    order: Arc<Order>,
     index: &Index,
     watched: &BTreeSet<CheckoutReference>,
     recall: &Recall,
@@ -194,7 +195,7 @@ fn oldest<'a>(orders: impl Iterator<Item = &'a Order>) -> Option<Timestamp> {
     Some(Timestamp(oldest.saturating_sub(DAY).max(0)))
 }
 
-fn skipped(order: Order) -> OrderFacts {
+fn skipped(order: Arc<Order>) -> OrderFacts {
     OrderFacts {
         order,
         stored: Stored::Skipped,
@@ -241,7 +242,7 @@ async fn is_of_this_account(
 }
 
 /// Without a whole listing nothing is known of so many orders, and nothing is asked one by one either.
-fn unobserved(order: &Order, gap: &str) -> OrderFacts {
+fn unobserved(order: &Arc<Order>, gap: &str) -> OrderFacts {
     let stored = match &order.reference {
         None => Stored::Nothing,
         Some(CheckoutReference::Other(text)) => Stored::Unknown(text.clone()),
@@ -251,7 +252,7 @@ fn unobserved(order: &Order, gap: &str) -> OrderFacts {
         }
     };
     OrderFacts {
-        order: order.clone(),
+        order: Arc::clone(order),
         stored,
         others: Listing::Unfinished(gap.to_owned()),
         recorded_returned: 0,

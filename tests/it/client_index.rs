@@ -42,7 +42,7 @@ async fn a_refresh_finds_what_came_up_since_also_after_one_that_failed() {
     assert_eq!(index.gap(), None, "a failure is its asker's own");
     *broken.lock().unwrap() = false;
     index.refresh(&client).await.unwrap();
-    let facts = observe_order(&client, order(1, "cs_test_a1"), &index)
+    let facts = observe_order(&client, order(1, "cs_test_a1").into(), &index)
         .await
         .unwrap();
     assert_eq!(others(&facts), ["plink_2", "cs_test_b1"]);
@@ -58,7 +58,9 @@ async fn what_names_another_order_by_now_is_no_duplicate() {
     let client = server.client();
     let index = client.live_index(None).await.unwrap();
     world.lock().unwrap().links = vec![link("plink_2", 2, json!({}))];
-    let facts = observe_order(&client, order(1, ""), &index).await.unwrap();
+    let facts = observe_order(&client, order(1, "").into(), &index)
+        .await
+        .unwrap();
     assert!(others(&facts).is_empty());
 }
 
@@ -73,12 +75,12 @@ async fn a_watched_object_shows_in_every_look_whatever_became_of_it() {
     let index = client.live_index(None).await.unwrap();
     let recall = Recall::default();
     let watched = [CheckoutReference::classify("plink_2")].into();
-    let facts = observe_watched(&client, order(1, ""), &index, &watched, &recall)
+    let facts = observe_watched(&client, order(1, "").into(), &index, &watched, &recall)
         .await
         .unwrap();
     assert_eq!(others(&facts), ["plink_2"]);
     let watched = [CheckoutReference::classify("plink_gone")].into();
-    let facts = observe_watched(&client, order(1, ""), &index, &watched, &recall)
+    let facts = observe_watched(&client, order(1, "").into(), &index, &watched, &recall)
         .await
         .unwrap();
     // One that does not exist is missing from the look, and that is for its watcher to see.

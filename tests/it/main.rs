@@ -66,6 +66,7 @@ mod output_schemas;
 mod pings;
 mod pinned_account;
 mod plan_acts;
+mod plan_allocations;
 mod plan_cases;
 mod plan_judgements;
 mod plan_laws;

@@ -1,6 +1,8 @@
 //! What is done about a verdict, one case per rule: which of several live objects goes, what a flag or a name
 //! releases, what the audit refuses in a plan that no rule of ours would make, and what a plan says of itself.
 
+use std::sync::Arc;
+
 use relink::domain::*;
 use relink::plan::*;
 
@@ -213,21 +215,21 @@ fn the_audit_refuses_what_no_plan_may_hold_whoever_made_it() {
     let shared = CheckoutReference::classify("plink_shared");
     let (one, two) = (OrderId(1), OrderId(2));
     assert_eq!(
-        spoilt(&|plan| plan.decisions[1].order.id = one),
+        spoilt(&|plan| Arc::make_mut(&mut plan.decisions[1].order).id = one),
         [Violation::OrderTwice(one)]
     );
     assert_eq!(
-        spoilt(&|plan| plan.decisions[0].order.status = OrderStatus::Canceled),
+        spoilt(&|plan| Arc::make_mut(&mut plan.decisions[0].order).status = OrderStatus::Canceled),
         [Violation::MintForOrderThatIsNotPending(one)]
     );
     for amount in [None, Some(usd(0)), Some(usd(-1))] {
         assert_eq!(
-            spoilt(&|plan| plan.decisions[0].order.amount = amount),
+            spoilt(&|plan| Arc::make_mut(&mut plan.decisions[0].order).amount = amount),
             [Violation::MintWithoutPositiveAmount(one)]
         );
     }
     assert_eq!(
-        spoilt(&|plan| plan.decisions[0].order.amount = Some(usd(1))),
+        spoilt(&|plan| Arc::make_mut(&mut plan.decisions[0].order).amount = Some(usd(1))),
         []
     );
     assert_eq!(

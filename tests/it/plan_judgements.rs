@@ -1,6 +1,8 @@
 //! The verdicts, one case per rule and per border of it: what is looked at first, whose an object is, what was paid
 //! and what of it is owed, what an order lacks, and why it is called dead.
 
+use std::sync::Arc;
+
 use relink::domain::*;
 use relink::plan::*;
 
@@ -38,7 +40,7 @@ fn page(id: &str, state: SessionState) -> StripeObject {
 }
 
 fn with_status(mut facts: OrderFacts, status: OrderStatus) -> OrderFacts {
-    facts.order.status = status;
+    Arc::make_mut(&mut facts.order).status = status;
     facts
 }
 
@@ -46,7 +48,7 @@ fn with_status(mut facts: OrderFacts, status: OrderStatus) -> OrderFacts {
 #[test]
 fn of_an_order_out_of_scope_only_what_is_open_counts_and_only_where_it_was_read() {
     let mut other = behind(link("plink_own", true, vec![]));
-    if let Some(product) = &mut other.order.product {
+    if let Some(product) = &mut Arc::make_mut(&mut other.order).product {
         product.category = "jersey".to_owned();
     }
     assert_eq!(verdict(&other), Verdict::OutOfScope);
@@ -66,11 +68,11 @@ fn of_an_order_out_of_scope_only_what_is_open_counts_and_only_where_it_was_read(
 #[test]
 fn a_blank_category_and_no_product_are_gaps_of_the_row_and_not_somebody_elses_scope() {
     let mut blank = behind(page("cs_own", SessionState::Expired));
-    if let Some(product) = &mut blank.order.product {
+    if let Some(product) = &mut Arc::make_mut(&mut blank.order).product {
         product.category = String::new();
     }
     assert_ne!(verdict(&blank), Verdict::OutOfScope);
-    blank.order.product = None;
+    Arc::make_mut(&mut blank.order).product = None;
     assert_eq!(verdict(&blank), Verdict::InvalidOrder);
 }
 
@@ -202,11 +204,13 @@ fn of_a_canceled_order_everything_that_was_paid_is_owed() {
 #[test]
 fn the_payment_that_the_row_records_and_the_session_that_made_it_are_one() {
     let mut paid_row = beside(vec![page("cs_one", money("pi_1", 5500, 0))]);
-    paid_row.order.status = OrderStatus::Paid;
-    paid_row.order.payment_intent = Some(PaymentIntentId::parse("pi_1").unwrap());
+    Arc::make_mut(&mut paid_row.order).status = OrderStatus::Paid;
+    Arc::make_mut(&mut paid_row.order).payment_intent =
+        Some(PaymentIntentId::parse("pi_1").unwrap());
     assert_eq!(verdict(&paid_row), Verdict::Settled);
     assert_eq!(payments(&paid_row).len(), 1);
-    paid_row.order.payment_intent = Some(PaymentIntentId::parse("pi_0").unwrap());
+    Arc::make_mut(&mut paid_row.order).payment_intent =
+        Some(PaymentIntentId::parse("pi_0").unwrap());
     assert_eq!(verdict(&paid_row), Verdict::Overpaid);
     let names: Vec<String> = payments(&paid_row).into_iter().map(|p| p.0).collect();
     assert_eq!(names, ["pi_0", "pi_1"]);
@@ -257,7 +261,7 @@ type Spoil = dyn Fn(&mut Order);
 fn an_order_that_lacks_something_is_invalid_and_says_what() {
     let spoilt = |spoil: &Spoil| {
         let mut facts = behind(page("cs_own", SessionState::Expired));
-        spoil(&mut facts.order);
+        spoil(Arc::make_mut(&mut facts.order));
         let decision = decided(&facts);
         (decision.verdict, decision.reason.to_string())
     };
@@ -375,7 +379,7 @@ fn a_plan_counts_every_verdict_once_and_totals_what_it_mints_for() {
     };
     let euro = Currency::parse("eur").unwrap();
     let mut healthy = behind(link("plink_own", true, vec![]));
-    healthy.order.amount = Some(usd(5500));
+    Arc::make_mut(&mut healthy.order).amount = Some(usd(5500));
     let snapshot = Snapshot {
         taken_at: Timestamp(NOW),
         mode: Mode::Test,

@@ -3,6 +3,8 @@
 
 mod worlds;
 
+use std::sync::Arc;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -140,7 +142,7 @@ fn carried_out(facts: &OrderFacts, action: &Action) -> OrderFacts {
         };
         let sessions = Listing::Complete(Vec::new());
         let new = StripeObject::Link(Family { link, sessions });
-        facts.order.reference = Some(new.reference());
+        Arc::make_mut(&mut facts.order).reference = Some(new.reference());
         let new = Stored::Read(new.reference(), Box::new(Reading::Seen(new)));
         let old = std::mem::replace(&mut facts.stored, new);
         if let (Stored::Read(_, reading), Listing::Complete(others)) = (old, &mut facts.others)
@@ -181,7 +183,7 @@ proptest! {
     fn a_settled_world_is_never_minted_for(mut snapshot in world(), policy in policy(), pick in 0..3_usize) {
         let settled = [OrderStatus::Paid, OrderStatus::Canceled, OrderStatus::Refunded];
         for facts in &mut snapshot.orders {
-            facts.order.status = settled[pick].clone();
+            Arc::make_mut(&mut facts.order).status = settled[pick].clone();
         }
         let plan = decide(&snapshot, &policy);
         let regenerates = matches!(policy.goal, Goal::Regen | Goal::Mint);

@@ -1,6 +1,8 @@
 //! What is closed without a new link: leaked and second objects, single ones by their id, pending orders' links on
 //! request; what goes on with an open operation; and which flag each hold asks for.
 
+use std::sync::Arc;
+
 use relink::domain::*;
 use relink::plan::*;
 
@@ -66,7 +68,7 @@ fn of_a_settled_order_everything_live_is_closed_and_by_id_only_what_was_named() 
 #[test]
 fn an_order_without_a_product_is_in_no_scope_and_a_persons_to_close() {
     let mut facts = leaked();
-    facts.order.product = None;
+    Arc::make_mut(&mut facts.order).product = None;
     assert_eq!(acts(&facts, Goal::Retire), needs(None));
 }
 

@@ -1,6 +1,8 @@
 //! The words of a plan that people type and programs compare: flags, the next command for each verdict, what the row's
 //! object looked like, and the digest. A name once given stays.
 
+use std::sync::Arc;
+
 use relink::domain::*;
 use relink::plan::*;
 
@@ -203,7 +205,7 @@ fn the_digest_of_a_plan_stays_and_every_deed_of_it_counts() {
         &|plan| plan.mode = Mode::Live,
         &|plan| plan.account = Some(AccountId::parse("acct_1").unwrap()),
         &|plan| plan.policy.goal = Goal::Mint,
-        &|plan| plan.decisions[0].order.amount = Some(usd(5501)),
+        &|plan| Arc::make_mut(&mut plan.decisions[0].order).amount = Some(usd(5501)),
         &|plan| plan.decisions[0].action = Action::Resume,
         &|plan| plan.gone = vec![OrderId(7)],
         &|plan| plan.paid_links = vec![LinkId::parse("plink_1").unwrap()],

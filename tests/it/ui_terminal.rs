@@ -141,7 +141,7 @@ fn small_plan() -> Plan {
         gaps: Vec::new(),
     };
     let decision = Decision {
-        order,
+        order: order.into(),
         stored: StoredState::LinkActive,
         verdict: Verdict::Healthy,
         reason: Reason::ActiveLink,

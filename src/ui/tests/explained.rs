@@ -1,5 +1,7 @@
 //! One order in full, as people read it.
 
+use std::sync::Arc;
+
 use insta::assert_snapshot;
 
 use super::super::explain::{Explanation, text};
@@ -96,13 +98,13 @@ fn an_order_is_shown_with_every_object_found() {
 fn what_could_not_be_read_is_said() {
     let mut facts = odd_orders().remove(12);
     facts.others = Listing::Unfinished("connection reset".to_owned());
-    facts.order.parent = Some(Parent {
+    Arc::make_mut(&mut facts.order).parent = Some(Parent {
         name: "Nell Nomail".to_owned(),
         email: None,
     });
-    facts.order.product = None;
-    facts.order.tournaments = Vec::new();
-    facts.order.gaps = vec!["orders.product_id is NULL".to_owned()];
+    Arc::make_mut(&mut facts.order).product = None;
+    Arc::make_mut(&mut facts.order).tournaments = Vec::new();
+    Arc::make_mut(&mut facts.order).gaps = vec!["orders.product_id is NULL".to_owned()];
     assert_snapshot!(text(&explanation(facts, NextStep::default()), PLAIN), @"
 order 13
   status        pending

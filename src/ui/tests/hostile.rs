@@ -1,5 +1,7 @@
 //! Text from the database and from Stripe that wants to be more than text.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::super::explain;
@@ -59,7 +61,8 @@ fn poisoned(text: &str, stored: usize) -> OrderFacts {
     let mut facts = holding(order(1, &text, 5500), StripeObject::Link(family));
     match stored {
         2 => {
-            facts.order.reference = Some(CheckoutReference::Other(text.clone()));
+            Arc::make_mut(&mut facts.order).reference =
+                Some(CheckoutReference::Other(text.clone()));
             facts.stored = Stored::Unknown(text.clone());
         }
         3 => {
@@ -70,7 +73,7 @@ fn poisoned(text: &str, stored: usize) -> OrderFacts {
         4 => facts.journal.open = Some(open_operation(&text)),
         _ => {}
     }
-    let order = &mut facts.order;
+    let order = Arc::make_mut(&mut facts.order);
     order.status = OrderStatus::parse(Some(&text));
     order.url = Some(text.clone());
     order.parent = Some(Parent {

@@ -13,6 +13,8 @@ mod reported;
 mod resumed;
 mod schemas;
 
+use std::sync::Arc;
+
 use super::NextStep;
 use super::look::Look;
 use crate::domain::{
@@ -110,7 +112,7 @@ fn holding(mut order: Order, object: StripeObject) -> OrderFacts {
     order.url = Some(format!("https://pay.example.com/{}", order.id));
     OrderFacts {
         stored: Stored::Read(object.reference(), Box::new(Reading::Seen(object))),
-        order,
+        order: order.into(),
         others: Listing::Complete(Vec::new()),
         recorded_returned: 0,
         journal: JournalFacts::default(),
@@ -119,7 +121,7 @@ fn holding(mut order: Order, object: StripeObject) -> OrderFacts {
 
 fn bare(order: Order) -> OrderFacts {
     OrderFacts {
-        order,
+        order: order.into(),
         stored: Stored::Nothing,
         others: Listing::Complete(Vec::new()),
         recorded_returned: 0,
@@ -145,7 +147,7 @@ fn expired(id: i64, player: &str, minor: i64) -> OrderFacts {
 /// One order per kind of line that a plan can have.
 fn odd_orders() -> Vec<OrderFacts> {
     let mut settled = expired(2, "Ben Ito", 5500);
-    settled.order.status = OrderStatus::Paid;
+    Arc::make_mut(&mut settled.order).status = OrderStatus::Paid;
     let open = session("cs_test_open3", SessionState::Open, 3, 6500);
     let wrong = link("plink_wrong4", true, 4, 5000);
     let mut dying = link("plink_dying5", false, 5, 5500);
@@ -168,7 +170,7 @@ fn odd_orders() -> Vec<OrderFacts> {
     let mut unowned = link("plink_shared10", true, 10, 5500);
     unowned.link.owner = Owner::Nobody;
     let mut odd = bare(order(11, "Ida Odd", 5500));
-    odd.order.reference = Some(CheckoutReference::Other("tok_42".to_owned()));
+    Arc::make_mut(&mut odd.order).reference = Some(CheckoutReference::Other("tok_42".to_owned()));
     odd.stored = Stored::Unknown("tok_42".to_owned());
     let mut missing = expired(12, "Jo Gone", 5500);
     if let Stored::Read(_, reading) = &mut missing.stored {
@@ -179,7 +181,7 @@ fn odd_orders() -> Vec<OrderFacts> {
         **reading = Reading::Unread("timeout after 30 s".to_owned());
     }
     let mut camp = bare(order(14, "Lou Camp", 5500));
-    if let Some(product) = &mut camp.order.product {
+    if let Some(product) = &mut Arc::make_mut(&mut camp.order).product {
         product.category = "camp".to_owned();
     }
     camp.stored = Stored::Skipped;
@@ -188,9 +190,9 @@ fn odd_orders() -> Vec<OrderFacts> {
         expires_at: Some(Timestamp(NOW + 20 * DAY)),
     });
     let mut nobody = bare(order(16, "", 0));
-    nobody.order.player = None;
-    nobody.order.amount = None;
-    nobody.order.gaps = vec!["orders.amount_cents is NULL".to_owned()];
+    Arc::make_mut(&mut nobody.order).player = None;
+    Arc::make_mut(&mut nobody.order).amount = None;
+    Arc::make_mut(&mut nobody.order).gaps = vec!["orders.amount_cents is NULL".to_owned()];
     vec![
         expired(1, "Ann Lee", 5500),
         settled,

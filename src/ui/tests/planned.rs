@@ -1,5 +1,7 @@
 //! The plan as people read it.
 
+use std::sync::Arc;
+
 use insta::assert_snapshot;
 
 use super::super::look::Look;
@@ -68,7 +70,7 @@ fn retiring_mints_nothing() {
         order(1, "Ann Lee", 5500),
         StripeObject::Link(link("plink_leaked1", true, 1, 5500)),
     );
-    leaked.order.status = OrderStatus::Paid;
+    Arc::make_mut(&mut leaked.order).status = OrderStatus::Paid;
     let plan = plan_of(vec![leaked], Goal::Retire, &[]);
     assert_snapshot!(plan::text(&plan, None, &NextStep::default(), PLAIN), @"
 ┌───────┬─────────┬───────────┬─────────────────────────────┬─────────┬────────────────────────────────┐

@@ -12,7 +12,7 @@ use crate::saved_plan::{Due, Moved, Stands};
 
 pub fn outcome(facts: OrderFacts, retired: &[&str], ending: Ending) -> Outcome {
     Outcome {
-        subject: Subject::Order(Box::new(facts.order)),
+        subject: Subject::Order(facts.order),
         retired: retired
             .iter()
             .map(|id| CheckoutReference::classify(id))
@@ -111,7 +111,7 @@ pub fn every_ending() -> Report {
             Ending::Retired,
         ),
         Outcome {
-            subject: Subject::Order(Box::new(order(10, "Jo Later", 5500))),
+            subject: Subject::Order(order(10, "Jo Later", 5500).into()),
             retired: Vec::new(),
             conclusion: Conclusion::NotBegun,
         },

@@ -1,6 +1,7 @@
 //! Arbitrary facts and policies: everything that a database and Stripe could show of a few orders, likely or not.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use relink::domain::*;
@@ -171,7 +172,7 @@ fn facts(id: i64) -> impl Strategy<Value = OrderFacts> {
     )
         .prop_map(
             move |(status, amount, stored, others, product, journal)| OrderFacts {
-                order: Order {
+                order: Arc::new(Order {
                     id: OrderId(id),
                     status,
                     amount,
@@ -187,7 +188,7 @@ fn facts(id: i64) -> impl Strategy<Value = OrderFacts> {
                     product,
                     tournaments: Vec::new(),
                     gaps: Vec::new(),
-                },
+                }),
                 stored,
                 others,
                 recorded_returned: 0,

@@ -89,7 +89,7 @@ pub fn facts(order: Order, stored: Option<StripeObject>, others: Vec<StripeObjec
         (None, Some(reference)) => Stored::Read(reference.clone(), Box::new(Reading::NoSuchObject)),
     };
     OrderFacts {
-        order,
+        order: order.into(),
         stored,
         others: Listing::Complete(others),
         recorded_returned: 0,
