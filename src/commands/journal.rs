@@ -72,7 +72,7 @@ async fn show(
             .order_history(order, &history, |advice| context.with_connection(advice))?);
     }
     let id = args.run.as_deref().unwrap_or_default();
-    let (run, history) = past_run::find(store, id).await?;
+    let (run, history) = past_run::find(store, id, context).await?;
     if let Some(path) = &args.mailing.csv_out {
         let by = StoredBy::Run(run.id.clone());
         mailing::write_stored(path, by, store, currency, context).await?;

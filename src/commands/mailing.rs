@@ -150,6 +150,12 @@ pub async fn remind(run: Option<&RunId>, opened: &Opened, context: &Context<'_>)
 /// # Errors
 /// Configuration: it could not.
 pub fn check(path: &Path) -> Result<(), Error> {
+    if path.as_os_str() == "-" {
+        return Err(Error::usage(
+            "--csv-out writes a file with addresses in it, and `-` names none",
+            "name a file; rows on stdout are `-o csv`",
+        ));
+    }
     for path in [path, &beside(path)] {
         may_replace(path).map_err(|why| {
             Error::configuration(

@@ -7,14 +7,23 @@ use crate::error::Error;
 use crate::redact::redact;
 use crate::store::{FoundRun, History, RunEntry, StepEntry, Store};
 
+use super::Context;
+
 /// # Errors
 /// Usage: no run is named so, or several are. What any query can meet.
-pub async fn find(store: &Store, id: &str) -> Result<(RunEntry, History), Error> {
+pub async fn find(
+    store: &Store,
+    id: &str,
+    context: &Context<'_>,
+) -> Result<(RunEntry, History), Error> {
     match store.find_run(id).await? {
         FoundRun::One(run, history) => Ok((*run, history)),
         FoundRun::Nothing => Err(Error::usage(
             format!("the journal knows no run `{}`", redact(id)),
-            "relink journal list names them",
+            format!(
+                "{} names them",
+                context.with_connection("relink journal list")
+            ),
         )),
         FoundRun::Several(runs) => {
             let named: Vec<&str> = runs.iter().map(|run| run.as_str()).collect();

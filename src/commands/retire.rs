@@ -37,7 +37,7 @@ pub async fn run(
 
     let opened = Opened::open(common, context, access, expected).await?;
     let resolved = if let Some(run) = &args.select.run {
-        undo(&opened, run, &mut policy, args).await?
+        undo(&opened, run, &mut policy, args, context).await?
     } else {
         match config::retire_selection(&args.select, &args.narrow) {
             Some(selection) => Resolved::all_of(selection),
@@ -126,8 +126,9 @@ async fn undo(
     run: &str,
     policy: &mut Policy,
     args: &RetireArgs,
+    context: &Context<'_>,
 ) -> Result<Resolved, Error> {
-    let (run, history) = past_run::find(&opened.store, run).await?;
+    let (run, history) = past_run::find(&opened.store, run, context).await?;
     let mode = opened.config.key.mode;
     if run.mode != mode.to_string() {
         return Err(Error::configuration(
@@ -143,11 +144,13 @@ async fn undo(
     if orders.is_empty() {
         let hint = match made.heirs.first() {
             Some(heir) => {
-                format!(
-                    "the links of its orders are another run's, which is undone by: relink retire --run {heir}"
-                )
+                let undo = context.with_connection(&format!("relink retire --run {heir}"));
+                format!("the links of its orders are another run's, which is undone by: {undo}")
             }
-            None => format!("see what it did: relink journal show {}", run.id),
+            None => {
+                let show = context.with_connection(&format!("relink journal show {}", run.id));
+                format!("see what it did: {show}")
+            }
         };
         return Err(Error::usage(
             format!("run {} minted nothing that could be closed", run.id),

@@ -1,7 +1,8 @@
 //! The connections of one run: few, and each is used again the moment it is given back.
 //!
-//! It hands out none that something may be left on, a transaction, an answer under way, a failure: such a connection is
-//! given up where it was used. One that was silent for a while is asked first whether the server still knows it.
+//! It hands out none that something may be left on, a transaction, a question that was given up, a failure of the line: such
+//! a connection is given up where it was used. One that was silent for a while is asked first whether the server still
+//! knows it.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -17,12 +18,12 @@ use tokio::time::{sleep, timeout};
 
 use super::connect::{self, CONNECT_TIMEOUT};
 use super::dialect::Dialect;
-use super::error::is_contention;
+use super::error::{is_contention, is_outage};
 use super::{Access, Store, StoreError};
 
 const MOST_ON_POSTGRES: usize = 5;
-/// All wait for the one writer of the file anyway: in turn here, by trying again there. And pages that another connection
-/// wrote are read from the file again.
+/// Writers of a file wait for each other: in turn here, by trying again there. Readers need not, and do here; but pages that
+/// another connection wrote would be read from the file again.
 const MOST_ON_SQLITE: usize = 1;
 /// Taken this recently, a connection is not asked whether it lives: a failure would be noticed just the same.
 const FRESH: Duration = Duration::from_millis(100);
@@ -212,7 +213,23 @@ fn will_pass(error: &sqlx::Error) -> bool {
 impl Store {
     /// `what` names the deed for messages.
     pub(super) async fn connection(&self, what: &'static str) -> Result<Connection, StoreError> {
-        self.pool.get().await.map_err(StoreError::query(what))
+        self.pool.get().await.map_err(|error| match error {
+            // A file is there; somebody writes to it all the time.
+            sqlx::Error::PoolTimedOut if self.dialect == Dialect::Sqlite => StoreError::Contended {
+                what,
+                detail: "the file was not free within 10 seconds".to_owned(),
+            },
+            error => StoreError::query(what)(error),
+        })
+    }
+}
+
+/// Whether a connection is as good as before: the statement went through, or the database refused it.
+fn is_whole<T>(result: &Result<T, sqlx::Error>) -> bool {
+    match result {
+        Ok(_) => true,
+        Err(sqlx::Error::Database(refusal)) => !refusal.code().is_some_and(|code| is_outage(&code)),
+        Err(_) => false,
     }
 }
 
@@ -232,24 +249,28 @@ impl Alone for Query<'_, Any, AnyArguments> {
     async fn all(self, store: &Store, what: &'static str) -> Result<Vec<AnyRow>, StoreError> {
         let mut connection = store.connection(what).await?;
         let rows = self.fetch_all(&mut *connection).await;
-        let rows = rows.map_err(StoreError::query(what))?;
-        connection.give_back();
-        Ok(rows)
+        if is_whole(&rows) {
+            connection.give_back();
+        }
+        rows.map_err(StoreError::query(what))
     }
 
     async fn one(self, store: &Store, what: &'static str) -> Result<AnyRow, StoreError> {
         let mut connection = store.connection(what).await?;
         let row = self.fetch_one(&mut *connection).await;
-        let row = row.map_err(StoreError::query(what))?;
-        connection.give_back();
-        Ok(row)
+        if is_whole(&row) {
+            connection.give_back();
+        }
+        row.map_err(StoreError::query(what))
     }
 
     async fn run(self, store: &Store, what: &'static str) -> Result<u64, StoreError> {
         let mut connection = store.connection(what).await?;
         let done = self.execute(&mut *connection).await;
+        if is_whole(&done) {
+            connection.give_back();
+        }
         let done = done.map_err(StoreError::query(what))?;
-        connection.give_back();
         Ok(done.rows_affected())
     }
 }

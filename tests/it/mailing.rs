@@ -137,6 +137,12 @@ async fn a_list_is_made_of_what_is_stored_alone() {
     assert_eq!(dry.code, Some(2), "{}", dry.stderr);
     assert!(dry.stderr.contains("--commit"), "{}", dry.stderr);
     assert!(!desk.file().exists());
+    let streamed = world
+        .relink(&["regen", "--all", "--commit", "--yes", "--csv-out", "-"])
+        .await;
+    assert_eq!(streamed.code, Some(2), "{}", streamed.stderr);
+    assert!(streamed.stderr.contains("-o csv"), "{}", streamed.stderr);
+    assert_eq!(world.writes().await.len(), 0);
     let nowhere = "/nowhere/blast.csv";
     let output = world
         .relink(&["regen", "--all", "--commit", "--yes", "--csv-out", nowhere])

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sqlx::Connection;
+use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
@@ -21,21 +21,28 @@ use crate::store_world::{World, open};
 const PAUSE: Duration = Duration::from_millis(200);
 
 async fn sessions(world: &World) -> String {
-    let count = "SELECT CAST(COUNT(*) AS TEXT) FROM pg_stat_activity \
-                 WHERE datname = current_database() AND application_name = 'relink'";
-    world.value(count).await.unwrap()
+    let count = format!("SELECT CAST(COUNT(*) AS TEXT) FROM {SESSIONS}");
+    world.value(&count).await.unwrap()
 }
 
+const SESSIONS: &str =
+    "pg_stat_activity WHERE datname = current_database() AND application_name = 'relink'";
+
 /// Ends every session of the store that is tested.
-async fn end_sessions(world: &World) {
-    world
-        .run(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-             WHERE datname = current_database() AND application_name = 'relink'",
-        )
-        .await;
-    while sessions(world).await != "0" {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+async fn end_sessions(server: &mut AnyConnection) {
+    let end = format!("SELECT pg_terminate_backend(pid) FROM {SESSIONS}");
+    sqlx::raw_sql(AssertSqlSafe(end))
+        .execute(&mut *server)
+        .await
+        .unwrap();
+    let left = format!("SELECT 1 FROM {SESSIONS}");
+    while !sqlx::raw_sql(AssertSqlSafe(left.clone()))
+        .fetch_all(&mut *server)
+        .await
+        .unwrap()
+        .is_empty()
+    {
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
@@ -82,7 +89,7 @@ async fn a_connection_that_the_server_ended_in_a_pause_is_not_met_again() {
     let world = World::postgres_enums().await;
     let store = world.open(Access::ReadOnly).await;
     read(&store).await.unwrap();
-    end_sessions(&world).await;
+    end_sessions(&mut world.hold("SELECT 1").await).await;
     tokio::time::sleep(PAUSE).await;
     read(&store).await.unwrap();
 }
@@ -92,7 +99,7 @@ async fn a_connection_that_the_server_ended_in_a_pause_is_not_met_again() {
 async fn a_connection_that_ended_before_its_first_use_is_not_met_either() {
     let world = World::postgres_enums().await;
     let store = world.open(Access::ReadOnly).await;
-    end_sessions(&world).await;
+    end_sessions(&mut world.hold("SELECT 1").await).await;
     read(&store).await.unwrap();
 }
 
@@ -101,10 +108,11 @@ async fn a_connection_that_ended_before_its_first_use_is_not_met_either() {
 async fn a_failed_use_gives_no_connection_back() {
     let world = World::postgres_enums().await;
     let store = world.open(Access::ReadOnly).await;
+    let mut server = world.hold("SELECT 1").await;
     // Where the machine is slow, too much time has passed for a failure.
     for _ in 0..50 {
         store.database_id().await.unwrap();
-        end_sessions(&world).await;
+        end_sessions(&mut server).await;
         if let Err(failed) = store.database_id().await {
             assert!(
                 matches!(failed, StoreError::Unreachable { .. }),

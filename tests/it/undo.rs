@@ -96,7 +96,15 @@ async fn a_run_that_nobody_knows_or_that_minted_nothing_is_said_to_be_so() {
     let world = World::on(Backend::Sqlite).await;
     world.order(paid(5500).behind(active_link())).await;
     let unknown = world
-        .relink(&["retire", "--run", "0197", "--commit", "--yes"])
+        .relink(&[
+            "retire",
+            "--run",
+            "0197",
+            "--commit",
+            "--yes",
+            "--currency",
+            "usd",
+        ])
         .await;
     assert_eq!(unknown.code, Some(2), "{}", unknown.stderr);
     assert!(
@@ -104,17 +112,23 @@ async fn a_run_that_nobody_knows_or_that_minted_nothing_is_said_to_be_so() {
         "{}",
         unknown.stderr
     );
+    let hint = "relink journal list --currency usd names them";
+    assert!(unknown.stderr.contains(hint), "{}", unknown.stderr);
     world
         .relink(&["retire", "--all", "--commit", "--yes"])
         .await;
     let run = last_run(&world).await;
-    let nothing = world.relink(&["retire", "--run", &run]).await;
+    let nothing = world
+        .relink(&["retire", "--run", &run, "--currency", "usd"])
+        .await;
     assert_eq!(nothing.code, Some(2), "{}", nothing.stderr);
     assert!(
         nothing.stderr.contains("minted nothing"),
         "{}",
         nothing.stderr
     );
+    let hint = format!("relink journal show {run} --currency usd");
+    assert!(nothing.stderr.contains(&hint), "{}", nothing.stderr);
 }
 
 async fn undo(world: &World, run: &str) -> Output {

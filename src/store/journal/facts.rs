@@ -72,7 +72,7 @@ impl Store {
         )))
         .bind(mode.to_string())
         .all(self, READ)
-.await?;
+        .await?;
         let ids = rows.iter().map(|row| row.try_get(0).map(OrderId));
         let ids: Result<Vec<OrderId>, sqlx::Error> = ids.collect();
         ids.map_err(StoreError::query(READ))
@@ -181,7 +181,7 @@ impl Store {
         )))
         .bind(mode.to_string())
         .all(self, READ)
-.await?;
+        .await?;
         let mut objects = Vec::with_capacity(rows.len());
         for row in &rows {
             let subject: String = row.try_get(0).map_err(StoreError::query(READ))?;

@@ -90,8 +90,9 @@ fn machine(name: Option<String>, id: Option<&str>) -> String {
 /// How long this host has been up, its sleep included.
 #[cfg(target_os = "linux")]
 pub(super) fn since_boot() -> Option<Duration> {
-    use rustix::time::{ClockId, clock_gettime};
-    Duration::try_from(clock_gettime(ClockId::Boottime)).ok()
+    use rustix::time::{DynamicClockId, clock_gettime_dynamic};
+    let uptime = clock_gettime_dynamic(DynamicClockId::Boottime).ok()?;
+    Duration::try_from(uptime).ok()
 }
 
 /// Elsewhere nobody here knows.

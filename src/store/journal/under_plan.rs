@@ -95,7 +95,7 @@ impl Store {
         .bind(digest.as_str())
         .bind(since.0.saturating_mul(1_000_000))
         .all(self, READ)
-.await?;
+        .await?;
         let all: Result<Vec<WorkedUnder>, sqlx::Error> = rows.iter().map(worked).collect();
         Ok(last_of_each(all.map_err(StoreError::query(READ))?))
     }
@@ -119,7 +119,7 @@ impl Journal {
             )))
             .bind(format!("{before}{subject}"))
             .run(&self.store, PASS)
-.await?;
+            .await?;
         }
         Ok(())
     }

@@ -105,7 +105,8 @@ impl Store {
         .bind(retirement.link.as_str())
         .bind(retirement.asked_at)
         .run(self, WRITE)
-.await.map(drop)
+        .await
+        .map(drop)
     }
 
     /// Asks for a link to be closed. `again`: also where it was closed once.
@@ -154,7 +155,7 @@ impl Store {
         .bind(mode.to_string())
         .bind(i64::from(limit))
         .all(self, READ)
-.await?;
+        .await?;
         rows.iter().map(read).collect()
     }
 }

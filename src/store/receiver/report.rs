@@ -54,7 +54,7 @@ impl Store {
         )))
         .bind(mode.to_string())
         .one(self, READ)
-.await?;
+        .await?;
         counts.open_incidents = number(open.try_get(0))?;
         counts.open_retirements = number(open.try_get(1))?;
         counts.oldest_retirement = number(open.try_get(2))?;
