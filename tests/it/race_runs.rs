@@ -129,7 +129,7 @@ async fn killed_and_started_again(backend: Backend, seed: u64) {
     let (world, ids) = a_tournament(backend, orders).await;
     // A Stripe that takes its time, so that a kill meets a run in the middle of something.
     world
-        .fault(serde_json::json!({"kind": "latency", "when": "before", "ms": 30, "times": null}))
+        .fault(serde_json::json!({"kind": "latency", "when": "before", "ms": 80, "times": null}))
         .await;
     let mut dice = Dice(seed);
     let mut runs: Vec<Running> = (0..RUNS).map(|_| world.spawn(&COMMIT)).collect();

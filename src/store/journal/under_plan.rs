@@ -141,3 +141,24 @@ fn last_of_each(all: Vec<WorkedUnder>) -> Vec<WorkedUnder> {
     }
     last
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_subject_the_last_work_counts() {
+        let worked = |subject: &str, ending: &str| WorkedUnder {
+            subject: subject.to_owned(),
+            ending: Some(ending.to_owned()),
+            minted: None,
+        };
+        let all = vec![
+            worked("order:1", "lost_race"),
+            worked("order:2", "replaced"),
+            worked("order:1", "replaced"),
+        ];
+        let last = vec![worked("order:2", "replaced"), worked("order:1", "replaced")];
+        assert_eq!(last_of_each(all), last);
+    }
+}

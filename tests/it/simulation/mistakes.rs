@@ -78,7 +78,10 @@ impl Mistake {
                 rates.crash = 0;
             }
             // Somebody sleeps while another goes on with its work.
-            Mistake::TokenIsIgnored => rates.crash = 60,
+            Mistake::TokenIsIgnored => {
+                rates.crash = 0;
+                rates.buried = 80;
+            }
             Mistake::UnpaidReadsPaid | Mistake::AnySumReadsRight | Mistake::PaymentIsForgotten => {
                 rates.mail = 200;
             }

@@ -232,7 +232,7 @@ impl Show {
         let (process, at) = self.stage.dice().pick(&waiting).unwrap().clone();
         let (crashes, buried) = {
             let mut dice = self.stage.dice();
-            (dice.per_mille(rates.crash), dice.per_mille(rates.crash / 3))
+            (dice.per_mille(rates.crash), dice.per_mille(rates.buried))
         };
         if crashes {
             self.crash(process).await;

@@ -73,6 +73,8 @@ pub struct Rates {
     pub fault: usize,
     pub unanswered: usize,
     pub crash: usize,
+    /// Taken for dead, and awake again later.
+    pub buried: usize,
     pub commit_unknown: usize,
     pub world: usize,
     pub time: usize,
@@ -432,12 +434,15 @@ pub fn rates(dice: &mut Dice) -> Rates {
             dice.below(most)
         }
     };
+    let (lost, lingers, fault, unanswered) = (rate(60), rate(40), rate(80), rate(60));
+    let crash = rate(40);
     Rates {
-        lost: rate(60),
-        lingers: rate(40),
-        fault: rate(80),
-        unanswered: rate(60),
-        crash: rate(40),
+        lost,
+        lingers,
+        fault,
+        unanswered,
+        crash,
+        buried: crash / 3,
         commit_unknown: rate(60),
         world: rate(160),
         time: rate(25),
