@@ -50,7 +50,7 @@ fn play(seed: u64, mistake: Mistake) -> Played {
         local.block_on(&runtime, async move {
             let mut show = Show::open(seed, mistake).await;
             *kept.lock().unwrap() = Some(Arc::clone(&show.stage));
-            for _ in 0..STEPS {
+            for _ in 0..mistake.steps(STEPS) {
                 show.step().await;
             }
             show.end_chaos().await;

@@ -69,6 +69,14 @@ pub const RARE: [Mistake; 3] = [
 ];
 
 impl Mistake {
+    /// Who sleeps must wake up again within them.
+    pub fn steps(self, usual: usize) -> usize {
+        match self {
+            Mistake::TokenIsIgnored => usual + 90,
+            _ => usual,
+        }
+    }
+
     /// Some show only in a rare moment: it comes more often.
     pub fn sharpen(self, rates: &mut Rates) {
         match self {
