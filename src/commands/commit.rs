@@ -176,6 +176,7 @@ pub async fn conclude(
         },
         concurrency: opened.config.concurrency,
         max_failures: usize::from(max_failures),
+        protocol: &crate::saga::step,
     };
     let listener = context.ui.progress();
     let mut report = execute(approved, &site, &context.interrupt, &listener).await;

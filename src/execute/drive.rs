@@ -1,4 +1,4 @@
-//! One order from its claim to its end: asks the saga what comes next, commits the operation, does it, feeds
+//! One order from its claim to its end: asks the protocol what comes next, commits the operation, does it, feeds
 //! back what came of it.
 //!
 //! Who lost the lease touches nothing more, and undoes nothing.
@@ -9,7 +9,7 @@ use crate::domain::{CheckoutReference, Order};
 use crate::plan::Decision;
 use crate::redact::{redact, without_addresses};
 use crate::report::{self, Conclusion};
-use crate::saga::{Disposition, Ending, Minted, Next, Observed, Operation, State, Write, step};
+use crate::saga::{Disposition, Ending, Minted, Next, Observed, Operation, State, Write};
 use crate::store::{
     Claim, JournalError, Lease, Moment, Outcome, Publication, Published, StepId, Subject,
 };
@@ -204,7 +204,7 @@ impl Run<'_> {
         let mut concluded: Option<Concluded> = None;
         loop {
             let before = held.operation.clone();
-            let (moved, next) = step(held.operation, observed);
+            let (moved, next) = (self.site.protocol)(held.operation, observed);
             held.operation = moved;
             if let Some(done) = concluded.take() {
                 // An operation that ends here is written as ended by `end`, or left as it stood.
@@ -301,7 +301,7 @@ impl Run<'_> {
             link: minted.id.clone(),
             url: minted.url.clone(),
         };
-        let (published, _) = step(held.operation.clone(), Observed::Published);
+        let (published, _) = (self.site.protocol)(held.operation.clone(), Observed::Published);
         let journal = self.site.journal;
         match journal.publish(&held.lease, &published, &publication).await {
             Ok(Published::Done) => Observed::Published,

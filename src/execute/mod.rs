@@ -30,7 +30,7 @@ use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::plan::{Action, Decision, Goal, Plan, Policy};
 use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
-use crate::saga::{Ending, Expected, Operation, Task};
+use crate::saga::{Ending, Expected, Operation, Protocol, Task};
 use crate::store::{Journal, Store, StoreError};
 use crate::stripe::{Client, SharedIndex, StripeError};
 
@@ -58,6 +58,8 @@ pub struct Site<'a> {
     pub concurrency: usize,
     /// Failures in a row that stop the run.
     pub max_failures: usize,
+    /// What says of an order what comes next.
+    pub protocol: Protocol<'a>,
 }
 
 /// One thing to carry out.

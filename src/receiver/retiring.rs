@@ -105,6 +105,7 @@ impl Retiring<'_> {
             texts: LinkTexts::default(),
             concurrency: self.concurrency,
             max_failures: due.len(),
+            protocol: &crate::saga::step,
         };
         let report = execute(approved, &site, &Interrupt::default(), &Silence).await;
         drop(site);

@@ -17,4 +17,4 @@ pub use operation::{
     Disposition, Ending, Expected, Intended, Minted, Operation, State, Task, Then, Write,
 };
 pub use record::UnreadableRecord;
-pub use step::{Next, Observed, step};
+pub use step::{Next, Observed, Protocol, step};

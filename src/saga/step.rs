@@ -66,6 +66,9 @@ pub enum Next {
     End(Ending),
 }
 
+/// A protocol: `step`, or what the tests put in its place to see that a broken rule is found.
+pub type Protocol<'a> = &'a (dyn Fn(Operation, Observed) -> (Operation, Next) + Send + Sync);
+
 /// Total. An observation that does not belong to the state ends the operation as unknown.
 #[must_use]
 pub fn step(operation: Operation, observed: Observed) -> (Operation, Next) {

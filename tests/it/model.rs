@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use broken::{Broken, Expected};
 use checker::{Checker, Report};
-use mutants::Mutant;
+pub use mutants::Mutant;
 
 use crate::support::tally::tell;
 

@@ -5,6 +5,8 @@
 //!
 //! A seed says it all: `RELINK_SIMULATION_SEED=N tests/run simulation` replays one, and tells its trace.
 
+mod broken;
+mod closings;
 mod deliveries;
 mod endings;
 mod life;
@@ -22,7 +24,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::support::tally::tell;
 use endings::said;
-use mistakes::{FOUND, Mistake, RARE};
+use mistakes::{FOUND, Mistake, RARE, REDUNDANT};
 use show::Show;
 use stage::Stage;
 
@@ -176,6 +178,7 @@ fn whatever_happens_one_run_repairs_it() {
             "application edited the amount",
             "application canceled it",
             "application made a session",
+            "application made a session that a failover forgot",
             "in the end healthy",
             "in the end settled",
             "in the end paid_unrecorded",
@@ -214,16 +217,22 @@ fn whatever_happens_one_run_repairs_it() {
     }
 }
 
+/// Whether taking one's time was asked for: it is the same word for the model.
+fn is_long() -> bool {
+    std::env::var_os("RELINK_MODEL_BOUNDS").is_some()
+}
+
+/// The first seed that one of these mistakes makes fail, and how.
+fn find(mistake: Mistake, seeds: u64) -> Option<(u64, String)> {
+    (0..seeds).find_map(|seed| Some((seed, play(seed, mistake).failure?)))
+}
+
 #[test]
 fn a_mistake_made_on_purpose_is_found_by_some_seed() {
-    // Taking one's time is the same word for the model.
-    let long = std::env::var_os("RELINK_MODEL_BOUNDS").is_some();
-    let rare: &[Mistake] = if long { &RARE } else { &[] };
+    let rare: &[Mistake] = if is_long() { &RARE } else { &[] };
     let mistakes: Vec<Mistake> = FOUND.iter().chain(rare).copied().collect();
     let found = at_once(&mistakes, 2, |mistake| {
-        let seeds = if rare.contains(&mistake) { 10_000 } else { 400 };
-        let mut played = (0..seeds).map(|seed| (seed, play(seed, mistake).failure));
-        played.find_map(|(seed, failure)| Some((seed, failure?)))
+        find(mistake, if rare.contains(&mistake) { 10_000 } else { 400 })
     });
     for (mistake, found) in mistakes.iter().zip(found) {
         let (seed, failure) = found.unwrap_or_else(|| panic!("{mistake:?} was not found"));
@@ -231,6 +240,21 @@ fn a_mistake_made_on_purpose_is_found_by_some_seed() {
         tell(&format!(
             "simulation: {mistake:?} found after {} seeds: {failure}",
             seed + 1
+        ));
+    }
+}
+
+/// Else a rule would be called redundant that is none.
+#[test]
+fn what_other_rules_make_up_for_is_found_by_no_seed() {
+    let seeds = if is_long() { 1000 } else { 30 };
+    for (mistake, found) in REDUNDANT
+        .iter()
+        .zip(at_once(&REDUNDANT, 2, |m| find(m, seeds)))
+    {
+        assert_eq!(found, None, "{mistake:?}");
+        tell(&format!(
+            "simulation: {mistake:?} shows in none of {seeds} seeds"
         ));
     }
 }

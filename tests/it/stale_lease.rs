@@ -91,6 +91,7 @@ async fn regen(world: &World, send_within: Duration) -> ExitStatus {
         },
         concurrency: 1,
         max_failures: 5,
+        protocol: &relink::saga::step,
     };
     let report = execute(approved, &site, &Interrupt::default(), &Silence).await;
     drop(site);

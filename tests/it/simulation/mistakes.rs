@@ -1,16 +1,20 @@
-//! Mistakes made on purpose in the layers around the product: what it reads of Stripe is not what Stripe said, and the
-//! database does not hold what a transaction relies on. A generator that finds none of them proves nothing.
+//! Mistakes made on purpose: a protocol with one rule broken, the very ones that the model must find, and in the layers
+//! around the product: what it reads of Stripe is not what Stripe said, and the database does not hold what a transaction
+//! relies on. A generator that finds none of them proves nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use futures_util::future::BoxFuture;
+use relink::saga::{Next, Observed, Operation, step};
 use relink::sandbox::double::Double;
 use relink::store::{Place, Point};
 use relink::stripe::Outgoing;
 use serde_json::{Value, json};
 
+use super::broken::{broken_step, undo_link, undone, wildcard};
 use super::stage::{Rates, Reach};
+use crate::model::Mutant;
 use crate::support::world::World;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +48,14 @@ pub enum Mistake {
     AnySumReadsRight,
     /// A payment is not remembered once its event is taken in.
     PaymentIsForgotten,
+    /// Stripe is not told that a link of ours takes one payment.
+    NoLimit,
+    /// A rule of the protocol is broken.
+    Protocol(Mutant),
 }
 
-/// What the mistakes must find by the simulation's seeds. Keys that are forgotten are no mistake that shows: what is
-/// minted twice is found by its metadata and closed.
-pub const FOUND: [Mistake; 10] = [
+/// What must be found by a few hundred seeds.
+pub const FOUND: [Mistake; 17] = [
     Mistake::HideTabs,
     Mistake::CompleteReadsExpired,
     Mistake::DebitReadsFailed,
@@ -59,20 +66,46 @@ pub const FOUND: [Mistake; 10] = [
     Mistake::UnpaidReadsPaid,
     Mistake::AnySumReadsRight,
     Mistake::PaymentIsForgotten,
+    Mistake::Protocol(Mutant::MintFirst),
+    Mistake::Protocol(Mutant::SessionsLeftOpen),
+    Mistake::Protocol(Mutant::ListedBeforeClosing),
+    Mistake::Protocol(Mutant::MissingIsDead),
+    Mistake::Protocol(Mutant::Wildcard),
+    Mistake::Protocol(Mutant::NoSweep),
+    Mistake::Protocol(Mutant::StoredIsLost),
 ];
 
 /// What shows only in a rare moment: everyday the model finds these, the simulation when there is time.
-pub const RARE: [Mistake; 3] = [
+pub const RARE: [Mistake; 10] = [
     Mistake::PublishWhateverTheStatus,
     Mistake::PublishOverAnything,
     Mistake::TokenIsIgnored,
+    Mistake::NoLimit,
+    Mistake::Protocol(Mutant::NoSecondScan),
+    Mistake::Protocol(Mutant::NoGetAfterMint),
+    Mistake::Protocol(Mutant::FencedUndoes),
+    Mistake::Protocol(Mutant::GivesUpEverything),
+    Mistake::Protocol(Mutant::OldKeySentAgain),
+    Mistake::Protocol(Mutant::SameAttempt),
+];
+
+/// What never shows, since other rules hold the promises without it. What is minted twice is found by its metadata and
+/// closed. The model says the same of the last two.
+pub const REDUNDANT: [Mistake; 3] = [
+    Mistake::KeysAreForgotten,
+    Mistake::Protocol(Mutant::NoConfirm),
+    Mistake::Protocol(Mutant::NoAdoption),
 ];
 
 impl Mistake {
     /// Who sleeps must wake up again within them.
     pub fn steps(self, usual: usize) -> usize {
         match self {
-            Mistake::TokenIsIgnored => usual + 90,
+            Mistake::NoLimit
+            | Mistake::TokenIsIgnored
+            | Mistake::Protocol(
+                Mutant::NoGetAfterMint | Mutant::FencedUndoes | Mutant::TakeOverPublishes,
+            ) => usual + 90,
             _ => usual,
         }
     }
@@ -85,8 +118,18 @@ impl Mistake {
                 rates.world = 300;
                 rates.crash = 0;
             }
+            // Links are published, parents pay, and they come again.
+            Mistake::NoLimit => {
+                *rates = Rates {
+                    world: 150,
+                    ..Rates::default()
+                };
+            }
             // Somebody sleeps while another goes on with its work.
-            Mistake::TokenIsIgnored => {
+            Mistake::TokenIsIgnored
+            | Mistake::Protocol(
+                Mutant::NoGetAfterMint | Mutant::FencedUndoes | Mutant::TakeOverPublishes,
+            ) => {
                 rates.crash = 0;
                 rates.buried = 80;
             }
@@ -107,6 +150,8 @@ pub struct Ground {
     tokens: Mutex<BTreeMap<(String, String), String>>,
     /// SQL that undoes what was done to a run's transaction.
     undo: Mutex<BTreeMap<String, Vec<String>>>,
+    /// Links that a run is about to close although it was fenced out.
+    zeal: Mutex<BTreeMap<String, Vec<String>>>,
 }
 
 impl Ground {
@@ -116,7 +161,13 @@ impl Ground {
             mistake,
             tokens: Mutex::default(),
             undo: Mutex::default(),
+            zeal: Mutex::default(),
         }
+    }
+
+    /// Whether a run still comes that closes what settled orders left.
+    pub fn sweeps(&self) -> bool {
+        self.mistake != Mistake::Protocol(Mutant::NoSweep)
     }
 
     /// A delivery as the receiver gets it.
@@ -227,10 +278,34 @@ impl Reach for Ground {
         })
     }
 
-    fn distort(&self, request: &mut Outgoing) {
-        if self.mistake == Mistake::KeysAreForgotten {
-            request.headers.remove("idempotency-key");
+    fn distort<'a>(&'a self, request: &'a mut Outgoing) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            match self.mistake {
+                Mistake::KeysAreForgotten => {
+                    request.headers.remove("idempotency-key");
+                }
+                Mistake::NoLimit => request.body = without_limit(&request.body),
+                Mistake::Protocol(Mutant::Wildcard) => {
+                    for link in wildcard(self.double(), request) {
+                        undo_link(self.double(), &link).await;
+                    }
+                }
+                _ => {}
+            }
+        })
+    }
+
+    fn step(&self, run: &str, operation: Operation, observed: Observed) -> (Operation, Next) {
+        let Mistake::Protocol(mutant) = self.mistake else {
+            return step(operation, observed);
+        };
+        if let Some(link) = undone(mutant, &operation, &observed) {
+            let mut zeal = self.zeal.lock().unwrap();
+            zeal.entry(run.to_owned())
+                .or_default()
+                .push(link.to_string());
         }
+        broken_step(mutant, operation, observed)
     }
 
     fn spoil(&self, method: &str, target: &str, body: Vec<u8>) -> Vec<u8> {
@@ -279,6 +354,10 @@ impl Reach for Ground {
 
     fn tidy<'a>(&'a self, run: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move {
+            let zeal = self.zeal.lock().unwrap().remove(run).unwrap_or_default();
+            for link in zeal {
+                undo_link(self.double(), &link).await;
+            }
             let undo = self.undo.lock().unwrap().remove(run).unwrap_or_default();
             for sql in undo {
                 self.world.rows.execute(&sql).await;
@@ -327,6 +406,13 @@ impl Reach for Ground {
             }
         })
     }
+}
+
+/// A mint that does not say how often its link may be paid.
+fn without_limit(body: &str) -> String {
+    let is_kept = |pair: &&str| !pair.starts_with("restrictions");
+    let pairs: Vec<&str> = body.split('&').filter(is_kept).collect();
+    pairs.join("&")
 }
 
 fn is_after(point: Point, what: &str) -> bool {

@@ -176,6 +176,7 @@ async fn carry_out(cast: Cast, goal: Goal) -> Result<Ended, String> {
         .begin_run(run, *client.timings())
         .await
         .map_err(text)?;
+    let protocol = |operation, observed| cast.actor.world.step(&cast.run, operation, observed);
     let site = Site {
         store: &store,
         journal: &journal,
@@ -190,6 +191,7 @@ async fn carry_out(cast: Cast, goal: Goal) -> Result<Ended, String> {
         },
         concurrency: 1,
         max_failures: 1000,
+        protocol: &protocol,
     };
     let report = execute(approved, &site, &Interrupt::default(), &Silence).await;
     drop(site);

@@ -32,7 +32,7 @@ pub struct Show {
     pub stage: Arc<Stage>,
     pub(super) ground: Arc<Ground>,
     orders: Vec<OrderId>,
-    life: Life,
+    pub(super) life: Life,
     players: BTreeMap<usize, Player>,
     seed: u64,
     made: usize,
@@ -279,37 +279,6 @@ impl Show {
         }
     }
 
-    /// What an unpaid, pending row holds is closed only by an operation that was claimed when the row held it.
-    async fn check_closings(&self, run: &str, before: &BTreeMap<i64, truth::Truth>) {
-        let after = truth::all(&self.ground.world).await;
-        for (order, was) in before {
-            let held = was.held();
-            if !was.may_be_paid(&self.life.failed)
-                || !was.is_live(held)
-                || after[order].is_live(held)
-            {
-                continue;
-            }
-            self.stage.count("closed what the row held");
-            let table = |name| self.ground.world.journal_table(name);
-            let expected = format!(
-                "SELECT COALESCE(o.expected_reference, '') || ' ' || COALESCE(o.minted_id, '') FROM {} s \
-                 JOIN {} o ON o.operation_id = s.operation_id WHERE s.run_id = '{run}' AND s.order_id = {order}",
-                table("steps"),
-                table("operations")
-            );
-            let known = self.ground.world.rows.texts(&expected).await;
-            let named = known
-                .iter()
-                .flat_map(|line| line.split(' '))
-                .any(|id| id == held);
-            assert!(
-                named,
-                "order {order}: closed {held}, which the row came to hold meanwhile"
-            );
-        }
-    }
-
     pub async fn deliver_lingering(&mut self) {
         for request in self.stage.take_lingering() {
             self.stage.note(format!(
@@ -355,6 +324,9 @@ impl Show {
             self.deliver_all_events().await;
         }
         for goal in [Goal::Regen, Goal::Retire] {
+            if goal == Goal::Retire && !self.ground.sweeps() {
+                continue;
+            }
             let cast = self.cast(Task::Run(goal));
             let ended = process::run(cast).await;
             count_endings(&self.stage, "repaired", &ended);

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
+use relink::saga::{Next, Observed, Operation};
 use relink::sandbox::double::Double;
 use relink::store::{Gate, Pass, Place, Point};
 use relink::stripe::{Carried, NoAnswer, Outgoing, Transport};
@@ -256,7 +257,9 @@ pub trait Reach: Send + Sync + std::fmt::Debug {
     /// A protocol's mistake, made on purpose: what the process reads is not what Stripe said.
     fn spoil(&self, method: &str, target: &str, body: Vec<u8>) -> Vec<u8>;
     /// The same of what it sends.
-    fn distort(&self, request: &mut Outgoing);
+    fn distort<'a>(&'a self, request: &'a mut Outgoing) -> BoxFuture<'a, ()>;
+    /// What comes next for an order of this run.
+    fn step(&self, run: &str, operation: Operation, observed: Observed) -> (Operation, Next);
     /// The same of what a transaction finds in the database.
     fn meddle<'a>(&'a self, run: &'a str, point: Point) -> BoxFuture<'a, ()>;
     /// What was done to the run's last transaction is undone.
@@ -363,7 +366,7 @@ impl Transport for Actor {
                     self.stage.fail(early);
                 }
             }
-            self.world.distort(&mut request);
+            self.world.distort(&mut request).await;
             let answer = deliver(self.world.double(), request).await;
             admin(self.world.double(), "DELETE", "faults", "").await;
             if let Word::Unanswered = self
