@@ -2,16 +2,17 @@
 
 use crate::cli::{Common, InspectArgs};
 use crate::config;
-use crate::domain::OrderFacts;
+use crate::domain::{OrderFacts, Snapshot};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::plan::{Decision, Goal, Plan, Verdict, advise};
+use crate::plan::{Goal, Plan, Tally, Verdict, advise};
 use crate::store::{Access, OpenIncident};
-use crate::ui::{Explanation, NextStep};
+use crate::ui::{Explanation, NextStep, Reader};
 
+use super::mailing::Healthy;
 use super::opening::Opened;
-use super::survey::{Survey, survey};
-use super::{Context, mailing, saved};
+use super::walk::{Going, Page, Walk};
+use super::{Context, saved};
 
 pub async fn run(
     args: &InspectArgs,
@@ -27,23 +28,45 @@ pub async fn run(
     let verdicts = config::verdicts(&args.narrow);
 
     let opened = Opened::open(common, context, Access::ReadOnly, None).await?;
-    if let Some(path) = &args.csv_out {
-        mailing::check(path)?;
-    }
-    let survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
-    if let Some(path) = &args.csv_out {
-        let (plan, snapshot) = (&survey.plan, &survey.snapshot);
-        mailing::write_plan(path, plan, snapshot, &opened.store, context).await?;
-    }
+    let mut list = match &args.csv_out {
+        Some(path) => Some(Healthy::begin(path, &opened.store).await?),
+        None => None,
+    };
     let mut incidents = opened.store.open_incidents(opened.config.key.mode).await?;
     context.monitor.incidents(incidents.len());
+    let walk = Walk {
+        opened: &opened,
+        selection: &selection,
+        policy: &policy,
+        verdicts: &verdicts,
+    };
+    let mut tally = Tally::default();
+    let mut pages = context.ui.pages();
+    let mut explained = None;
+    let shown = walk.through(context, |Page { plan, snapshot }| {
+        tally.add(&plan);
+        if let Some(list) = &mut list {
+            list.add(&plan, &snapshot);
+        }
+        explained = explain(&plan, &snapshot, context);
+        let reader = pages.add(plan)?;
+        // Whoever wants to know how it ends must hear of every order.
+        let is_enough = reader == Reader::IsGone && !args.check && list.is_none();
+        Ok(if is_enough {
+            Going::NoFurther
+        } else {
+            Going::On
+        })
+    });
+    let plan = shown.await?;
+    if let Some(list) = &list {
+        list.write(context)?;
+    }
     opened.close().await?;
-    // Whatever may fail has not failed: only now is anything printed.
-    match explained(&survey, context) {
+    // Of the last page, and of one order, nothing is printed before everything that may fail has not failed.
+    match explained {
         Some(explanation) => context.ui.explain(&explanation)?,
-        None => context
-            .ui
-            .plan(&survey.plan, None, &next_step(&survey.plan, context))?,
+        None => pages.end(&plan, &tally, &next_step(&tally, context))?,
     }
     if !args.check {
         // Those of other orders are somebody else's question.
@@ -53,7 +76,7 @@ pub async fn run(
         context.ui.warn(&told(incident, context));
     }
     Ok(if args.check {
-        found(&survey.plan, !incidents.is_empty())
+        found(&tally, !incidents.is_empty())
     } else {
         ExitStatus::Done
     })
@@ -61,18 +84,18 @@ pub async fn run(
 
 /// What monitoring is told, the first that holds: money, an order that a person must look at (one that could not be read
 /// among them), work.
-fn found(plan: &Plan, has_incidents: bool) -> ExitStatus {
-    let money = |decision: &Decision| {
-        matches!(
-            decision.verdict,
-            Verdict::Overpaid | Verdict::PaidUnrecorded | Verdict::Leaked | Verdict::Duplicate
-        )
-    };
-    if has_incidents || plan.decisions.iter().any(money) {
+fn found(tally: &Tally, has_incidents: bool) -> ExitStatus {
+    let money = [
+        Verdict::Overpaid,
+        Verdict::PaidUnrecorded,
+        Verdict::Leaked,
+        Verdict::Duplicate,
+    ];
+    if has_incidents || money.into_iter().any(|verdict| tally.with(verdict) > 0) {
         ExitStatus::MoneyNeedsPerson
-    } else if plan.for_a_person().next().is_some() {
+    } else if tally.for_a_person() > 0 {
         ExitStatus::Partial
-    } else if plan.has_work() {
+    } else if tally.has_work() {
         ExitStatus::WorkPending
     } else {
         ExitStatus::Done
@@ -97,34 +120,31 @@ fn told(incident: &OpenIncident, context: &Context<'_>) -> String {
 }
 
 /// One named order is explained in full; more are shown as a table.
-fn explained(survey: &Survey, context: &Context<'_>) -> Option<Explanation> {
-    let [decision] = survey.plan.decisions.as_slice() else {
+fn explain(plan: &Plan, snapshot: &Snapshot, context: &Context<'_>) -> Option<Explanation> {
+    let [decision] = plan.decisions.as_slice() else {
         return None;
     };
-    if survey.plan.policy.named.len() != 1 {
+    if plan.policy.named.len() != 1 {
         return None;
     }
     let same = |facts: &&OrderFacts| facts.order.id == decision.order.id;
-    let facts = survey.snapshot.orders.iter().find(same)?;
+    let facts = snapshot.orders.iter().find(same)?;
     let next = NextStep {
         command: advise(decision).map(|advice| context.with_connection(&advice)),
         note: None,
     };
-    Explanation::of(&survey.plan, facts, next)
+    Explanation::of(plan, facts, next)
 }
 
 /// Work first, since a regen settles most of it; then whatever needs a person.
-fn next_step(plan: &Plan, context: &Context<'_>) -> NextStep {
-    let command = if plan.work().next().is_some() {
+fn next_step(tally: &Tally, context: &Context<'_>) -> NextStep {
+    let command = if tally.has_work() {
         let command = context.command_line.for_a_person();
         Some(command.renamed("inspect", "regen").to_string())
     } else {
-        let advised = plan
-            .decisions
-            .iter()
-            .find(|decision| advise(decision).is_some());
-        let advice =
-            advised.map(|decision| format!("relink inspect --order-id {}", decision.order.id));
+        let advice = tally
+            .first_advised
+            .map(|order| format!("relink inspect --order-id {order}"));
         advice.map(|advice| context.with_connection(&advice))
     };
     NextStep {

@@ -77,26 +77,43 @@ pub async fn write_report(
     write_attention(path, &needed, context)
 }
 
-/// All orders of a plan that are well, and those that a person must look at.
-///
-/// # Errors
-/// As [`write_stored`].
-pub async fn write_plan(
-    path: &Path,
-    plan: &Plan,
-    snapshot: &Snapshot,
-    store: &Store,
-    context: &Context<'_>,
-) -> Result<(), Error> {
-    let ever = StoredBy::AnyoneSince(Timestamp(0));
-    let stored = store.stored_links(&ever).await?;
-    let urls: HashMap<OrderId, &str> = snapshot.orders.iter().filter_map(url_of).collect();
-    let url_of = |order: OrderId| urls.get(&order).copied();
-    let mailing = blast::healthy(&plan.decisions, &stored, url_of);
-    write_rows(path, &mailing.rows, context)?;
-    let mut needed: Vec<Attention> = plan.for_a_person().map(Attention::of).collect();
-    needed.extend(astray(mailing));
-    write_attention(path, &needed, context)
+/// All orders that are well, and those that a person must look at, gathered page by page and written when all are there.
+pub struct Healthy {
+    path: PathBuf,
+    stored: Vec<blast::Stored>,
+    rows: Vec<Row>,
+    needed: Vec<Attention>,
+}
+
+impl Healthy {
+    /// # Errors
+    /// Configuration: the file cannot be written. What any query can meet.
+    pub async fn begin(path: &Path, store: &Store) -> Result<Self, Error> {
+        check(path)?;
+        let ever = StoredBy::AnyoneSince(Timestamp(0));
+        Ok(Healthy {
+            path: path.to_owned(),
+            stored: store.stored_links(&ever).await?,
+            rows: Vec::new(),
+            needed: Vec::new(),
+        })
+    }
+
+    pub fn add(&mut self, plan: &Plan, snapshot: &Snapshot) {
+        let urls: HashMap<OrderId, &str> = snapshot.orders.iter().filter_map(url_of).collect();
+        let url_of = |order: OrderId| urls.get(&order).copied();
+        let mut mailing = blast::healthy(&plan.decisions, &self.stored, url_of);
+        self.rows.append(&mut mailing.rows);
+        self.needed.extend(plan.for_a_person().map(Attention::of));
+        self.needed.extend(astray(mailing));
+    }
+
+    /// # Errors
+    /// Configuration: the file cannot be written.
+    pub fn write(&self, context: &Context<'_>) -> Result<(), Error> {
+        write_rows(&self.path, &self.rows, context)?;
+        write_attention(&self.path, &self.needed, context)
+    }
 }
 
 /// The URL of the link that the order's row names.

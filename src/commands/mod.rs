@@ -25,6 +25,7 @@ mod saved;
 mod schema;
 mod settings;
 mod survey;
+mod walk;
 mod webhook;
 
 use crate::cli::{Cli, Command};

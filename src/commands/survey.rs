@@ -11,7 +11,7 @@ use super::Context;
 use super::opening::Opened;
 
 /// How many other references are tried as witnesses that this database belongs to this account.
-const WITNESSES: u32 = 20;
+pub(super) const WITNESSES: u32 = 20;
 
 pub struct Survey {
     pub snapshot: Snapshot,
@@ -23,7 +23,7 @@ pub struct Survey {
 }
 
 /// Adds what earlier runs left behind: Stripe does not know it.
-async fn recall(opened: &Opened, snapshot: &mut Snapshot) -> Result<(), Error> {
+pub(super) async fn recall(opened: &Opened, snapshot: &mut Snapshot) -> Result<(), Error> {
     let ids: Vec<OrderId> = snapshot.orders.iter().map(|facts| facts.order.id).collect();
     let mut journaled = opened.store.journal_facts(snapshot.mode, &ids).await?;
     for facts in &mut snapshot.orders {
@@ -57,7 +57,7 @@ pub async fn survey(
             witnesses: &witnesses,
             concurrency: opened.config.concurrency,
         };
-        let read = observe_indexed(&opened.stripe, orders, &request, |_, _| {
+        let read = observe_indexed(&opened.stripe, orders, &request, || {
             listener.hear(Event::Read);
         })
         .await;

@@ -5,14 +5,11 @@
 //! guessed; `relink_observed_timestamp_seconds` says how old it is. No names and no addresses: a metric never tells who
 //! owes what.
 
-use std::collections::BTreeMap;
-
 use super::exposition::{Family, Sample};
-use crate::domain::{AccountId, Currency, Mode, Money, OrderId, RunId, Timestamp};
+use super::observation::Observation;
+use crate::domain::{AccountId, Mode, Money, RunId, Timestamp};
 use crate::exit::ExitStatus;
-use crate::plan::{Decision, Goal, Plan, StoredState, Verdict};
-use crate::report::{Conclusion, Report, Subject};
-use crate::saga::Ending;
+use crate::plan::Verdict;
 
 /// What tells the numbers of one job from those of another: the node's collector refuses two files with equal series.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,32 +19,22 @@ pub struct Identity {
     pub scope: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watched {
-    pub verdict: Verdict,
-    pub amount: Option<Money>,
-    pub created_at: Option<Timestamp>,
-}
-
-/// The orders as the run found them, and as it left them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Observation {
-    /// Stripe's clock.
-    pub taken_at: Timestamp,
-    pub currency: Currency,
-    pub orders: BTreeMap<OrderId, Watched>,
-}
-
 /// Everything that a command tells while it runs; what it did not get to is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     pub account: Option<AccountId>,
     pub observation: Option<Observation>,
-    /// It looked, and could read none of its orders.
-    pub is_blind: bool,
     pub open_incidents: Option<usize>,
     /// In the journal.
     pub run: Option<RunId>,
+}
+
+impl Told {
+    /// What was seen; not where no order at all could be read: what was known before is better than a zero.
+    fn seen(&self) -> Option<&Observation> {
+        let observation = self.observation.as_ref();
+        observation.filter(|observation| !observation.is_blind())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,36 +42,6 @@ pub struct Ended {
     /// The host's clock, since that is what Prometheus compares it with.
     pub at: Timestamp,
     pub status: ExitStatus,
-}
-
-/// The URL that the parent has is dead, will be within a day, or is not this order's.
-///
-/// `unowned` and `duplicate` can be paid, `withdrawn` is so on purpose; of `in_doubt`, `unobserved` and
-/// `invalid_order` nobody knows.
-#[must_use]
-pub fn is_stranded(verdict: Verdict) -> bool {
-    match verdict {
-        Verdict::Dead
-        | Verdict::Dying
-        | Verdict::Wrong
-        | Verdict::Missing
-        | Verdict::UnknownObject
-        | Verdict::Foreign
-        | Verdict::Recoverable => true,
-        Verdict::OutOfScope
-        | Verdict::Unobserved
-        | Verdict::InDoubt
-        | Verdict::Overpaid
-        | Verdict::PaidUnrecorded
-        | Verdict::Processing
-        | Verdict::Leaked
-        | Verdict::Settled
-        | Verdict::InvalidOrder
-        | Verdict::Duplicate
-        | Verdict::Unowned
-        | Verdict::Withdrawn
-        | Verdict::Healthy => false,
-    }
 }
 
 /// The run saw all that it was to see, and nothing failed; that a look found something to do, for it or for a person, is no
@@ -97,105 +54,7 @@ pub fn is_success(command: &str, status: ExitStatus, observation: Option<&Observ
         ExitStatus::Partial => command == "inspect",
         _ => false,
     };
-    went_well && observation.is_none_or(|seen| seen.count(|v| v == Verdict::Unobserved) == 0)
-}
-
-impl Observation {
-    /// `None` where no order at all could be read: what was known before is better than a zero.
-    #[must_use]
-    pub fn of(plan: &Plan, currency: Currency) -> Option<Self> {
-        let is_unread = |decision: &&Decision| decision.verdict == Verdict::Unobserved;
-        let meant = |decision: &&Decision| decision.verdict != Verdict::OutOfScope;
-        let unread = plan.decisions.iter().filter(is_unread).count();
-        if unread > 0 && unread == plan.decisions.iter().filter(meant).count() {
-            return None;
-        }
-        let watched = |decision: &Decision| {
-            let watched = Watched {
-                verdict: decision.verdict,
-                amount: decision.order.amount,
-                created_at: decision.order.created_at,
-            };
-            (decision.order.id, watched)
-        };
-        Some(Observation {
-            taken_at: plan.taken_at,
-            currency,
-            orders: plan.decisions.iter().map(watched).collect(),
-        })
-    }
-
-    /// Else a run that gave everybody a link would leave the alarm on that it was started for.
-    pub fn conclude(&mut self, report: &Report) {
-        for outcome in &report.outcomes {
-            let Subject::Order(order) = &outcome.subject else {
-                continue;
-            };
-            let decision = report.plan.decision(order.id);
-            let (Some(decision), Some(watched)) = (decision, self.orders.get_mut(&order.id)) else {
-                continue;
-            };
-            watched.verdict = verdict_after(decision, &outcome.conclusion, report.plan.goal());
-        }
-    }
-
-    fn count(&self, is_meant: impl Fn(Verdict) -> bool) -> i64 {
-        let meant = |watched: &&Watched| is_meant(watched.verdict);
-        count(self.orders.values().filter(meant).count())
-    }
-
-    fn stranded(&self) -> impl Iterator<Item = &Watched> {
-        self.orders.values().filter(|w| is_stranded(w.verdict))
-    }
-
-    /// A zero in the currency that the orders are in, rather than nothing.
-    fn stranded_amounts(&self) -> Vec<Money> {
-        let none = Money::new(0, self.currency);
-        Money::totals(self.stranded().filter_map(|w| w.amount).chain([none]))
-    }
-
-    fn oldest_stranded(&self) -> i64 {
-        let ages = self.stranded().filter_map(|w| w.created_at);
-        let ages = ages.map(|created| self.taken_at.seconds_since(created));
-        ages.max().unwrap_or(0).max(0)
-    }
-}
-
-/// As far as the run knows; the next one looks.
-fn verdict_after(decision: &Decision, conclusion: &Conclusion, goal: Goal) -> Verdict {
-    let Conclusion::Ended(ending) = conclusion else {
-        return decision.verdict;
-    };
-    match ending {
-        Ending::Replaced {
-            unconfirmed: None, ..
-        } => Verdict::Healthy,
-        Ending::Replaced { .. } | Ending::Unknown { .. } | Ending::Interrupted { .. } => {
-            Verdict::InDoubt
-        }
-        Ending::Retired => verdict_after_closing(decision, goal),
-        Ending::Moved { verdict, .. } | Ending::PaidMeanwhile { verdict, .. } => *verdict,
-        Ending::LostRace
-        | Ending::StillLive(_)
-        | Ending::Refused { .. }
-        | Ending::Unavailable { .. }
-        | Ending::Fenced => decision.verdict,
-    }
-}
-
-/// Closing gives no money back, and of two live objects leaves the row's own, if that is one.
-fn verdict_after_closing(decision: &Decision, goal: Goal) -> Verdict {
-    match (decision.verdict, goal) {
-        (Verdict::Leaked, _) => Verdict::Settled,
-        (Verdict::Healthy | Verdict::Dying, Goal::RetirePending | Goal::Undo)
-        | (Verdict::Dead, Goal::Undo) => Verdict::Withdrawn,
-        (Verdict::Duplicate, Goal::Regen | Goal::Retire) => match decision.stored {
-            StoredState::LinkActive => Verdict::Healthy,
-            StoredState::SessionOpen => Verdict::Dying,
-            _ => Verdict::Dead,
-        },
-        (other, _) => other,
-    }
+    went_well && observation.is_none_or(|seen| seen.with(Verdict::Unobserved) == 0)
 }
 
 const OBSERVED: &str = "relink_observed_timestamp_seconds";
@@ -219,7 +78,7 @@ pub fn families(
             .map_or(former.account(), |account| account.as_str())
             .to_owned(),
     };
-    let mut families = order_families(told.observation.as_ref(), &labels, &former);
+    let mut families = order_families(told.seen(), &labels, &former);
     families.push(
         former.or(
             told.open_incidents
@@ -241,7 +100,7 @@ fn order_families(
         former.or(observation.map(samples), name, help)
     };
     let one = |value: i64| vec![labels.sample(&[], value)];
-    let orders_of = |verdict| move |seen: &Observation| seen.count(|other| other == verdict);
+    let orders_of = |verdict| move |seen: &Observation| count(seen.with(verdict));
     vec![
         family(
             OBSERVED,
@@ -257,7 +116,7 @@ fn order_families(
         family(
             "relink_stranded_orders",
             "Orders whose parent has a URL that is dead, dying or wrong",
-            &|seen| one(seen.count(is_stranded)),
+            &|seen| one(count(seen.stranded())),
         ),
         family(
             "relink_stranded_amount_minor",
@@ -303,12 +162,11 @@ fn run_families(
         help,
         samples: vec![labels.sample(&[], value)],
     };
-    let is_success = !told.is_blind
-        && is_success(
-            labels.identity.command,
-            ended.status,
-            told.observation.as_ref(),
-        );
+    let is_success = is_success(
+        labels.identity.command,
+        ended.status,
+        told.observation.as_ref(),
+    );
     let success = is_success.then(|| vec![labels.sample(&[], ended.at.0)]);
     vec![
         one(

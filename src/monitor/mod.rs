@@ -5,6 +5,7 @@
 
 mod exposition;
 mod gauges;
+mod observation;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,8 @@ use crate::plan::Plan;
 use crate::report::Report;
 
 pub use gauges::{Ended, Identity};
-use gauges::{Observation, Told, families};
+use gauges::{Told, families};
+use observation::Observation;
 
 /// The node's collector runs as another user.
 const FOR_EVERYBODY: u32 = 0o644;
@@ -68,12 +70,22 @@ impl Monitor {
         self.told().account = account.cloned();
     }
 
-    /// All orders that the command looked at, as they were.
+    /// All orders that the command looked at and may change, as they were.
     pub fn observed(&self, plan: &Plan, currency: Currency) {
-        let observation = Observation::of(plan, currency);
+        let mut observation = Observation::new(plan.taken_at, currency);
+        observation.add(plan);
+        observation.keep(plan);
+        self.told().observation = Some(observation);
+    }
+
+    /// The next page of the orders that the command only looks at.
+    pub fn observed_page(&self, plan: &Plan, currency: Currency) {
         let mut told = self.told();
-        told.is_blind = observation.is_none();
-        told.observation = observation;
+        let observation = told.observation.take();
+        let mut observation =
+            observation.unwrap_or_else(|| Observation::new(plan.taken_at, currency));
+        observation.add(plan);
+        told.observation = Some(observation);
     }
 
     pub fn incidents(&self, open: usize) {

@@ -7,6 +7,7 @@ use insta::assert_snapshot;
 
 use super::exposition::{Sample, parse, render};
 use super::gauges::*;
+use super::observation::Observation;
 use crate::domain::*;
 use crate::exit::ExitStatus;
 use crate::plan::{Decision, Goal, Plan, Policy, StoredState, Verdict, decide};
@@ -71,11 +72,17 @@ fn money(minor: i64, code: &str) -> Option<Money> {
     Some(Money::new(minor, Currency::parse(code).unwrap()))
 }
 
+fn observation(plan: &Plan) -> Observation {
+    let mut observation = Observation::new(plan.taken_at, Currency::USD);
+    observation.add(plan);
+    observation.keep(plan);
+    observation
+}
+
 fn told(plan: &Plan) -> Told {
     Told {
         account: AccountId::parse("acct_1Club").ok(),
-        observation: Observation::of(plan, Currency::USD),
-        is_blind: false,
+        observation: Some(observation(plan)),
         open_incidents: Some(2),
         run: Some(RunId("01a20cf6".to_owned())),
     }
@@ -249,15 +256,14 @@ fn what_could_not_be_read_is_no_success_and_no_zero() {
         (Verdict::Unobserved, money(5500, "usd"), DAY),
         (Verdict::OutOfScope, money(5500, "usd"), DAY),
     ]);
-    assert_eq!(Observation::of(&blind, Currency::USD), None);
+    assert!(observation(&blind).is_blind());
     let nothing = plan(&[(Verdict::OutOfScope, money(5500, "usd"), DAY)]);
-    assert!(Observation::of(&nothing, Currency::USD).is_some());
+    assert!(!observation(&nothing).is_blind());
 
     let former = written(&told(&club()), ended(ExitStatus::WorkPending, NOW), "");
     let stranded = value(&former, "relink_stranded_orders");
     let saw_nothing = Told {
-        observation: None,
-        is_blind: true,
+        observation: Some(observation(&blind)),
         ..told(&club())
     };
     let text = written(&saw_nothing, ended(ExitStatus::Partial, NOW + 900), &former);
@@ -290,7 +296,7 @@ fn order_of(decision: &Decision) -> Subject {
 /// The numbers after a run in which each order of `plan` ended so.
 fn after(mut plan: Plan, goal: Goal, endings: Vec<Conclusion>) -> Observation {
     plan.policy.goal = goal;
-    let mut observation = Observation::of(&plan, Currency::USD).unwrap();
+    let mut observation = observation(&plan);
     let outcomes = plan.decisions.iter().zip(endings);
     observation.conclude(&Report {
         outcomes: outcomes
@@ -312,8 +318,31 @@ fn after(mut plan: Plan, goal: Goal, endings: Vec<Conclusion>) -> Observation {
     observation
 }
 
-fn verdicts(observation: &Observation) -> Vec<Verdict> {
-    observation.orders.values().map(|w| w.verdict).collect()
+/// How many orders have each verdict.
+fn verdicts(observation: &Observation) -> Vec<(Verdict, usize)> {
+    let all = Verdict::ALL.into_iter();
+    let all = all.map(|verdict| (verdict, observation.with(verdict)));
+    all.filter(|(_, number)| *number > 0).collect()
+}
+
+/// A page at a time it comes to the same.
+#[test]
+fn pages_of_orders_count_as_the_whole() {
+    let whole = club();
+    let mut paged = Observation::new(whole.taken_at, Currency::USD);
+    for decision in &whole.decisions {
+        let mut page = whole.without_orders();
+        page.decisions = vec![decision.clone()];
+        paged.add(&page);
+    }
+    let written = |observation| {
+        let told = Told {
+            observation: Some(observation),
+            ..told(&whole)
+        };
+        written(&told, ended(ExitStatus::Done, NOW), "")
+    };
+    assert_eq!(written(paged), written(observation(&whole)));
 }
 
 #[test]
@@ -347,13 +376,14 @@ fn an_order_that_the_run_settled_alarms_nobody() {
     assert_eq!(
         verdicts(&seen),
         [
-            Verdict::Healthy,
-            Verdict::InDoubt,
-            Verdict::PaidUnrecorded,
-            Verdict::Dead,
-            Verdict::Dead
+            (Verdict::InDoubt, 1),
+            (Verdict::PaidUnrecorded, 1),
+            (Verdict::Dead, 2),
+            (Verdict::Healthy, 1),
         ]
     );
+    assert_eq!(seen.stranded_amounts(), [Money::new(11_000, Currency::USD)]);
+    assert_eq!(seen.oldest_stranded(), DAY);
 }
 
 #[test]
@@ -361,7 +391,7 @@ fn what_was_closed_is_counted_as_what_is_left_of_it() {
     let closed = |verdict, stored, goal| {
         let mut plan = plan(&[(verdict, None, DAY)]);
         plan.decisions[0].stored = stored;
-        verdicts(&after(plan, goal, vec![Conclusion::Ended(Ending::Retired)]))[0]
+        verdicts(&after(plan, goal, vec![Conclusion::Ended(Ending::Retired)]))
     };
     use StoredState::{LinkActive, Nothing, SessionOpen};
     for (verdict, stored, goal, left) in [
@@ -392,6 +422,10 @@ fn what_was_closed_is_counted_as_what_is_left_of_it() {
             Verdict::Withdrawn,
         ),
     ] {
-        assert_eq!(closed(verdict, stored, goal), left, "{verdict} {goal:?}");
+        assert_eq!(
+            closed(verdict, stored, goal),
+            [(left, 1)],
+            "{verdict} {goal:?}"
+        );
     }
 }

@@ -277,6 +277,22 @@ impl Plan {
             .collect()
     }
 
+    /// The same with none of its orders: what stands around the pages of a plan.
+    #[must_use]
+    pub fn without_orders(&self) -> Plan {
+        Plan {
+            policy: self.policy.clone(),
+            mode: self.mode,
+            account: self.account.clone(),
+            taken_at: self.taken_at,
+            decisions: Vec::new(),
+            gone: self.gone.clone(),
+            paid_links: self.paid_links.clone(),
+            forced: self.forced.clone(),
+            left_alone: self.left_alone.clone(),
+        }
+    }
+
     /// Narrows to some verdicts; all of them when `verdicts` is empty.
     #[must_use]
     pub fn narrowed_to(mut self, verdicts: &[Verdict]) -> Plan {

@@ -11,6 +11,7 @@ mod digest;
 mod judge;
 mod objects;
 mod reason;
+mod tally;
 mod verdict;
 
 pub use advice::advise;
@@ -21,6 +22,7 @@ pub use digest::{Approvable, Deed, Digest, Line};
 pub use judge::{Judgement, Moment, is_good_link, judge};
 pub use objects::{live_objects, objects, open_sessions, payments, sessions};
 pub use reason::Reason;
+pub use tally::Tally;
 pub use verdict::{UnknownVerdict, Verdict};
 
 use std::collections::BTreeSet;

@@ -17,6 +17,7 @@ mod journal;
 mod kill_points;
 mod kinds;
 mod naming;
+mod order_pages;
 mod orders;
 mod pool;
 mod publish;
@@ -44,6 +45,7 @@ pub use journal::{
 #[cfg(feature = "kill-points")]
 pub use kill_points::{Gate, Pass, Place, Point};
 pub use naming::{Misnamed, Renames};
+pub use order_pages::{OrderPage, OrderPages};
 pub use receiver::{
     OpenIncident, Receipt, Receiver, ReceiverCounts, Resolution, Resolved, Resolving, Retirement,
 };

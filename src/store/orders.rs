@@ -18,17 +18,34 @@ use crate::domain::{CheckoutReference, Currency, Order, OrderId, Tournament, Tou
 const READ_ORDERS: &str = "read the orders";
 const READ_TOURNAMENTS: &str = "read the tournaments";
 
-/// Which rows of `orders`, as a condition on them with at most one parameter, `$1`.
-enum Filter {
+/// Which rows of `orders`, as a condition on them; but for a range with at most one parameter, `$1`.
+pub(super) enum Filter {
     Everything,
     Tournament(TournamentId),
     One(OrderId),
     Ids(String),
     Reference(String),
+    Range(Range),
+}
+
+/// Part of all orders, or of a tournament's, by id.
+pub(super) struct Range {
+    pub tournament: Option<TournamentId>,
+    /// Not among them.
+    pub above: OrderId,
+    pub up_to: UpTo,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum UpTo {
+    /// So many rows at most.
+    Rows(u32),
+    /// This order, which is among them.
+    Order(OrderId),
 }
 
 type Snapshot = Transaction;
-type TournamentsOf = BTreeMap<String, Vec<Tournament>>;
+pub(super) type TournamentsOf = BTreeMap<String, Vec<Tournament>>;
 
 impl Store {
     /// The orders of a selection, by id, each once, however many teams or tournaments lead to it. All of it
@@ -151,7 +168,7 @@ impl Store {
             .map_err(StoreError::query(READ_ORDERS))
     }
 
-    async fn require_tournament(
+    pub(super) async fn require_tournament(
         &self,
         snapshot: &mut Snapshot,
         id: TournamentId,
@@ -183,13 +200,7 @@ impl Store {
     ) -> Result<Vec<Order>, StoreError> {
         let tournaments = self.read_tournaments(snapshot, filter).await?;
         let rows = self.read_rows(snapshot, filter, currency).await?;
-        let with_tournaments = |(mut order, product): (Order, Option<String>)| {
-            if let Some(sold_by) = product.and_then(|id| tournaments.get(&id)) {
-                order.tournaments.clone_from(sold_by);
-            }
-            order
-        };
-        Ok(rows.into_iter().map(with_tournaments).collect())
+        Ok(with_tournaments(rows, &tournaments))
     }
 
     /// The orders, each with the key of its product.
@@ -199,10 +210,25 @@ impl Store {
         filter: &Filter,
         currency: Currency,
     ) -> Result<Vec<(Order, Option<String>)>, StoreError> {
-        let rows = self
-            .fetch(connection, self.orders_sql(filter), filter)
+        let rows = self.fetch_rows(connection, filter).await?;
+        self.orders_of(&rows, currency)
+    }
+
+    pub(super) async fn fetch_rows(
+        &self,
+        connection: &mut AnyConnection,
+        filter: &Filter,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        self.fetch(connection, self.orders_sql(filter), filter)
             .await
-            .map_err(StoreError::query(READ_ORDERS))?;
+            .map_err(StoreError::query(READ_ORDERS))
+    }
+
+    pub(super) fn orders_of(
+        &self,
+        rows: &[AnyRow],
+        currency: Currency,
+    ) -> Result<Vec<(Order, Option<String>)>, StoreError> {
         let orders = rows
             .iter()
             .map(|row| row::order(row, currency, &self.names));
@@ -215,7 +241,7 @@ impl Store {
     }
 
     /// For every product of the filtered orders, the tournaments that sell it, by id.
-    async fn read_tournaments(
+    pub(super) async fn read_tournaments(
         &self,
         snapshot: &mut Snapshot,
         filter: &Filter,
@@ -248,6 +274,16 @@ impl Store {
             Filter::Tournament(id) => query.bind(id.0),
             Filter::One(id) => query.bind(id.0),
             Filter::Ids(text) | Filter::Reference(text) => query.bind(text.as_str()),
+            Filter::Range(range) => {
+                let query = match range.tournament {
+                    Some(id) => query.bind(id.0),
+                    None => query,
+                };
+                query.bind(range.above.0).bind(match range.up_to {
+                    UpTo::Rows(rows) => i64::from(rows),
+                    UpTo::Order(id) => id.0,
+                })
+            }
         };
         query.fetch_all(connection).await
     }
@@ -316,12 +352,20 @@ impl Store {
             .map(|(alias, sql)| format!("{sql} AS {alias}"))
             .join(", ");
         let condition = self.condition(filter);
+        let limit = match filter {
+            Filter::Range(Range {
+                tournament,
+                up_to: UpTo::Rows(_),
+                ..
+            }) => format!(" LIMIT ${}", 2 + usize::from(tournament.is_some())),
+            _ => String::new(),
+        };
         format!(
             "SELECT {fields} FROM {orders_table} \
              LEFT JOIN {players_table} ON {player_id} = {order_player} \
              LEFT JOIN {parents_table} ON {parent_id} = {player_parent} \
              LEFT JOIN {products_table} ON {product_id} = {order_product} \
-             WHERE {condition} ORDER BY {order_id}"
+             WHERE {condition} ORDER BY {order_id}{limit}"
         )
     }
 
@@ -366,8 +410,32 @@ impl Store {
             Filter::One(_) => format!("{order_id} = $1"),
             Filter::Ids(_) => format!("{order_id} IN {}", self.dialect.listed_ids()),
             Filter::Reference(_) => format!("{order_reference} = $1"),
+            Filter::Range(range) => {
+                let (base, above) = match range.tournament {
+                    Some(id) => (self.condition(&Filter::Tournament(id)) + " AND ", 2),
+                    None => (String::new(), 1),
+                };
+                let to = match range.up_to {
+                    UpTo::Rows(_) => String::new(),
+                    UpTo::Order(_) => format!(" AND {order_id} <= ${}", above + 1),
+                };
+                format!("{base}{order_id} > ${above}{to}")
+            }
         }
     }
+}
+
+pub(super) fn with_tournaments(
+    rows: Vec<(Order, Option<String>)>,
+    sold_by: &TournamentsOf,
+) -> Vec<Order> {
+    let completed = |(mut order, product): (Order, Option<String>)| {
+        if let Some(sold_by) = product.and_then(|id| sold_by.get(&id)) {
+            order.tournaments.clone_from(sold_by);
+        }
+        order
+    };
+    rows.into_iter().map(completed).collect()
 }
 
 pub(super) fn json_list(ids: &[OrderId]) -> String {

@@ -12,6 +12,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::convert::{self, garbage};
 use super::listing::Listed;
+use super::overview::Rows;
 use super::wire;
 use super::{Client, StripeError};
 use crate::actions::IdempotencyKey;
@@ -176,6 +177,7 @@ impl Index {
         &self,
         client: &Client,
         since: Option<Timestamp>,
+        wanted: Option<&Rows>,
         mut listed: Option<&mut Listed>,
     ) -> Result<(), StripeError> {
         let mut active = vec![("active", "true")];
@@ -183,7 +185,8 @@ impl Index {
             active.push(("expand[0]", "data.line_items"));
         }
         let take = |link: wire::PaymentLink| {
-            self.known_mut().add_link(&link.id, &link.metadata)?;
+            self.known_mut()
+                .add_link(&link.id, &link.metadata, wanted)?;
             match &mut listed {
                 Some(listed) => listed.add_link(&link),
                 None => Ok(()),
@@ -196,7 +199,7 @@ impl Index {
         complete.extend(since.as_deref().map(|moment| ("created[gte]", moment)));
         for query in [open, &complete] {
             let take = |session: wire::Session| {
-                self.known_mut().add_session(&session)?;
+                self.known_mut().add_session(&session, wanted)?;
                 match &mut listed {
                     Some(listed) => listed.add_session(&session),
                     None => Ok(()),
@@ -224,7 +227,7 @@ impl Known {
                 continue;
             }
             let link = &event.data.object;
-            self.add_link(&link.id, &link.metadata)?;
+            self.add_link(&link.id, &link.metadata, None)?;
             if event.kind != wire::LINK_CREATED {
                 self.changes += 1;
                 let link = convert::link_id(&link.id)?;
@@ -234,36 +237,57 @@ impl Known {
         for session in sessions {
             self.met.insert(session.id.clone());
             if session.status.as_deref() != Some("expired") {
-                self.add_session(session)?;
+                self.add_session(session, None)?;
             }
         }
         Ok(())
     }
 
-    fn add_link(&mut self, id: &str, metadata: &wire::Metadata) -> Result<(), StripeError> {
+    /// Of what is wanted of some rows only, a link's key is no part.
+    fn add_link(
+        &mut self,
+        id: &str,
+        metadata: &wire::Metadata,
+        wanted: Option<&Rows>,
+    ) -> Result<(), StripeError> {
         let id = convert::link_id(id)?;
-        if let Owner::Order(order) = convert::owner(metadata) {
+        if let Some(order) = owner_in(metadata, id.as_str(), wanted) {
             let reference = CheckoutReference::Link(id.clone());
             self.by_order.entry(order).or_default().insert(reference);
         }
-        if let Some(key) = convert::metadata_text(metadata, "relink_key") {
+        if wanted.is_none()
+            && let Some(key) = convert::metadata_text(metadata, "relink_key")
+        {
             self.by_relink_key.entry(key).or_default().insert(id);
         }
         Ok(())
     }
 
-    fn add_session(&mut self, session: &wire::Session) -> Result<(), StripeError> {
+    fn add_session(
+        &mut self,
+        session: &wire::Session,
+        wanted: Option<&Rows>,
+    ) -> Result<(), StripeError> {
         let id = convert::session_id(&session.id)?;
         if let Some(original) = session.recovered_from.as_deref() {
             let original = convert::session_id(original)?;
             self.copies.entry(original).or_default().insert(id.clone());
         }
-        if let Owner::Order(order) = convert::owner(&session.metadata) {
+        if let Some(order) = owner_in(&session.metadata, id.as_str(), wanted) {
             let reference = CheckoutReference::Session(id);
             self.by_order.entry(order).or_default().insert(reference);
         }
         Ok(())
     }
+}
+
+/// The order that it names, if that is asked for.
+fn owner_in(metadata: &wire::Metadata, id: &str, wanted: Option<&Rows>) -> Option<OrderId> {
+    let Owner::Order(order) = convert::owner(metadata) else {
+        return None;
+    };
+    let is_wanted = wanted.is_none_or(|rows| rows.lacks(order, id));
+    is_wanted.then_some(order)
 }
 
 /// That so many objects came on.
@@ -278,19 +302,26 @@ impl Client {
     /// # Errors
     /// What [`StripeError::stops_the_run`], and when Stripe never answered at all.
     pub async fn live_index(&self, since: Option<Timestamp>) -> Result<Index, StripeError> {
-        self.read_index(since, None).await
+        self.read_index(since, None, None).await
     }
 
-    /// [`Client::live_index`], and what it showed of each object, in short; with a gap that says nothing of any.
-    ///
-    /// # Errors
-    /// As [`Client::live_index`].
+    /// [`Client::live_index`], of those that no row of `wanted` leads to, where there is one.
+    pub(super) async fn index_of(
+        &self,
+        since: Option<Timestamp>,
+        wanted: Option<&Rows>,
+    ) -> Result<Index, StripeError> {
+        self.read_index(since, wanted, None).await
+    }
+
+    /// [`Client::index_of`], and what it showed of each object, in short; with a gap that says nothing of any.
     pub(super) async fn listed_index(
         &self,
         since: Option<Timestamp>,
+        wanted: Option<&Rows>,
     ) -> Result<(Index, Listed), StripeError> {
         let mut listed = Listed::default();
-        let index = self.read_index(since, Some(&mut listed)).await?;
+        let index = self.read_index(since, wanted, Some(&mut listed)).await?;
         listed.sort();
         Ok((index, listed))
     }
@@ -298,10 +329,11 @@ impl Client {
     async fn read_index(
         &self,
         since: Option<Timestamp>,
+        wanted: Option<&Rows>,
         listed: Option<&mut Listed>,
     ) -> Result<Index, StripeError> {
         let mut index = Index::empty(self.stripe_time().await?);
-        match index.read_live(self, since, listed).await {
+        match index.read_live(self, since, wanted, listed).await {
             Ok(()) => {}
             Err(error) if error.stops_the_run() => return Err(error),
             Err(error) => index.unfinished = Some(error.to_string()),

@@ -214,7 +214,8 @@ fn owner(owner: &Owner) -> i64 {
     owner.order().map_or(NOBODY, |order| order.0)
 }
 
-fn hash(text: &str) -> u64 {
+/// As ids are kept here.
+pub(super) fn hash(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()

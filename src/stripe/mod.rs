@@ -15,6 +15,7 @@ mod index;
 mod judge;
 mod listing;
 mod observe;
+mod overview;
 mod preflight;
 mod read;
 mod recall;
@@ -33,6 +34,7 @@ pub use index::{Index, Mark};
 pub use observe::{
     ObserveRequest, observe, observe_indexed, observe_order, observe_watched, witness,
 };
+pub use overview::{Overview, Rows};
 pub use read::Account;
 pub use recall::Recall;
 pub use settings::{Rps, Settings};

@@ -7,23 +7,14 @@
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-
-use super::listing::Listed;
+use super::overview::{Overview, Rows};
 use super::refunds::mark_refunds;
 use super::{Client, Index, Recall, StripeError};
 use crate::domain::{
     AccountId, CheckoutReference, JournalFacts, Listing, Order, OrderFacts, Owner, Reading,
-    SessionId, Snapshot, Stored, StripeObject, Timestamp, Witness,
+    SessionId, Snapshot, Stored, StripeObject, Witness,
 };
-
-const DAY: i64 = 86_400;
-/// From so many orders on, what the listing shows of a plain one is not read again for the plan.
-const MANY: usize = 100;
-/// How many objects of a kind are tried before all are read one by one.
-const TRIED: usize = 20;
 
 /// What to observe, and what the snapshot repeats.
 #[derive(Clone, Debug)]
@@ -38,7 +29,7 @@ pub struct ObserveRequest<'a> {
     pub concurrency: usize,
 }
 
-/// Reads the index of the account, then all the orders. `progress` is told (done, total).
+/// Reads the index of the account, then all the orders. `progress` is told of each that is done.
 ///
 /// The journal's facts are left empty: Stripe does not know them.
 ///
@@ -48,7 +39,7 @@ pub async fn observe(
     client: &Client,
     orders: Vec<Order>,
     request: &ObserveRequest<'_>,
-    progress: impl Fn(usize, usize),
+    progress: impl Fn(),
 ) -> Result<Snapshot, StripeError> {
     let observed = observe_indexed(client, orders, request, progress).await?;
     Ok(observed.0)
@@ -62,65 +53,13 @@ pub async fn observe_indexed(
     client: &Client,
     orders: Vec<Order>,
     request: &ObserveRequest<'_>,
-    progress: impl Fn(usize, usize),
+    progress: impl Fn(),
 ) -> Result<(Snapshot, Index), StripeError> {
-    let in_scope = |order: &&Order| is_in_scope(order, request.scope);
-    let since = oldest(orders.iter().filter(in_scope));
-    let (index, listed) = match orders.iter().filter(in_scope).count() {
-        0 => (Index::empty(client.stripe_time().await?), None),
-        MANY.. => {
-            let (index, listed) = client.listed_index(since).await?;
-            (index, Some(listed))
-        }
-        _ => (client.live_index(since).await?, None),
-    };
-    let taken_at = client.stripe_time().await?;
-    let listed = match listed {
-        Some(listed) if index.gap().is_none() => {
-            let references = orders.iter().filter(in_scope).map(|order| &order.reference);
-            let references: Vec<_> = references.flatten().collect();
-            let is_ours = is_of_this_account(client, &references, &listed).await?;
-            is_ours.then_some(Known::Listed(listed))
-        }
-        Some(_) => index.gap().map(|gap| Known::Nothing(gap.to_owned())),
-        None => None,
-    };
-    let has_no_copy = |order: &Order| match &order.reference {
-        Some(CheckoutReference::Session(id)) => index.copies_of(id).is_empty(),
-        _ => true,
-    };
-    let plain_facts = |order: &Arc<Order>| match &listed {
-        None => None,
-        Some(Known::Nothing(gap)) => Some(unobserved(order, gap)),
-        Some(Known::Listed(listed)) => {
-            let facts = listed.plain_facts(order);
-            facts.filter(|_| has_no_copy(order))
-        }
-    };
-    let (done, total) = (AtomicUsize::new(0), orders.len());
-    let reads = orders.into_iter().map(Arc::new).map(|order| async {
-        let facts = if !is_in_scope(&order, request.scope) {
-            Ok(skipped(order))
-        } else if let Some(facts) = plain_facts(&order) {
-            Ok(facts)
-        } else {
-            observe_order(client, order, &index).await
-        };
-        progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
-        facts
-    });
-    let orders: Vec<OrderFacts> = stream::iter(reads)
-        .buffered(request.concurrency.max(1))
-        .try_collect()
-        .await?;
-    let snapshot = Snapshot {
-        taken_at,
-        mode: client.mode(),
-        account: request.account.clone(),
-        witness: witness_for(client, &orders, request.witnesses).await?,
-        orders,
-    };
-    Ok((snapshot, index))
+    let mut rows = Rows::of(request.scope);
+    rows.add(&orders);
+    let mut overview = Overview::with_every_name(client, rows, request).await?;
+    let snapshot = overview.observe(orders, progress).await?;
+    Ok((snapshot, overview.into_index()))
 }
 
 /// Fresh facts of one order, every object read by GET. A gap in the index makes `others` unfinished.
@@ -177,112 +116,6 @@ pub async fn witness(
         }
     }
     Ok(Witness::Absent)
-}
-
-/// An order without a product is read: nothing says that it is out of scope.
-fn is_in_scope(order: &Order, scope: &[String]) -> bool {
-    order
-        .product
-        .as_ref()
-        .is_none_or(|product| scope.contains(&product.category))
-}
-
-/// A day before the oldest of these orders was made; `None` when one of them does not say when. The day
-/// covers what two hosts' clocks may differ by.
-fn oldest<'a>(orders: impl Iterator<Item = &'a Order>) -> Option<Timestamp> {
-    let dated: Option<Vec<Timestamp>> = orders.map(|order| order.created_at).collect();
-    let Timestamp(oldest) = dated?.into_iter().min()?;
-    Some(Timestamp(oldest.saturating_sub(DAY).max(0)))
-}
-
-fn skipped(order: Arc<Order>) -> OrderFacts {
-    OrderFacts {
-        order,
-        stored: Stored::Skipped,
-        others: Listing::Complete(Vec::new()),
-        recorded_returned: 0,
-        journal: JournalFacts::default(),
-    }
-}
-
-/// What is known of many orders together.
-enum Known {
-    Listed(Listed),
-    /// Why not.
-    Nothing(String),
-}
-
-/// Whether what the listing does not show may be called not live. With a key of another account, or of the other mode,
-/// it shows none of these at all: so some of those that it lacks are read, until one of each kind is seen.
-async fn is_of_this_account(
-    client: &Client,
-    references: &[&CheckoutReference],
-    listed: &Listed,
-) -> Result<bool, StripeError> {
-    for reference in references {
-        if let CheckoutReference::Session(id) = reference {
-            client.refuse_other_mode(id)?;
-        }
-    }
-    let is_session =
-        |reference: &CheckoutReference| matches!(reference, CheckoutReference::Session(_));
-    let is_link = |reference: &CheckoutReference| matches!(reference, CheckoutReference::Link(_));
-    for is_of_kind in [is_session, is_link] {
-        let lacking: Vec<CheckoutReference> = references
-            .iter()
-            .filter(|reference| is_of_kind(reference) && !listed.shows(reference))
-            .take(TRIED)
-            .map(|reference| (*reference).clone())
-            .collect();
-        if !lacking.is_empty() && witness(client, &lacking).await? == Witness::Absent {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Without a whole listing nothing is known of so many orders, and nothing is asked one by one either.
-fn unobserved(order: &Arc<Order>, gap: &str) -> OrderFacts {
-    let stored = match &order.reference {
-        None => Stored::Nothing,
-        Some(CheckoutReference::Other(text)) => Stored::Unknown(text.clone()),
-        Some(reference) => {
-            let reading = Reading::Unread(gap.to_owned());
-            Stored::Read(reference.clone(), Box::new(reading))
-        }
-    };
-    OrderFacts {
-        order: Arc::clone(order),
-        stored,
-        others: Listing::Unfinished(gap.to_owned()),
-        recorded_returned: 0,
-        journal: JournalFacts::default(),
-    }
-}
-
-async fn witness_for(
-    client: &Client,
-    orders: &[OrderFacts],
-    more: &[CheckoutReference],
-) -> Result<Witness, StripeError> {
-    let reading = |facts: &OrderFacts| match &facts.stored {
-        Stored::Read(_, reading) => Some((**reading).clone()),
-        Stored::Nothing | Stored::Unknown(_) | Stored::Skipped => None,
-    };
-    let mut is_missing = false;
-    for reading in orders.iter().filter_map(reading) {
-        match reading {
-            // What is not listed is called not live only where some of it were read.
-            Reading::Seen(_) | Reading::NotLive => return Ok(Witness::Read),
-            Reading::NoSuchObject => is_missing = true,
-            Reading::Unread(_) => {}
-        }
-    }
-    if is_missing {
-        witness(client, more).await
-    } else {
-        Ok(Witness::Absent)
-    }
 }
 
 async fn read_stored(

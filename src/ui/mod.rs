@@ -12,6 +12,7 @@ mod journal;
 mod json;
 mod look;
 mod manual;
+mod pages;
 mod plan;
 mod progress;
 mod prompt;
@@ -36,6 +37,7 @@ pub use journal::Runs;
 pub use look::ColorChoice;
 pub use look::count as counted;
 pub use manual::{ManualPage, manual_pages};
+pub use pages::{Pages, Reader};
 pub use progress::Progress;
 pub use prompt::{Answer, NoTerminal, Question};
 pub use replay::Tense;
@@ -44,7 +46,7 @@ pub use talk::{Banner, Stderr};
 
 use crate::doctor::Diagnosis;
 use crate::domain::OrderId;
-use crate::plan::{Cost, Digest, Plan, Verdict};
+use crate::plan::{Cost, Digest, Plan, Tally, Verdict};
 use crate::receiver::Foreseen;
 use crate::report::Report;
 use crate::saved_plan::{Due, SavedPlan, Standing};
@@ -139,7 +141,7 @@ impl Ui {
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn plan(&self, plan: &Plan, agreed: Option<Agreed<'_>>, next: &NextStep) -> io::Result<()> {
         let skips = agreed.is_some_and(|agreed| !agreed.skipped.is_empty());
-        if self.has_nothing_to_say(plan) && !skips {
+        if self.has_nothing_to_say(plan, &Tally::of(plan)) && !skips {
             return Ok(());
         }
         self.show(
@@ -154,7 +156,7 @@ impl Ui {
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn plan_before_commit(&self, plan: &Plan, agreed: Agreed<'_>) -> io::Result<()> {
         let next = NextStep::default();
-        if self.has_nothing_to_say(plan) && agreed.skipped.is_empty() {
+        if self.has_nothing_to_say(plan, &Tally::of(plan)) && agreed.skipped.is_empty() {
             Ok(())
         } else if self.format.is_table() {
             print(&plan::text(plan, Some(agreed), &next, self.stdout))
@@ -360,7 +362,7 @@ impl Ui {
         with_connection: impl Fn(&str) -> String,
     ) -> io::Result<()> {
         let is_empty = report.outcomes.is_empty() && report.skipped.is_empty();
-        if is_empty && self.has_nothing_to_say(&report.plan) {
+        if is_empty && self.has_nothing_to_say(&report.plan, &Tally::of(&report.plan)) {
             return Ok(());
         }
         match self.format {
@@ -377,14 +379,14 @@ impl Ui {
     }
 
     /// Quiet means silent where nothing would be done and nobody is needed: cron sends no mail then.
-    fn has_nothing_to_say(&self, plan: &Plan) -> bool {
+    fn has_nothing_to_say(&self, plan: &Plan, tally: &Tally) -> bool {
         self.quiet
             && self.format.is_table()
-            && !plan.has_work()
+            && !tally.has_work()
             && plan.left_alone.is_empty()
-            && plan.for_a_person().next().is_none()
+            && tally.for_a_person() == 0
             // `regen` leaves it to `retire`, and somebody must be told to.
-            && plan.decisions.iter().all(|d| d.verdict != Verdict::Leaked)
+            && tally.with(Verdict::Leaked) == 0
     }
 
     fn show<D: json::Document>(
@@ -478,13 +480,18 @@ impl Ui {
 }
 
 fn print(text: &str) -> io::Result<()> {
+    print_for(text).map(drop)
+}
+
+fn print_for(text: &str) -> io::Result<Reader> {
     let mut stdout = io::stdout().lock();
     let written = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
     match written {
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        Ok(()) => Ok(Reader::Listens),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::IsGone),
+        Err(e) => Err(e),
     }
 }
 

@@ -8,21 +8,39 @@ use super::sanitize::clean;
 use super::words::{self, Ids};
 use super::{Agreed, NextStep, standing};
 use crate::domain::Order;
-use crate::plan::{Action, Decision, Plan};
+use crate::plan::{Action, Decision, Plan, Tally};
 
 /// Columns that a player's name may take.
 pub const NAME: usize = 24;
 
 #[must_use]
 pub fn text(plan: &Plan, agreed: Option<Agreed<'_>>, next: &NextStep, look: Look) -> String {
-    let mut out = String::new();
-    if !plan.decisions.is_empty() {
-        let mut table = look.table(&header(look));
-        for decision in &plan.decisions {
-            table.add_row(row(decision, look));
-        }
-        out.push_str(&render(&table));
+    table(plan, look) + &rest(plan, &Tally::of(plan), agreed, next, look)
+}
+
+/// The orders; nothing without one.
+#[must_use]
+pub fn table(plan: &Plan, look: Look) -> String {
+    if plan.decisions.is_empty() {
+        return String::new();
     }
+    let mut table = look.table(&header(look));
+    for decision in &plan.decisions {
+        table.add_row(row(decision, look));
+    }
+    render(&table)
+}
+
+/// What follows the table. `tally` is of all pages, where the plan is a page of one.
+#[must_use]
+pub fn rest(
+    plan: &Plan,
+    tally: &Tally,
+    agreed: Option<Agreed<'_>>,
+    next: &NextStep,
+    look: Look,
+) -> String {
+    let mut out = String::new();
     for order in &plan.gone {
         out.push_str(&format!(
             "order {order}: its row is gone; would conclude what an earlier run left open\n"
@@ -46,7 +64,7 @@ pub fn text(plan: &Plan, agreed: Option<Agreed<'_>>, next: &NextStep, look: Look
             "`{text}` is neither a checkout session nor a payment link: left alone\n"
         ));
     }
-    out.push_str(&words::summary(plan));
+    out.push_str(&words::summary(plan.goal(), tally));
     out.push('\n');
     if let Some(Agreed { digest, skipped }) = agreed {
         for due in skipped {

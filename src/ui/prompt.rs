@@ -8,9 +8,8 @@ use dialoguer::{Confirm, Input};
 use super::look::{Hue, Look, count, sums};
 use super::sanitize::clean;
 use super::talk;
-use super::words::Fates;
 use crate::domain::{AccountId, Mode, Money};
-use crate::plan::{Goal, Plan};
+use crate::plan::{Goal, Plan, Tally};
 
 /// What is about to be done, and where. Holds a database address without its password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +50,7 @@ impl Question {
     /// The question that approves `plan`.
     #[must_use]
     pub fn about(plan: &Plan, account_name: Option<String>, database: String) -> Self {
-        let fates = Fates::of(plan);
+        let tally = Tally::of(plan);
         Question {
             goal: plan.goal(),
             account: plan.account.clone(),
@@ -59,11 +58,11 @@ impl Question {
             mode: plan.mode,
             database,
             size: plan.size(),
-            replace: fates.replace,
-            retire: fates.objects,
-            totals: plan.totals(),
-            resume: fates.resume,
-            resume_totals: plan.resumed_totals(),
+            replace: tally.replace,
+            retire: tally.objects,
+            totals: tally.totals,
+            resume: tally.resume,
+            resume_totals: tally.resume_totals,
         }
     }
 }

@@ -5,7 +5,7 @@ use super::look::{agree, count, full, list, short, sums};
 use super::sanitize::clean;
 use crate::domain::CheckoutReference;
 use crate::plan::{
-    Action, Cost, Decision, Goal, Hold, Plan, Reason, Release, StoredState, Verdict,
+    Action, Cost, Decision, Goal, Hold, Reason, Release, StoredState, Tally, Verdict,
 };
 use crate::stripe::Pace;
 
@@ -189,92 +189,49 @@ fn used(decision: &Decision) -> String {
     }
 }
 
-/// How many of a plan's orders meet which fate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fates {
-    pub replace: usize,
-    /// Orders whose objects would be closed with nothing minted.
-    pub retire: usize,
-    /// Objects that would be closed, those of replaced orders and forced ones included.
-    pub objects: usize,
-    /// Orders on which an earlier run's operation would be gone on with.
-    pub resume: usize,
-    pub wait: usize,
-    pub need_person: usize,
-}
-
-impl Fates {
-    #[must_use]
-    pub fn of(plan: &Plan) -> Fates {
-        let mut fates = Fates {
-            objects: plan.paid_links.len() + plan.forced.len(),
-            resume: plan.gone.len(),
-            ..Fates::default()
-        };
-        for decision in &plan.decisions {
-            match &decision.action {
-                Action::Nothing => {}
-                Action::Hold(Hold::Waits) => fates.wait += 1,
-                Action::Hold(Hold::NeedsPerson { .. }) => fates.need_person += 1,
-                Action::Retire(objects) => {
-                    fates.retire += 1;
-                    fates.objects += objects.len();
-                }
-                Action::Resume | Action::Conclude => fates.resume += 1,
-                Action::Replace(objects) => {
-                    fates.replace += 1;
-                    fates.objects += objects.len();
-                }
-            }
-        }
-        fates
-    }
-}
-
 /// `23 orders: 17 dead, 6 settled; would mint 17 links, 985.00 USD; 0 need a person`
 #[must_use]
-pub fn summary(plan: &Plan) -> String {
-    let total = plan.decisions.len();
-    let fates = Fates::of(plan);
-    if total == 0 && fates.objects == 0 {
+pub fn summary(goal: Goal, tally: &Tally) -> String {
+    let total = tally.orders;
+    if total == 0 && tally.objects == 0 {
         return "no orders".to_owned();
     }
     let mut parts = vec![match total {
         0 => "no orders".to_owned(),
         n => {
-            let verdicts = list(&plan.counts(), |(verdict, n)| format!("{n} {verdict}"));
+            let verdicts = list(&tally.counts(), |(verdict, n)| format!("{n} {verdict}"));
             format!("{}: {verdicts}", count(n, "order"))
         }
     }];
-    let retires = match fates.objects {
+    let retires = match tally.objects {
         0 => "retire nothing".to_owned(),
         n => format!("retire {}", count(n, "object")),
     };
-    let resumed = plan.resumed_totals();
-    let mints = match fates.replace {
+    let resumed = &tally.resume_totals;
+    let mints = match tally.replace {
         0 if !resumed.is_empty() => "mint nothing else".to_owned(),
         0 => "mint nothing".to_owned(),
-        n => format!("mint {}, {}", count(n, "link"), sums(&plan.totals())),
+        n => format!("mint {}, {}", count(n, "link"), sums(&tally.totals)),
     };
-    parts.push(match plan.goal() {
+    parts.push(match goal {
         Goal::Retire | Goal::RetirePending | Goal::Undo => format!("would {retires}"),
-        Goal::Regen | Goal::Mint if fates.objects > 0 => format!("would {retires}, {mints}"),
+        Goal::Regen | Goal::Mint if tally.objects > 0 => format!("would {retires}, {mints}"),
         Goal::Regen | Goal::Mint => format!("would {mints}"),
     });
-    if fates.resume > 0 {
+    if tally.resume > 0 {
         let asked = match resumed.as_slice() {
             [] => String::new(),
             resumed => format!(", {}", sums(resumed)),
         };
         parts.push(format!(
             "would go on with {}{asked}",
-            count(fates.resume, "order")
+            count(tally.resume, "order")
         ));
     }
-    if fates.wait > 0 {
-        parts.push(agree(fates.wait, "waits", "wait"));
+    if tally.wait > 0 {
+        parts.push(agree(tally.wait, "waits", "wait"));
     }
-    parts.push(agree(fates.need_person, "needs a person", "need a person"));
+    parts.push(agree(tally.need_person, "needs a person", "need a person"));
     parts.join("; ")
 }
 

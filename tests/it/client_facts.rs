@@ -38,7 +38,7 @@ pub async fn try_observe(server: &Server, orders: Vec<Order>) -> Result<Snapshot
         witnesses: &[CheckoutReference::classify("cs_test_witness")],
         concurrency: 3,
     };
-    observe(&server.client(), orders, &request, |_, _| {}).await
+    observe(&server.client(), orders, &request, || {}).await
 }
 
 pub async fn facts(world: World, order: Order) -> OrderFacts {

@@ -24,7 +24,7 @@ async fn every_order_is_told_of_in_its_place() {
         category: "camp".to_owned(),
         ..elsewhere.product.unwrap()
     });
-    let told = Arc::new(Mutex::new(Vec::new()));
+    let done = Arc::new(Mutex::new(0));
     let orders = vec![
         order(1, "cs_test_a1"),
         order(2, ""),
@@ -38,7 +38,7 @@ async fn every_order_is_told_of_in_its_place() {
         witnesses: &[],
         concurrency: 2,
     };
-    let progress = |done, total| told.lock().unwrap().push((done, total));
+    let progress = || *done.lock().unwrap() += 1;
     let snapshot = observe(&server.client(), orders, &request, progress)
         .await
         .unwrap();
@@ -62,10 +62,7 @@ async fn every_order_is_told_of_in_its_place() {
     assert_eq!(e.stored, gone);
     assert_eq!(snapshot.witness, Witness::Read);
     assert_eq!(snapshot.taken_at, Timestamp(1_795_500_000));
-    assert_eq!(
-        *told.lock().unwrap(),
-        [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
-    );
+    assert_eq!(*done.lock().unwrap(), 5);
     let asked: Vec<String> = server
         .heard()
         .iter()

@@ -63,6 +63,7 @@ mod model;
 mod odd_cases;
 mod output_formats;
 mod output_schemas;
+mod pages;
 mod pings;
 mod pinned_account;
 mod plan_acts;

@@ -54,7 +54,7 @@ async fn regen(world: &World, send_within: Duration) -> ExitStatus {
         witnesses: &[],
         concurrency: 1,
     };
-    let observed = observe_indexed(&client, orders, &request, |_, _| {}).await;
+    let observed = observe_indexed(&client, orders, &request, || {}).await;
     let (snapshot, index) = observed.unwrap();
     let plan = decide(&snapshot, &policy);
     let terms = Terms {

@@ -59,9 +59,15 @@ async fn one_use_after_another_takes_one_connection() {
         read(&store).await.unwrap();
     }
     assert_eq!(sessions(&world).await, "1");
-    let twice = tokio::join!(read(&store), read(&store));
-    assert!(twice.0.is_ok() && twice.1.is_ok(), "{twice:?}");
-    assert_eq!(sessions(&world).await, "2", "two uses at a time");
+    // A machine that stands still for a second lets the first be done before the second has begun.
+    let mut two = false;
+    for _ in 0..20 {
+        let twice = tokio::join!(read(&store), read(&store));
+        assert!(twice.0.is_ok() && twice.1.is_ok(), "{twice:?}");
+        two = two || sessions(&world).await == "2";
+    }
+    assert!(two, "two uses at a time");
+    assert_eq!(sessions(&world).await, "2");
     store.close().await;
     assert_eq!(sessions(&world).await, "0");
 }

@@ -1,9 +1,9 @@
 //! Reading orders: who is selected, what is read, and how a row that is not as it should be is told.
 
 use relink::domain::{
-    CheckoutReference, Currency, Money, OrderId, OrderStatus, Timestamp, TournamentId,
+    CheckoutReference, Currency, Money, Order, OrderId, OrderStatus, Timestamp, TournamentId,
 };
-use relink::store::{Access, Scope, Selection, StoreError};
+use relink::store::{Access, OrderPages, Scope, Selection, Store, StoreError};
 
 use crate::store_world::{World, ids, on_each_database, order_ids, select};
 
@@ -11,6 +11,7 @@ on_each_database!(World:
     a_tournament_selects_the_orders_of_its_products_each_once,
     a_tournament_that_sells_nothing_selects_nothing,
     an_unknown_tournament_is_an_error,
+    pages_of_any_size_hold_what_is_selected,
     named_orders_are_selected_by_id_and_sorted,
     every_unknown_order_is_named,
     a_long_list_of_ids_is_read_in_one_go,
@@ -52,6 +53,67 @@ async fn a_tournament_that_sells_nothing_selects_nothing(world: World) {
     let store = world.open(Access::ReadOnly).await;
     let orders = select(&store, Scope::Tournament(TournamentId(3))).await;
     assert_eq!(ids(&orders), [0_i64; 0]);
+}
+
+/// All pages one after the other, none of them longer than it may be.
+async fn all_pages(store: &Store, selection: &Selection, size: u32) -> Vec<Order> {
+    let pages = OrderPages::of(selection, size).unwrap();
+    let (mut all, mut above) = (Vec::new(), None);
+    loop {
+        let page = store
+            .order_page(&pages, above, Currency::USD)
+            .await
+            .unwrap();
+        assert!(page.orders.len() <= size as usize);
+        all.extend(page.orders);
+        match page.next {
+            None => return all,
+            next => above = next,
+        }
+    }
+}
+
+async fn pages_of_any_size_hold_what_is_selected(world: World) {
+    let store = world.open(Access::ReadOnly).await;
+    for scope in [
+        Scope::All,
+        Scope::Tournament(TournamentId(1)),
+        Scope::Tournament(TournamentId(2)),
+        Scope::Tournament(TournamentId(3)),
+    ] {
+        for exclude in [&[][..], &[2], &[1, 5]] {
+            let selection = Selection {
+                scope: scope.clone(),
+                exclude: order_ids(exclude),
+            };
+            let whole = store
+                .select_orders(&selection, Currency::USD)
+                .await
+                .unwrap();
+            for size in 1..=6 {
+                let paged = all_pages(&store, &selection, size).await;
+                assert_eq!(paged, whole, "{selection:?} by {size}");
+            }
+        }
+    }
+    let named = Selection {
+        scope: Scope::Orders(order_ids(&[1])),
+        exclude: Vec::new(),
+    };
+    assert!(OrderPages::of(&named, 1).is_none(), "those are few");
+    let unknown = Selection {
+        scope: Scope::Tournament(TournamentId(3_000_000_000)),
+        exclude: Vec::new(),
+    };
+    let pages = OrderPages::of(&unknown, 1).unwrap();
+    let told = store
+        .order_page(&pages, None, Currency::USD)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(told, StoreError::UnknownTournament { .. }),
+        "{told}"
+    );
 }
 
 async fn an_unknown_tournament_is_an_error(world: World) {
@@ -351,6 +413,14 @@ async fn a_view_with_doubled_rows_doubles_no_order(world: World) {
         .await;
     let store = world.open(Access::ReadOnly).await;
     assert_eq!(ids(&select(&store, Scope::All).await), [1, 2, 3, 4, 5]);
+    let all = Selection {
+        scope: Scope::All,
+        exclude: Vec::new(),
+    };
+    for size in 1..=11 {
+        let paged = all_pages(&store, &all, size).await;
+        assert_eq!(ids(&paged), [1, 2, 3, 4, 5], "by {size}");
+    }
 }
 
 async fn a_dangling_key_is_a_gap(world: World) {

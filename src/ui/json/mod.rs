@@ -26,7 +26,7 @@ pub use replay::ReplayDocument;
 pub use report::{ReportDocument, outcome_line};
 pub use resolution::ResolutionDocument;
 pub use settings::SettingsDocument;
-pub use shape::{Document, EVENTS, csv, ids, line, lines};
+pub use shape::{Document, EVENTS, around, between, csv, ids, item_lines, line, lines, rest_line};
 pub use standing::StandingDocument;
 
 use super::NextStep;

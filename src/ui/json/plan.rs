@@ -3,14 +3,13 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::super::words::Fates;
 use super::super::{Agreed, NextStep};
 use super::shape::{Document, Shape, amount, currency, plain};
 use super::standing::DueBody;
 use super::{Next, OrderHead, Why, flags};
 use crate::domain::{AccountId, CheckoutReference, LinkId, Mode, Money, OrderId, Timestamp};
 use crate::plan::{
-    Action, Decision, Digest, Goal, Hold, Plan, Policy, StoredState, Verdict, advise,
+    Action, Decision, Digest, Goal, Hold, Plan, Policy, StoredState, Tally, Verdict, advise,
 };
 
 #[derive(Serialize)]
@@ -71,6 +70,17 @@ impl Document for PlanDocument<'_> {
 impl<'a> PlanDocument<'a> {
     #[must_use]
     pub fn new(plan: &'a Plan, agreed: Option<Agreed<'a>>, next: &'a NextStep) -> Self {
+        PlanDocument::of_pages(plan, &Tally::of(plan), agreed, next)
+    }
+
+    /// With the sums of all pages, of which `plan` is one, or none.
+    #[must_use]
+    pub fn of_pages(
+        plan: &'a Plan,
+        tally: &Tally,
+        agreed: Option<Agreed<'a>>,
+        next: &'a NextStep,
+    ) -> Self {
         let Plan {
             policy,
             mode,
@@ -102,9 +112,9 @@ impl<'a> PlanDocument<'a> {
                 .iter()
                 .map(DueBody::new)
                 .collect(),
-            totals: plan.totals(),
-            resume_totals: plan.resumed_totals(),
-            counts: Counts::of(plan),
+            totals: tally.totals.clone(),
+            resume_totals: tally.resume_totals.clone(),
+            counts: Counts::of(tally),
             next: Next::from(next.clone()),
         }
     }
@@ -240,24 +250,16 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(plan: &Plan) -> Self {
-        let Fates {
-            replace,
-            retire,
-            objects,
-            resume,
-            wait,
-            need_person,
-        } = Fates::of(plan);
+    fn of(tally: &Tally) -> Self {
         Counts {
-            orders: plan.decisions.len(),
-            verdicts: Verdicts(plan.counts()),
-            replace,
-            retire,
-            resume,
-            wait,
-            need_person,
-            objects,
+            orders: tally.orders,
+            verdicts: Verdicts(tally.counts()),
+            replace: tally.replace,
+            retire: tally.retire,
+            resume: tally.resume,
+            wait: tally.wait,
+            need_person: tally.need_person,
+            objects: tally.objects,
         }
     }
 }

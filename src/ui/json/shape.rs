@@ -2,6 +2,7 @@
 //! the document says.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -73,13 +74,55 @@ pub const fn currency(name: &'static str, at: &'static str) -> Column {
 /// # Errors
 /// Serialization fails, which no document of ours does.
 pub fn lines<D: Document>(document: &D) -> serde_json::Result<String> {
-    let (items, rest) = taken_apart(document)?;
-    let mut out = String::new();
-    for item in items {
-        out.push_str(&line(D::SHAPE.item, item));
+    Ok(item_lines(document)? + &rest_line(document)?)
+}
+
+/// # Errors
+/// As [`lines`].
+pub fn item_lines<D: Document>(document: &D) -> serde_json::Result<String> {
+    let (items, _) = taken_apart(document)?;
+    let lines = items.into_iter().map(|item| line(D::SHAPE.item, item));
+    Ok(lines.collect())
+}
+
+/// # Errors
+/// As [`lines`].
+pub fn rest_line<D: Document>(document: &D) -> serde_json::Result<String> {
+    if D::SHAPE.list.is_empty() {
+        return Ok(String::new());
     }
-    if !D::SHAPE.list.is_empty() {
-        out.push_str(&line("totals", rest));
+    let (_, rest) = taken_apart(document)?;
+    Ok(line("totals", rest))
+}
+
+/// What stands before and after the items of the document's list, which must be empty: for a list that comes in pieces.
+///
+/// # Errors
+/// As [`lines`]; the document has no such list at its top, or it is not empty.
+pub fn around<D: Document>(document: &D) -> io::Result<(String, String)> {
+    let whole = super::render(document)?;
+    let list = format!("\n  \"{}\": [", D::SHAPE.list);
+    let empty = format!("{list}]");
+    let found = whole.split_once(&empty);
+    let (head, tail) = found.ok_or_else(|| io::Error::other("the list is not empty"))?;
+    Ok((format!("{head}{list}"), format!("]{tail}")))
+}
+
+/// The items as they stand in the list of a document, with what parts them from those before.
+///
+/// # Errors
+/// As [`lines`].
+pub fn between<D: Document>(document: &D, is_first: bool) -> io::Result<String> {
+    let (items, _) = taken_apart(document)?;
+    let mut out = String::new();
+    for (item, at) in items.iter().zip(0..) {
+        out.push_str(if is_first && at == 0 {
+            "\n    "
+        } else {
+            ",\n    "
+        });
+        let text = escape_json(&serde_json::to_string_pretty(item)?);
+        out.push_str(&text.replace('\n', "\n    "));
     }
     Ok(out)
 }

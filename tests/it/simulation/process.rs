@@ -124,7 +124,7 @@ async fn survey(
         witnesses: &[],
         concurrency: 1,
     };
-    let observed = observe_indexed(client, orders, &request, |_, _| {}).await;
+    let observed = observe_indexed(client, orders, &request, || {}).await;
     let (mut snapshot, index) = observed.map_err(text)?;
     let ids: Vec<_> = snapshot.orders.iter().map(|facts| facts.order.id).collect();
     let mut journaled = store.journal_facts(Mode::Test, &ids).await.map_err(text)?;

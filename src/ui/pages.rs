@@ -1,0 +1,113 @@
+//! A plan that comes page by page, shown as it comes: of a million orders, no more than a page is held.
+//!
+//! The last page is shown only with the sums, so that a plan of one page is printed in one piece or not at all. A table
+//! of several pages has its header on each.
+
+use std::io;
+
+use super::json::{self, PlanDocument};
+use super::{Format, NextStep, Ui, plan, print_for};
+use crate::plan::{Plan, Tally};
+
+/// Whether anybody still reads what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    Listens,
+    /// It closed the pipe: it has had enough.
+    IsGone,
+}
+
+#[derive(Debug)]
+pub struct Pages {
+    ui: Ui,
+    held: Option<Plan>,
+    has_begun: bool,
+}
+
+impl Ui {
+    #[must_use]
+    pub fn pages(&self) -> Pages {
+        Pages {
+            ui: *self,
+            held: None,
+            has_begun: false,
+        }
+    }
+}
+
+impl Pages {
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn add(&mut self, page: Plan) -> io::Result<Reader> {
+        match self.held.replace(page) {
+            Some(before) => self.show(&before),
+            None => Ok(Reader::Listens),
+        }
+    }
+
+    /// `plan` has what belongs to no order, and `tally` is of everything.
+    ///
+    /// # Errors
+    /// stdout cannot be written to; a closed pipe is no error.
+    pub fn end(mut self, plan: &Plan, tally: &Tally, next: &NextStep) -> io::Result<()> {
+        if self.ui.has_nothing_to_say(plan, tally) {
+            return Ok(());
+        }
+        if let Some(last) = self.held.take()
+            && self.show(&last)? == Reader::IsGone
+        {
+            return Ok(());
+        }
+        let rest = || PlanDocument::of_pages(plan, tally, None, next);
+        let text = match self.ui.format {
+            Format::Table | Format::Wide => plan::rest(plan, tally, None, next, self.ui.stdout),
+            Format::Json => self.closing(&rest())?,
+            Format::Jsonl => json::rest_line(&rest())?,
+            // With the header, where there was no order.
+            Format::Csv if !self.has_begun => json::csv(&rest(), self.ui.headers)?,
+            Format::Csv | Format::Ids => return Ok(()),
+        };
+        print_for(&text).map(drop)
+    }
+
+    fn show(&mut self, page: &Plan) -> io::Result<Reader> {
+        let is_first = !self.has_begun;
+        if page.decisions.is_empty() {
+            return Ok(Reader::Listens);
+        }
+        // Where only what needs somebody is to be said, a page without it is passed over.
+        if self.ui.has_nothing_to_say(page, &Tally::of(page)) {
+            return Ok(Reader::Listens);
+        }
+        self.has_begun = true;
+        let next = NextStep::default();
+        let document = || PlanDocument::new(page, None, &next);
+        let text = match self.ui.format {
+            Format::Table | Format::Wide => plan::table(page, self.ui.stdout),
+            Format::Json => opening(page, is_first)? + &json::between(&document(), is_first)?,
+            Format::Jsonl => json::item_lines(&document())?,
+            Format::Csv => json::csv(&document(), self.ui.headers && is_first)?,
+            Format::Ids => json::ids(&document())?,
+        };
+        print_for(&text)
+    }
+
+    /// The end of the document, and its beginning where nothing was shown.
+    fn closing(&self, rest: &PlanDocument<'_>) -> io::Result<String> {
+        if !self.has_begun {
+            return json::render(rest);
+        }
+        let (_, tail) = json::around(rest)?;
+        Ok(format!("\n  {tail}"))
+    }
+}
+
+fn opening(page: &Plan, is_first: bool) -> io::Result<String> {
+    if !is_first {
+        return Ok(String::new());
+    }
+    let next = NextStep::default();
+    let bare = page.without_orders();
+    let (head, _) = json::around(&PlanDocument::new(&bare, None, &next))?;
+    Ok(head)
+}
