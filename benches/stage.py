@@ -1,13 +1,16 @@
 """What the load is played on: the packages of the peer, a throw-away PostgreSQL, and processes that are ended with us."""
 
+import json
 import os
 import secrets
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -124,3 +127,119 @@ def wait_until_healthy(port, process):
         except OSError:
             time.sleep(0.01)
     raise SystemExit(f"a receiver did not start; see {process.log.name}")
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def build():
+    """relink as users build it."""
+    command = ["cargo", "build", "--release", "--locked", "--bin", "relink", "--message-format", "json-render-diagnostics"]
+    built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    messages = map(json.loads, built.stdout.splitlines())
+    return next(it["executable"] for it in messages if it.get("executable"))
+
+
+class Postgres:
+    past = "'2026-11-01 12:00:00+00'"
+
+    def __init__(self, cluster):
+        import psycopg
+        self.url, self.peer_url = cluster.url(), cluster.url("postgresql+psycopg")
+        self.connection = psycopg.connect(cluster.url("postgresql"), autocommit=True)
+        self.rows("DROP SCHEMA IF EXISTS relink CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        self.rows((ROOT / "fixtures/schema.postgres.sql").read_text())
+
+    def rows(self, sql):
+        cursor = self.connection.execute(sql)
+        return cursor.fetchall() if cursor.description else []
+
+    def numbers(self, count):
+        return f"generate_series(1, {count}) AS t(n)"
+
+    def close(self):
+        self.connection.close()
+
+
+class Sqlite:
+    past = "'2026-11-01 12:00:00.000000'"
+
+    def __init__(self, directory):
+        path = tempfile.mkstemp(suffix=".db", dir=directory)[1]
+        self.url, self.peer_url = f"sqlite://{path}", f"sqlite:///{path}"
+        self.connection = sqlite3.connect(path, isolation_level=None)
+        self.connection.executescript((ROOT / "fixtures/schema.sqlite.sql").read_text())
+
+    def rows(self, sql):
+        return self.connection.execute(sql).fetchall()
+
+    def numbers(self, count):
+        return f"(WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < {count}) SELECT n FROM t)"
+
+    def close(self):
+        self.connection.close()
+
+
+class Stripe:
+    """The double, in a process of its own; nothing of it is counted."""
+
+    def __init__(self, program, directory):
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        state = tempfile.mkdtemp(dir=directory)
+        command = [program, "sandbox", "serve", "--port", str(self.port), f"--sandbox={state}"]
+        log = f"{state}.log"
+        self.process = Process(command, log)
+        while "stripe_api_key" not in open(log).read():  # said once it serves, with the sample in it
+            if self.process.it.poll() is not None:
+                raise SystemExit(f"the double did not start; see {log}")
+            time.sleep(0.02)
+
+    def call(self, method, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.base}/_sandbox/{path}", data, method=method)
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.load(answer)
+
+
+class Memory:
+    """The peak of any of these processes, in MiB. What `wait4` tells begins with the memory of whoever started them."""
+
+    def __init__(self, running):
+        self.peak, self.running, self.over = 0.0, running, threading.Event()
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+
+    def watch(self):
+        while not self.over.wait(0.02):
+            for it in self.running:
+                try:
+                    status = Path(f"/proc/{it.pid}/status").read_text()
+                except OSError:
+                    continue
+                told = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
+                self.peak = max([self.peak, *(int(kib) / 1024 for kib in told)])
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def run_to_the_end(command, log, environment, well=(0,), processes=1):
+    """A bad exit status if there was one, seconds until the last one ended, CPU seconds of all, and the peak memory of one in MiB."""
+    begun = time.monotonic()
+    with open(log, "wb") as file:
+        running = [subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                    env={**os.environ, **environment}) for _ in range(processes)]
+        ended = []
+        with Memory(running) as memory:
+            for it in running:
+                _, status, used = os.wait4(it.pid, 0)
+                it.returncode = os.waitstatus_to_exitcode(status)
+                ended.append(used)
+    bad = [it.returncode for it in running if it.returncode not in well]
+    return (bad[0] if bad else 0, time.monotonic() - begun, sum(it.ru_utime + it.ru_stime for it in ended), memory.peak)

@@ -361,9 +361,9 @@ fn an_order_that_the_run_settled_alarms_nobody() {
         verdict: Verdict::PaidUnrecorded,
         reason: crate::plan::Reason::NoObject,
     });
-    let stranded = (Verdict::Dead, money(5500, "usd"), DAY);
+    let stranded = |days| (Verdict::Dead, money(5500, "usd"), days * DAY);
     let seen = after(
-        plan(&[stranded; 5]),
+        plan(&[9, 8, 7, 1, 2].map(stranded)),
         Goal::Regen,
         vec![
             replaced(None),
@@ -383,7 +383,7 @@ fn an_order_that_the_run_settled_alarms_nobody() {
         ]
     );
     assert_eq!(seen.stranded_amounts(), [Money::new(11_000, Currency::USD)]);
-    assert_eq!(seen.oldest_stranded(), DAY);
+    assert_eq!(seen.oldest_stranded(), 2 * DAY);
 }
 
 #[test]

@@ -168,6 +168,27 @@ proptest! {
     }
 
     #[test]
+    fn a_tally_of_any_pages_says_what_the_plan_says(snapshot in world(), policy in policy(), size in 1_usize..5) {
+        let plan = decide(&snapshot, &policy);
+        let mut tally = Tally::default();
+        for decisions in plan.decisions.chunks(size) {
+            let mut page = plan.without_orders();
+            page.decisions = decisions.to_vec();
+            tally.add(&page);
+        }
+        prop_assert_eq!(tally.orders, plan.decisions.len());
+        prop_assert_eq!(tally.counts(), plan.counts());
+        prop_assert_eq!(tally.totals.clone(), plan.totals());
+        prop_assert_eq!(tally.resume_totals.clone(), plan.resumed_totals());
+        prop_assert_eq!(tally.has_work(), plan.has_work());
+        prop_assert_eq!(tally.replace + tally.retire + tally.resume, plan.work().count());
+        prop_assert_eq!(tally.for_a_person(), plan.for_a_person().count());
+        let advised = plan.decisions.iter().find(|d| advise(d).is_some());
+        prop_assert_eq!(tally.first_advised, advised.map(|d| d.order.id));
+        prop_assert_eq!(&tally, &Tally::of(&plan));
+    }
+
+    #[test]
     fn the_same_facts_give_the_same_plan_whatever_their_order(snapshot in world(), policy in policy()) {
         let mut turned = snapshot.clone();
         turned.orders.reverse();
