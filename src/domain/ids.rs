@@ -1,10 +1,11 @@
 //! Identifiers. A Stripe id becomes part of a request path, so only a checked one can be made: letters,
 //! digits and underscores, at most 255 of them. An id with a slash, a dot or a space in it is refused here
-//! and never reaches a URL.
+//! and never reaches a URL. It goes from the row into facts, plan and operation, and is one text in all of them.
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Why a text is not a usable Stripe id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,9 +61,15 @@ impl fmt::Display for RunId {
 macro_rules! stripe_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
         #[serde(try_from = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
 
         impl TryFrom<String> for $name {
             type Error = InvalidId;
@@ -83,7 +90,7 @@ macro_rules! stripe_id {
                     !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
                 };
                 if text.len() <= 255 && tail.is_some_and(clean) {
-                    Ok(Self(text.to_owned()))
+                    Ok(Self(text.into()))
                 } else {
                     Err(InvalidId {
                         text: text.chars().take(80).collect(),

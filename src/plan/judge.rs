@@ -4,7 +4,7 @@
 //! money that Stripe took is looked for before anything is called dead.
 
 use super::objects::{
-    families, is_same, live, open_sessions, payments, references, sessions, stored_object,
+    families, live, open_sessions, payments, references, sessions, stored_object,
 };
 use super::{Policy, Reason, Release, Verdict};
 use crate::domain::{
@@ -137,9 +137,12 @@ fn first_match(
         return (Verdict::InvalidOrder, reason);
     }
     let own = stored_object(facts).filter(|object| object.is_live());
-    let is_own = |object: &StripeObject| own.is_some_and(|own| is_same(own, object));
-    let others = live.iter().filter(|object| !is_own(object));
-    let others: Vec<CheckoutReference> = others.map(|object| object.reference()).collect();
+    let mut others = Vec::new();
+    if live.len() > usize::from(own.is_some()) {
+        let held = own.map(StripeObject::reference);
+        others = references(&live);
+        others.retain(|object| Some(object) != held.as_ref());
+    }
     if let Some(link) = unstored(facts, &others) {
         return (Verdict::InDoubt, Reason::UnstoredLink(link));
     }

@@ -1,5 +1,6 @@
-//! How often a decision asks for memory: exact numbers, so that a decision that copies what it could share is noticed
-//! without a clock. A higher one needs a reason; a lower one is to be written down here.
+//! How often a decision asks for memory, and how much of it an entry of a plan keeps beside the order's row: exact
+//! numbers, so that a decision that copies what it could share is noticed without a clock. A higher one needs a reason; a
+//! lower one is to be written down here.
 
 use allocation_counter::measure;
 
@@ -11,6 +12,9 @@ use crate::support::facts::{NOW, facts, family, order, paid, session};
 const EXPIRED: &str = "cs_test_old";
 const LINK: &str = "plink_own";
 
+/// Bytes; a commit holds its whole plan before it writes anything.
+const LARGEST_ENTRY: usize = 300;
+
 fn decided(facts: &OrderFacts) -> (u64, Decision) {
     let moment = Moment {
         taken_at: Timestamp(NOW),
@@ -19,6 +23,8 @@ fn decided(facts: &OrderFacts) -> (u64, Decision) {
     let policy = Policy::new(Goal::Regen);
     let mut decision = None;
     let counted = measure(|| decision = Some(decide_order(facts, moment, &policy)));
+    let entry = size_of::<Decision>() + usize::try_from(counted.bytes_current).unwrap();
+    assert!(entry <= LARGEST_ENTRY, "{entry} bytes an entry");
     (counted.count_total, decision.unwrap())
 }
 
@@ -56,7 +62,18 @@ fn a_paid_order() {
     order.status = OrderStatus::Paid;
     order.payment_intent = Some(PaymentIntentId::parse("pi_1").unwrap());
     let facts = facts(order, Some(StripeObject::Session(session)), Vec::new());
-    assert_takes(5, &facts, Verdict::Settled);
+    assert_takes(3, &facts, Verdict::Settled);
+}
+
+#[test]
+fn an_order_behind_an_open_session() {
+    let open = session(EXPIRED, 1, SessionState::Open);
+    let facts = facts(
+        order(1, Some(EXPIRED)),
+        Some(StripeObject::Session(open)),
+        Vec::new(),
+    );
+    assert_takes(3, &facts, Verdict::Dying);
 }
 
 #[test]
@@ -68,5 +85,5 @@ fn an_order_behind_an_open_session_and_a_link_beside_it() {
         Some(StripeObject::Session(open)),
         vec![StripeObject::Link(beside)],
     );
-    assert_takes(15, &facts, Verdict::Duplicate);
+    assert_takes(8, &facts, Verdict::Duplicate);
 }
