@@ -8,7 +8,7 @@ use crate::command_line::CommandLine;
 use crate::config;
 use crate::domain::{AccountId, Mode, RunId, Timestamp};
 use crate::error::Error;
-use crate::execute::{LinkTexts, Site, execute};
+use crate::execute::{LinkTexts, Site, execute, recalled};
 use crate::exit::ExitStatus;
 use crate::operator;
 use crate::plan::{Digest, Plan, audit};
@@ -147,6 +147,7 @@ pub async fn conclude(
     require_named_account(opened, commit, &terms.accepted(&plan)).await?;
     let ask = |plan: &Plan| ask(opened, plan, context);
     let approved = approve(plan, opened.account.as_ref(), terms, &ask)?;
+    let recalled = recalled(&snapshot, &index);
     let mut index = index;
     prepare(opened, &mut index, context).await?;
     let journal = begin_run(opened, &approved, commit, context).await?;
@@ -167,6 +168,7 @@ pub async fn conclude(
         journal: &journal,
         stripe: &opened.stripe,
         index: SharedIndex::new(index),
+        recalled,
         currency: opened.config.currency,
         witness: snapshot.witness,
         texts: LinkTexts {

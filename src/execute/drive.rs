@@ -118,12 +118,15 @@ impl Run<'_> {
         order: Option<&Order>,
     ) -> (Vec<CheckoutReference>, Ending) {
         operation.attempt = attempt;
+        let recall = operation
+            .order
+            .and_then(|id| self.site.recalled.get(&id).cloned());
         let held = Held {
             lease,
             operation,
             mint_age: None,
             mint_tried: FirstTried::now(),
-            recall: Recall::default(),
+            recall: recall.unwrap_or_default(),
         };
         self.drive(held, Observed::Claimed, order).await
     }

@@ -10,9 +10,8 @@ mod look;
 mod send;
 mod tempo;
 
-use std::sync::Arc;
-
-use std::sync::Mutex;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use futures_util::StreamExt;
@@ -22,7 +21,8 @@ use crate::actions::NameTemplate;
 use crate::approval::Approved;
 use crate::breaker::{Beat, Breaker};
 use crate::domain::{
-    AccountId, CheckoutReference, Currency, LinkId, Mode, Order, OrderId, Witness,
+    AccountId, CheckoutReference, Currency, LinkId, Mode, Order, OrderFacts, OrderId, Snapshot,
+    Witness,
 };
 use crate::error;
 use crate::events::{Event, Listener};
@@ -32,7 +32,7 @@ use crate::plan::{Action, Decision, Goal, Plan, Policy};
 use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
 use crate::saga::{Ending, Expected, Operation, Protocol, Task};
 use crate::store::{Journal, Store, StoreError};
-use crate::stripe::{Client, SharedIndex, StripeError};
+use crate::stripe::{Client, Index, Recall, SharedIndex, StripeError};
 
 use tempo::Tempo;
 
@@ -51,6 +51,8 @@ pub struct Site<'a> {
     pub stripe: &'a Client,
     /// Which objects name which order, account-wide.
     pub index: SharedIndex,
+    /// What the plan was made of, as far as the first look at an order need not read it again.
+    pub recalled: HashMap<OrderId, Recall>,
     pub currency: Currency,
     pub witness: Witness,
     pub texts: LinkTexts,
@@ -60,6 +62,15 @@ pub struct Site<'a> {
     pub max_failures: usize,
     /// What says of an order what comes next.
     pub protocol: Protocol<'a>,
+}
+
+/// For [`Site::recalled`]: the index is the one that the snapshot was read with, and was not refreshed since.
+#[must_use]
+pub fn recalled(snapshot: &Snapshot, index: &Index) -> HashMap<OrderId, Recall> {
+    let mark = index.mark();
+    let of = |facts: &OrderFacts| (facts.order.id, Recall::of_dead(facts, mark));
+    let all = snapshot.orders.iter().map(of);
+    all.filter(|(_, recall)| !recall.is_empty()).collect()
 }
 
 /// One thing to carry out.

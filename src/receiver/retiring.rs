@@ -3,7 +3,7 @@
 //!
 //! A failure never undoes a payment and is never dropped: the link stays due in the database.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -99,6 +99,7 @@ impl Retiring<'_> {
             stripe: self.stripe,
             // Only what is named is read.
             index: SharedIndex::new(Index::empty(now)),
+            recalled: HashMap::new(),
             currency: self.currency,
             witness: Witness::Absent,
             // Nothing is minted.

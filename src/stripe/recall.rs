@@ -2,15 +2,18 @@
 //! dead before anything was done; for the look after the publication, the own link as it was right before it.
 //!
 //! It never keeps what is live but for that look, nor anything for another operation: whoever goes on with one reads
-//! everything anew. Links are read again in every look; only what is listed of them is kept, until the index tells of a
+//! everything anew. An operation that is begun starts with the dead links that its plan was made of. Links are read again in every look; only what is listed of them is kept, until the index tells of a
 //! change.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Client, Index, Mark, StripeError};
-use crate::domain::{CheckoutReference, Family, LinkId, Reading, Session, SessionId, StripeObject};
+use crate::domain::{
+    CheckoutReference, Family, LinkId, OrderFacts, Reading, Session, SessionId, StripeObject,
+};
+use crate::plan;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Recall {
     expired: HashMap<SessionId, Session>,
     /// Links that were dead, with all their pages.
@@ -22,6 +25,27 @@ pub struct Recall {
 }
 
 impl Recall {
+    /// The dead links of an order as they were read for its plan; `mark` is from before that.
+    #[must_use]
+    pub fn of_dead(facts: &OrderFacts, mark: Mark) -> Recall {
+        let mut recall = Recall::default();
+        for object in plan::objects(facts).filter(|object| object.is_over()) {
+            if let StripeObject::Link(family) = object {
+                recall.keep_dead(family.clone(), mark);
+            }
+        }
+        recall
+    }
+
+    /// Nothing would be shown that was not read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.expired.is_empty()
+            && self.dead.is_empty()
+            && self.secret.is_empty()
+            && self.examined.is_none()
+    }
+
     /// To be shown as it is from now on.
     pub fn keep_expired(&mut self, session: Session) {
         self.expired.insert(session.id.clone(), session);

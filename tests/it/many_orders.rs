@@ -64,10 +64,10 @@ async fn an_order_behind_an_expired_session_costs_one_write_and_three_reads() {
 }
 
 #[tokio::test]
-async fn an_order_behind_a_dead_link_costs_one_write_and_six_reads() {
+async fn an_order_behind_a_dead_link_costs_one_write_and_five_reads() {
     insta::assert_snapshot!(calls_for(pending(5500).behind(inactive_link())).await, @r"
     1 GET /v1/account
-    7 GET /v1/checkout/sessions
+    6 GET /v1/checkout/sessions
     3 GET /v1/events
     1 GET /v1/payment_links
     4 GET /v1/payment_links/:id

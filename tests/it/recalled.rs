@@ -10,12 +10,16 @@ const COMMIT: [&str; 6] = ["regen", "--all", "--commit", "--yes", "-o", "json"];
 
 /// As the application would, through Stripe's API: an event tells of it.
 async fn switch_on(world: &World, link: &str) {
+    switch(world, link, true).await;
+}
+
+async fn switch(world: &World, link: &str, active: bool) {
     let mut headers = HeaderMap::new();
     let bearer = HeaderValue::from_str(&format!("Bearer {KEY}")).unwrap();
     headers.insert(AUTHORIZATION, bearer);
     let (path, body) = (
         format!("/v1/payment_links/{link}"),
-        "active=true".to_owned(),
+        format!("active={active}"),
     );
     let answer = world.stripe.double().call("POST", &path, headers, body);
     let (status, _, body) = answer.await.unwrap();
@@ -43,6 +47,34 @@ async fn a_dead_link_that_is_switched_on_again_before_the_publication_is_closed_
     let held = world.row(order.0).await.reference.unwrap();
     assert_ne!(held, old);
     assert_eq!(world.live_objects_of(order).await, [held]);
+}
+
+/// Its pages were read for the plan, and the claim reads the link alone: what was paid in between is found before anything
+/// is published.
+#[tokio::test]
+async fn what_is_paid_on_a_dead_link_between_the_plan_and_the_claim_ends_in_no_new_link() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = pending(5500).behind(inactive_link().unrestricted());
+    let order = world.order(order).await;
+    let old = world.row(order.0).await.reference.unwrap();
+    // The index is refreshed once before the run begins.
+    park(&world, "GET", "/v1/checkout/sessions", "after", 4).await;
+    let running = world.spawn(&COMMIT);
+    let refresh = world.wait_for_parked().await;
+    switch(&world, &old, true).await;
+    world.pay(&old).await;
+    switch(&world, &old, false).await;
+    world.release(refresh).await;
+    let output = running.finish().await;
+    assert!(
+        output.stdout.contains("paid_meanwhile"),
+        "{}{}",
+        output.stdout,
+        output.stderr
+    );
+    let row = world.row(order.0).await;
+    assert_eq!(row.reference.unwrap(), old);
+    assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
 }
 
 /// An event may come late or not at all: the link itself is read.

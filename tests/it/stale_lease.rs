@@ -1,6 +1,7 @@
 //! A run whose lease may have run out sends nothing: neither the request that closes the old object nor the mint. What
 //! it intended stays open for the next run.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use relink::approval::{Answer, Consent, Terms, approve};
@@ -82,6 +83,7 @@ async fn regen(world: &World, send_within: Duration) -> ExitStatus {
         journal: &journal,
         stripe: &client,
         index: SharedIndex::new(index),
+        recalled: HashMap::new(),
         currency: Currency::USD,
         witness: snapshot.witness,
         texts: LinkTexts {

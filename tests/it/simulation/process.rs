@@ -6,9 +6,9 @@ use std::sync::Arc;
 use relink::approval::{Answer, Consent, Terms, approve};
 use relink::command_line::CommandLine;
 use relink::commands::owed;
-use relink::domain::{AccountId, Currency, Mode, RunId};
+use relink::domain::{AccountId, Currency, Mode, RunId, Snapshot};
 use relink::events::Silence;
-use relink::execute::{LinkTexts, Site, execute};
+use relink::execute::{LinkTexts, Site, execute, recalled};
 use relink::exit::ExitStatus;
 use relink::guards::Guards;
 use relink::interrupt::Interrupt;
@@ -16,7 +16,9 @@ use relink::plan::{Goal, Plan, Policy, Release, decide};
 use relink::receiver::Retiring;
 use relink::report::Report;
 use relink::store::{Access, NewRun, Scope, Selection, Store};
-use relink::stripe::{Client, ObserveRequest, Rps, Settings, Timings, observe_indexed};
+use relink::stripe::{
+    Client, Index, ObserveRequest, Rps, Settings, SharedIndex, Timings, observe_indexed,
+};
 use relink::webhook::{self, Categories, decode};
 use secrecy::SecretString;
 
@@ -107,7 +109,7 @@ async fn survey(
     store: &Store,
     client: &Client,
     goal: Goal,
-) -> Result<(Plan, (relink::domain::Witness, relink::stripe::Index)), String> {
+) -> Result<(Plan, (Snapshot, Index)), String> {
     let account = client.account().await.map_err(text)?.id;
     let selection = Selection {
         scope: Scope::All,
@@ -139,13 +141,13 @@ async fn survey(
     owed::add(store, Mode::Test, &mut plan)
         .await
         .map_err(text)?;
-    Ok((plan, (snapshot.witness, index)))
+    Ok((plan, (snapshot, index)))
 }
 
 async fn carry_out(cast: Cast, goal: Goal) -> Result<Ended, String> {
     let store = open(&cast).await?;
     let client = client(&cast.actor);
-    let (plan, (witness, index)) = survey(&store, &client, goal).await?;
+    let (plan, (snapshot, index)) = survey(&store, &client, goal).await?;
     if !plan.has_work() {
         store.close().await;
         return Ok(Ended::NothingToDo);
@@ -160,6 +162,7 @@ async fn carry_out(cast: Cast, goal: Goal) -> Result<Ended, String> {
     let approved = approve(plan, account.as_ref(), terms, &|_| Ok(Answer::Declined));
     let approved = approved.map_err(|e| e.to_string())?;
     store.open_journal().await.map_err(text)?;
+    let recalled = recalled(&snapshot, &index);
     index.refresh(&client).await.map_err(text)?;
     let run = NewRun {
         id: RunId(cast.run.clone()),
@@ -181,9 +184,10 @@ async fn carry_out(cast: Cast, goal: Goal) -> Result<Ended, String> {
         store: &store,
         journal: &journal,
         stripe: &client,
-        index: relink::stripe::SharedIndex::new(index),
+        index: SharedIndex::new(index),
+        recalled,
         currency: Currency::USD,
-        witness,
+        witness: snapshot.witness,
         texts: LinkTexts {
             success_url: None,
             inactive_message: "closed".to_owned(),
