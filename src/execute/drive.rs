@@ -9,7 +9,7 @@ use crate::domain::{CheckoutReference, Order};
 use crate::plan::Decision;
 use crate::redact::{redact, without_addresses};
 use crate::report::{self, Conclusion};
-use crate::saga::{Disposition, Ending, Minted, Next, Observed, Operation, State, Write};
+use crate::saga::{Disposition, Ending, Minted, Next, Observed, Operation, State, Task, Write};
 use crate::store::{
     Claim, JournalError, Lease, Moment, Outcome, Publication, Published, StepId, Subject,
 };
@@ -118,17 +118,24 @@ impl Run<'_> {
         order: Option<&Order>,
     ) -> (Vec<CheckoutReference>, Ending) {
         operation.attempt = attempt;
-        let recall = operation
-            .order
-            .and_then(|id| self.site.recalled.get(&id).cloned());
+        let recall = self.recalled_for(&operation);
         let held = Held {
             lease,
             operation,
             mint_age: None,
             mint_tried: FirstTried::now(),
-            recall: recall.unwrap_or_default(),
+            recall,
         };
         self.drive(held, Observed::Claimed, order).await
+    }
+
+    /// Only who publishes asks, before that, what changed since the plan: whoever only closes reads everything at the claim.
+    fn recalled_for(&self, operation: &Operation) -> Recall {
+        let recalled = operation.order.and_then(|id| self.site.recalled.get(&id));
+        match operation.task {
+            Task::Replace | Task::Mint => recalled.cloned().unwrap_or_default(),
+            Task::Retire | Task::Withdraw | Task::RetireObjects(_) => Recall::default(),
+        }
     }
 
     async fn go_on(

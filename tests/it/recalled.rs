@@ -77,6 +77,28 @@ async fn what_is_paid_on_a_dead_link_between_the_plan_and_the_claim_ends_in_no_n
     assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
 }
 
+/// A parent opened a page of it in between, and nobody publishes anything: only the claim can find the page.
+#[tokio::test]
+async fn a_page_of_a_dead_link_that_was_opened_between_the_plan_and_the_claim_is_closed_by_retire()
+{
+    let world = World::on(Backend::Sqlite).await;
+    let leaked = paid(5500).behind(inactive_link()).and_also(active_link());
+    let order = world.order(leaked).await;
+    let dead = world.row(order.0).await.reference.unwrap();
+    // After the refresh with which the run begins: the last request before the claim.
+    park(&world, "GET", "/v1/checkout/sessions", "after", 5).await;
+    let running = world.spawn(&["retire", "--all", "--commit", "--yes", "-o", "json"]);
+    let refresh = world.wait_for_parked().await;
+    switch(&world, &dead, true).await;
+    world.visit(&dead).await;
+    switch(&world, &dead, false).await;
+    world.release(refresh).await;
+    let output = running.finish().await;
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+    assert_eq!(world.open_sessions_of(&dead).await, Vec::<String>::new());
+}
+
 /// An event may come late or not at all: the link itself is read.
 #[tokio::test]
 async fn a_dead_link_that_is_switched_on_again_is_closed_first_though_no_event_tells_of_it() {

@@ -76,7 +76,7 @@ pub const FOUND: [Mistake; 17] = [
 ];
 
 /// What shows only in a rare moment: everyday the model finds these, the simulation when there is time.
-pub const RARE: [Mistake; 10] = [
+pub const RARE: [Mistake; 11] = [
     Mistake::PublishWhateverTheStatus,
     Mistake::PublishOverAnything,
     Mistake::TokenIsIgnored,
@@ -87,6 +87,7 @@ pub const RARE: [Mistake; 10] = [
     Mistake::Protocol(Mutant::GivesUpEverything),
     Mistake::Protocol(Mutant::OldKeySentAgain),
     Mistake::Protocol(Mutant::SameAttempt),
+    Mistake::Protocol(Mutant::TakeOverPublishes),
 ];
 
 /// What never shows, since other rules hold the promises without it. What is minted twice is found by its metadata and
