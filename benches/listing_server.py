@@ -2,8 +2,8 @@
 
     listing_server.py PORT ORDERS TEMPLATES
 
-Order N of a hundred: 70 are paid by a session, 20 are behind their own link, 10 behind a session that expired and that no
-list shows. One order in 5,000 has a second link. TEMPLATES is a JSON file with a link and a paid session as Stripe's double lists
+Of a hundred orders 35 are paid by the session that their row names, 35 through the link that it names, 20 are behind their own
+link, 10 behind a session that expired and that no list shows. One order in 5,000 has a second link. TEMPLATES is a JSON file with a link and a paid session as Stripe's double lists
 them; only their ids differ here.
 """
 
@@ -29,12 +29,18 @@ def links_of(n):
     return [*own, n + 10 ** 9] if n % SECOND == 70 else own
 
 
+def is_by_link(n):
+    return 35 <= n % 100 < 70
+
+
 def link(number):
-    return LINK.replace("1000000000000000000000001", f"{number:025d}").replace('"order_id":"1"', f'"order_id":"{number % 10 ** 9}"')
+    told = LINK.replace('"active":true', '"active":false') if is_by_link(number) else LINK
+    return told.replace("1000000000000000000000001", f"{number:025d}").replace('"order_id":"1"', f'"order_id":"{number % 10 ** 9}"')
 
 
 def session(n):
-    return SESSION.replace("1000000000000000000000001", f"{n:025d}").replace('"order_id":"1"', f'"order_id":"{n}"')
+    told = SESSION.replace('"payment_link":null', f'"payment_link":"plink_{n:025d}"') if is_by_link(n) else SESSION
+    return told.replace("1000000000000000000000001", f"{n:025d}").replace('"order_id":"1"', f'"order_id":"{n}"')
 
 
 def expired(n):

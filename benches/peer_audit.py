@@ -18,7 +18,9 @@ def verdict(client, order):
     reference = order.stripe_checkout_session_id or ""
     if reference.startswith("plink_"):
         link = client.payment_links.retrieve(reference)
-        return "healthy" if link.active and order.status == OrderStatus.pending else "look"
+        if order.status == OrderStatus.pending:
+            return "healthy" if link.active else "dead"
+        return "look" if link.active else "settled"
     session = client.checkout.sessions.retrieve(reference)
     if order.status == OrderStatus.pending:
         return "dead" if session.status == "expired" else "look"

@@ -3,6 +3,7 @@
 //!
 //! Pure: which publications there are, and how the rows stand, is told to it. It writes no file.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::{CheckoutReference, LinkId, Order, OrderId, OrderStatus, RunId};
@@ -17,6 +18,31 @@ pub struct Stored {
     /// As Stripe told it.
     pub url: Option<String>,
     pub run: RunId,
+}
+
+/// By order, each in the order of the stores.
+#[derive(Clone, Debug, Default)]
+pub struct StoredLinks(HashMap<OrderId, Vec<Stored>>);
+
+impl StoredLinks {
+    /// In the order of the stores.
+    #[must_use]
+    pub fn of(all: Vec<Stored>) -> Self {
+        let mut by_order = HashMap::<OrderId, Vec<Stored>>::new();
+        for stored in all {
+            by_order.entry(stored.order).or_default().push(stored);
+        }
+        StoredLinks(by_order)
+    }
+
+    /// The latest time that the order's own link was stored.
+    fn latest(&self, order: &Order) -> Option<&Stored> {
+        let Some(CheckoutReference::Link(held)) = &order.reference else {
+            return None;
+        };
+        let all = self.0.get(&order.id)?;
+        all.iter().rfind(|stored| stored.link == *held)
+    }
 }
 
 /// What becomes a mail, and what must not.
@@ -49,13 +75,13 @@ pub struct Attention {
 /// Those of the stored links that still are what their order's parent must be told: the order is pending, and its row
 /// holds the link.
 #[must_use]
-pub fn pending(stored: &[Stored], orders: Vec<Order>) -> Mailing {
+pub fn pending(stored: &StoredLinks, orders: Vec<Order>) -> Mailing {
     let mut mailing = Mailing::default();
     for order in orders {
         if order.status != OrderStatus::Pending {
             continue;
         }
-        let Some(found) = stored_for(&order, stored) else {
+        let Some(found) = stored.latest(&order) else {
             continue;
         };
         let run = Some(found.run.clone());
@@ -69,14 +95,14 @@ pub fn pending(stored: &[Stored], orders: Vec<Order>) -> Mailing {
 #[must_use]
 pub fn healthy<'a>(
     decisions: impl IntoIterator<Item = &'a Decision>,
-    stored: &[Stored],
+    stored: &StoredLinks,
     url_of: impl Fn(OrderId) -> Option<&'a str>,
 ) -> Mailing {
     let mut mailing = Mailing::default();
     for decision in decisions {
         if decision.verdict == Verdict::Healthy {
             let order = decision.order.clone();
-            let run = stored_for(&order, stored).map(|stored| stored.run.clone());
+            let run = stored.latest(&order).map(|stored| stored.run.clone());
             let url = url_of(order.id);
             mailing.add(order, url, run);
         }
@@ -94,15 +120,6 @@ impl Mailing {
             _ => self.rows.push(Row { order, run }),
         }
     }
-}
-
-/// The latest time that the order's own link was stored.
-fn stored_for<'a>(order: &Order, stored: &'a [Stored]) -> Option<&'a Stored> {
-    let is_held = |stored: &&Stored| {
-        let link = CheckoutReference::Link(stored.link.clone());
-        stored.order == order.id && order.reference.as_ref() == Some(&link)
-    };
-    stored.iter().rfind(is_held)
 }
 
 impl Attention {

@@ -3,7 +3,7 @@
 //! A file is written whole or not at all, and nothing but a regular file is ever replaced.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -36,6 +36,48 @@ pub fn read_input(path: &Path) -> Result<String, Error> {
         return Err(unusable(&"it has more than 256 MiB"));
     }
     Ok(text)
+}
+
+/// Text that is too long to be held and must not be shown before all of it is there. It has no name that anybody could
+/// open, and ends with the process.
+#[derive(Debug)]
+pub struct Spool(fs::File);
+
+impl Spool {
+    /// # Errors
+    /// No file can be made in the folder for temporary ones.
+    pub fn new() -> io::Result<Self> {
+        let folder = std::env::temp_dir();
+        let path = folder.join(format!("relink.{}", Uuid::now_v7()));
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let file = options.open(&path);
+        let file = file.map_err(|why| within(&folder, &why))?;
+        fs::remove_file(&path)?;
+        Ok(Spool(file))
+    }
+
+    /// # Errors
+    /// The disk is full, or fails.
+    pub fn add(&mut self, text: &str) -> io::Result<()> {
+        let written = self.0.write_all(text.as_bytes());
+        written.map_err(|why| within(&std::env::temp_dir(), &why))
+    }
+
+    /// From its beginning.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(mut self) -> io::Result<impl Read> {
+        self.0.seek(SeekFrom::Start(0))?;
+        Ok(self.0)
+    }
+}
+
+fn within(folder: &Path, why: &io::Error) -> io::Error {
+    let shown = folder.display();
+    let told = format!("a temporary file in `{shown}` (TMPDIR names another folder): {why}");
+    io::Error::new(why.kind(), told)
 }
 
 /// The text of a file of ours that may be missing; at most 1 MiB. `None` too for what cannot be read or is no text.

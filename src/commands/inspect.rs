@@ -32,8 +32,6 @@ pub async fn run(
         Some(path) => Some(Healthy::begin(path, &opened.store).await?),
         None => None,
     };
-    let mut incidents = opened.store.open_incidents(opened.config.key.mode).await?;
-    context.monitor.incidents(incidents.len());
     let walk = Walk {
         opened: &opened,
         selection: &selection,
@@ -51,7 +49,8 @@ pub async fn run(
         explained = explain(&plan, &snapshot, context);
         let reader = pages.add(plan)?;
         // Whoever wants to know how it ends must hear of every order.
-        let is_enough = reader == Reader::IsGone && !args.check && list.is_none();
+        let must_hear = args.check || list.is_some() || context.monitor.wants_metrics();
+        let is_enough = reader == Reader::IsGone && !must_hear;
         Ok(if is_enough {
             Going::NoFurther
         } else {
@@ -59,6 +58,8 @@ pub async fn run(
         })
     });
     let plan = shown.await?;
+    let mut incidents = opened.store.open_incidents(opened.config.key.mode).await?;
+    context.monitor.incidents(incidents.len());
     if let Some(list) = &list {
         list.write(context)?;
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::blast::{self, Attention, Mailing, Row};
+use crate::blast::{self, Attention, Mailing, Row, StoredLinks};
 use crate::domain::{
     Currency, Order, OrderFacts, OrderId, Reading, RunId, Snapshot, Stored, StripeObject, Timestamp,
 };
@@ -80,7 +80,7 @@ pub async fn write_report(
 /// All orders that are well, and those that a person must look at, gathered page by page and written when all are there.
 pub struct Healthy {
     path: PathBuf,
-    stored: Vec<blast::Stored>,
+    stored: StoredLinks,
     rows: Vec<Row>,
     needed: Vec<Attention>,
 }
@@ -93,7 +93,7 @@ impl Healthy {
         let ever = StoredBy::AnyoneSince(Timestamp(0));
         Ok(Healthy {
             path: path.to_owned(),
-            stored: store.stored_links(&ever).await?,
+            stored: StoredLinks::of(store.stored_links(&ever).await?),
             rows: Vec::new(),
             needed: Vec::new(),
         })
@@ -195,7 +195,7 @@ async fn pending(store: &Store, by: &StoredBy, currency: Currency) -> Result<Mai
         exclude: Vec::new(),
     };
     let orders = store.select_orders(&selection, currency).await?;
-    Ok(blast::pending(&stored, orders))
+    Ok(blast::pending(&StoredLinks::of(stored), orders))
 }
 
 /// Orders that were approved and not done.

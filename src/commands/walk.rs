@@ -4,9 +4,11 @@
 use crate::domain::{Order, OrderId, Snapshot, Timestamp, Witness};
 use crate::error::Error;
 use crate::events::{Event, Listener};
+use crate::monitor::Observation;
 use crate::plan::{Plan, Policy, Verdict, decide};
 use crate::store::{OrderPages, Selection};
 use crate::stripe::{ObserveRequest, Overview, Rows};
+use crate::ui::counted;
 
 use super::Context;
 use super::opening::Opened;
@@ -44,7 +46,8 @@ struct Known {
 }
 
 impl Walk<'_> {
-    /// Shows every page to `each`, in the order of the orders' ids; the plan without its orders.
+    /// Shows every page to `each`, in the order of the orders' ids; the plan without its orders. Monitoring is told of all
+    /// pages or of none.
     ///
     /// # Errors
     /// As `survey`; and what `each` meets.
@@ -74,6 +77,7 @@ impl Walk<'_> {
         let listing = async { Ok(Overview::take(&opened.stripe, rows, &request).await?) };
         let mut overview = context.interrupt.unless_asked(listing).await?;
         let mut bare = decide(&self.nothing(overview.taken_at()), policy);
+        let mut seen = Observation::new(overview.taken_at(), opened.config.currency);
         let mut waiting = Some((all, None));
         while let Some((all, above)) = waiting.take() {
             let reading = async {
@@ -90,14 +94,17 @@ impl Walk<'_> {
             };
             let (snapshot, next) = context.interrupt.unless_asked(reading).await?;
             let plan = decide(&snapshot, policy).narrowed_to(self.verdicts);
-            context.monitor.observed_page(&plan, opened.config.currency);
+            seen.add(&plan);
             bare = plan.without_orders();
             if each(Page { snapshot, plan })? == Going::NoFurther {
-                break;
+                listener.hear(Event::Finished);
+                return Ok(bare);
             }
             waiting = next.map(|above| (None, Some(above)));
         }
         listener.hear(Event::Finished);
+        context.monitor.looked_at(seen);
+        tell_of_moved(overview.moved(), context);
         Ok(bare)
     }
 
@@ -151,4 +158,19 @@ impl Walk<'_> {
         let page = store.order_page(&pages, above, currency).await?;
         Ok((page.orders, page.next))
     }
+}
+
+/// What it names now may be younger than the listing.
+fn tell_of_moved(moved: &[OrderId], context: &Context<'_>) {
+    const NAMED: usize = 5;
+    if moved.is_empty() {
+        return;
+    }
+    let some: Vec<String> = moved.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = if moved.len() > NAMED { ", …" } else { "" };
+    context.ui.note(&format!(
+        "{} changed, or came, while everything was read and is left to the next look: {}{more}",
+        counted(moved.len(), "order"),
+        some.join(", ")
+    ));
 }

@@ -56,7 +56,9 @@ impl Run<'_> {
             Ok(Claim::Held(holder)) => return (Vec::new(), Conclusion::Held(holder.to_string())),
             Ok(Claim::Fresh { lease, attempt }) => {
                 let operation = job.unless_it_is_to_be_left(job.operation.clone());
-                self.begin(lease, operation, attempt, job.order).await
+                let known = self.recalled_for(&operation);
+                self.begin(lease, operation, attempt, job.order, known)
+                    .await
             }
             Ok(Claim::TakenOver {
                 lease,
@@ -71,7 +73,10 @@ impl Run<'_> {
                     Ok(None) => {}
                     Ok(Some(due)) => match self.claim(&subject, &due).await {
                         Ok(Claim::Fresh { lease, attempt }) => {
-                            let (more, last) = self.begin(lease, due, attempt, job.order).await;
+                            // What was gone on with may have changed what the plan was made of.
+                            let known = Recall::default();
+                            let (more, last) =
+                                self.begin(lease, due, attempt, job.order, known).await;
                             retired.extend(more);
                             ending = last;
                         }
@@ -116,9 +121,9 @@ impl Run<'_> {
         mut operation: Operation,
         attempt: u32,
         order: Option<&Order>,
+        recall: Recall,
     ) -> (Vec<CheckoutReference>, Ending) {
         operation.attempt = attempt;
-        let recall = self.recalled_for(&operation);
         let held = Held {
             lease,
             operation,

@@ -23,6 +23,9 @@ impl Run<'_> {
         if held.operation.state != State::Confirming {
             held.recall.forget_examined();
         }
+        if matches!(held.operation.state, State::Retiring { .. }) {
+            held.recall.forget_plan();
+        }
         let mark = self.site.index.latest().mark();
         let observed = self.look_at(held).await;
         if let Observed::Looked(look) = &observed {
@@ -218,7 +221,10 @@ fn remember(held: &mut Held, look: &Look, mark: Mark) {
             (StripeObject::Session(session), _) if object.is_over() => {
                 held.recall.keep_expired(session.clone());
             }
-            (StripeObject::Link(family), State::Claimed) if object.is_over() => {
+            // What was not read in this look has the mark of the look that it was read in.
+            (StripeObject::Link(family), State::Claimed)
+                if object.is_over() && !held.recall.is_planned(&family.link.id) =>
+            {
                 held.recall.keep_dead(family.clone(), mark);
             }
             (StripeObject::Link(family), State::Examining)

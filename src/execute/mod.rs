@@ -68,7 +68,7 @@ pub struct Site<'a> {
 #[must_use]
 pub fn recalled(snapshot: &Snapshot, index: &Index) -> HashMap<OrderId, Recall> {
     let mark = index.mark();
-    let of = |facts: &OrderFacts| (facts.order.id, Recall::of_dead(facts, mark));
+    let of = |facts: &OrderFacts| (facts.order.id, Recall::of_plan(facts, mark));
     let all = snapshot.orders.iter().map(of);
     all.filter(|(_, recall)| !recall.is_empty()).collect()
 }

@@ -22,7 +22,7 @@ use crate::report::Report;
 
 pub use gauges::{Ended, Identity};
 use gauges::{Told, families};
-use observation::Observation;
+pub use observation::Observation;
 
 /// The node's collector runs as another user.
 const FOR_EVERYBODY: u32 = 0o644;
@@ -78,14 +78,9 @@ impl Monitor {
         self.told().observation = Some(observation);
     }
 
-    /// The next page of the orders that the command only looks at.
-    pub fn observed_page(&self, plan: &Plan, currency: Currency) {
-        let mut told = self.told();
-        let observation = told.observation.take();
-        let mut observation =
-            observation.unwrap_or_else(|| Observation::new(plan.taken_at, currency));
-        observation.add(plan);
-        told.observation = Some(observation);
+    /// All orders that the command only looked at, once it has seen the last of them: a part of them would look like few.
+    pub fn looked_at(&self, observation: Observation) {
+        self.told().observation = Some(observation);
     }
 
     pub fn incidents(&self, open: usize) {

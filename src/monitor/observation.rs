@@ -24,8 +24,8 @@ pub struct Observation {
     verdicts: BTreeMap<Verdict, usize>,
     /// What the stranded orders ask for, in minor units.
     amounts: BTreeMap<Currency, i64>,
-    /// When the stranded orders were made.
-    created: BTreeMap<Timestamp, usize>,
+    /// When the oldest stranded order was made.
+    oldest: Option<Timestamp>,
     changeable: BTreeMap<OrderId, Watched>,
 }
 
@@ -37,7 +37,7 @@ impl Observation {
             currency,
             verdicts: BTreeMap::new(),
             amounts: BTreeMap::new(),
-            created: BTreeMap::new(),
+            oldest: None,
             changeable: BTreeMap::new(),
         }
     }
@@ -80,6 +80,9 @@ impl Observation {
             self.count(after);
             self.changeable.insert(order.id, after);
         }
+        // All are kept where anything is concluded.
+        let stranded = self.changeable.values().filter(|w| is_stranded(w.verdict));
+        self.oldest = stranded.filter_map(|w| w.created_at).min();
     }
 
     #[must_use]
@@ -106,8 +109,9 @@ impl Observation {
     /// Seconds; zero without one.
     #[must_use]
     pub fn oldest_stranded(&self) -> i64 {
-        let oldest = self.created.first_key_value();
-        let age = oldest.map(|(created, _)| self.taken_at.seconds_since(*created));
+        let age = self
+            .oldest
+            .map(|created| self.taken_at.seconds_since(created));
         age.unwrap_or(0).max(0)
     }
 
@@ -121,7 +125,7 @@ impl Observation {
             *sum = sum.saturating_add(amount.minor);
         }
         if let Some(created) = order.created_at {
-            *self.created.entry(created).or_default() += 1;
+            self.oldest = Some(self.oldest.map_or(created, |oldest| oldest.min(created)));
         }
     }
 
@@ -136,14 +140,6 @@ impl Observation {
             && let Some(sum) = self.amounts.get_mut(&amount.currency)
         {
             *sum = sum.saturating_sub(amount.minor);
-        }
-        if let Some(created) = order.created_at
-            && let Some(number) = self.created.get_mut(&created)
-        {
-            *number = number.saturating_sub(1);
-            if *number == 0 {
-                self.created.remove(&created);
-            }
         }
     }
 }

@@ -251,7 +251,7 @@ impl Known {
         wanted: Option<&Rows>,
     ) -> Result<(), StripeError> {
         let id = convert::link_id(id)?;
-        if let Some(order) = owner_in(metadata, id.as_str(), wanted) {
+        if let Some(order) = owner_in(metadata, (id.as_str(), None), wanted) {
             let reference = CheckoutReference::Link(id.clone());
             self.by_order.entry(order).or_default().insert(reference);
         }
@@ -273,7 +273,8 @@ impl Known {
             let original = convert::session_id(original)?;
             self.copies.entry(original).or_default().insert(id.clone());
         }
-        if let Some(order) = owner_in(&session.metadata, id.as_str(), wanted) {
+        let link = session.payment_link.as_ref().map(|link| link.id());
+        if let Some(order) = owner_in(&session.metadata, (id.as_str(), link), wanted) {
             let reference = CheckoutReference::Session(id);
             self.by_order.entry(order).or_default().insert(reference);
         }
@@ -281,12 +282,16 @@ impl Known {
     }
 }
 
-/// The order that it names, if that is asked for.
-fn owner_in(metadata: &wire::Metadata, id: &str, wanted: Option<&Rows>) -> Option<OrderId> {
+/// The order that it names, if that is asked for. A session comes with the link that opened it.
+fn owner_in(
+    metadata: &wire::Metadata,
+    (id, link): (&str, Option<&str>),
+    wanted: Option<&Rows>,
+) -> Option<OrderId> {
     let Owner::Order(order) = convert::owner(metadata) else {
         return None;
     };
-    let is_wanted = wanted.is_none_or(|rows| rows.lacks(order, id));
+    let is_wanted = wanted.is_none_or(|rows| rows.lacks(order, id, link));
     is_wanted.then_some(order)
 }
 

@@ -2,7 +2,7 @@
 //! thousands of orders then takes one page per hundred objects instead of a request per order.
 //!
 //! It speaks only of plain orders: behind their own active link and nothing else, behind nothing live, or settled with
-//! nothing left. Whatever else it shows of an order is said by a GET. It is never the last word either: each order is
+//! nothing left, paid through the link that the row names among them. Whatever else it shows of an order is said by a GET. It is never the last word either: each order is
 //! read again by its own GETs before anything is written for it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,9 +19,9 @@ use crate::domain::{
 pub(super) struct Listed {
     /// By owner.
     entries: Vec<Entry>,
-    /// Each id, and where its entry is.
-    places: Vec<(u64, u32)>,
-    /// The links that sessions came from.
+    /// Where the entries are, by their ids.
+    places: Vec<u32>,
+    /// The links that sessions came from, once for each session.
     origins: Vec<u64>,
 }
 
@@ -32,6 +32,8 @@ struct Entry {
     id: u64,
     /// The URL of a link; the intent of a paid session.
     tie: u64,
+    /// The link that a session came from; zero without one.
+    origin: u64,
     minor: i64,
     currency: Currency,
     kind: Kind,
@@ -60,6 +62,7 @@ impl Listed {
             owner: owner(&link.owner),
             id: hash(link.id.as_str()),
             tie: hash(&link.url),
+            origin: 0,
             minor: amount.map_or(0, |amount| amount.minor),
             currency: amount.map_or(Currency::USD, |amount| amount.currency),
             kind: if amount.is_some() {
@@ -75,8 +78,8 @@ impl Listed {
     /// [`StripeError::Garbage`]: an id that is none.
     pub fn add_session(&mut self, wire: &wire::Session) -> Result<(), StripeError> {
         let session = convert::session(wire)?;
-        let links = session.link.iter().map(|link| hash(link.as_str()));
-        self.origins.extend(links);
+        let origin = session.link.as_ref().map(|link| hash(link.as_str()));
+        self.origins.extend(origin);
         let is_plain = session.recovery.is_none() && session.recovered_from.is_none();
         let (kind, tie) = match &session.state {
             SessionState::Paid(payment) if is_plain => {
@@ -92,6 +95,7 @@ impl Listed {
             owner: owner(&session.owner),
             id: hash(session.id.as_str()),
             tie,
+            origin: origin.unwrap_or(0),
             minor: 0,
             currency: Currency::USD,
             kind,
@@ -103,12 +107,11 @@ impl Listed {
     pub fn sort(&mut self) {
         self.entries.shrink_to_fit();
         self.entries.sort_unstable_by_key(|entry| entry.owner);
-        let places = self.entries.iter().zip(0..);
-        self.places = places.map(|(entry, at)| (entry.id, at)).collect();
-        self.places.sort_unstable();
+        let entries = &self.entries;
+        self.places = (0..).zip(entries).map(|(at, _)| at).collect();
+        self.places.sort_unstable_by_key(|at| id_at(entries, *at));
         self.origins.shrink_to_fit();
         self.origins.sort_unstable();
-        self.origins.dedup();
     }
 
     /// The order's facts, where it is a plain one; `None`: read it.
@@ -148,8 +151,16 @@ impl Listed {
             && matches!(reference, CheckoutReference::Session(_));
         own.is_none_or(is_its_payment)
             && !may_recover
-            && !self.has_origin(hash(reference.as_str()))
+            && self.opened(hash(reference.as_str())) == self.paid_through(order, reference)
             && self.has_nothing_live(order)
+    }
+
+    /// How many of the sessions that a link opened are the one payment that names the order.
+    fn paid_through(&self, order: &Order, link: &CheckoutReference) -> usize {
+        match self.naming(order.id) {
+            [entry] if entry.kind == Kind::Paid => usize::from(entry.origin == hash(link.as_str())),
+            _ => 0,
+        }
     }
 
     /// Nothing live names it; if it is paid, by nothing but what its row names.
@@ -169,7 +180,7 @@ impl Listed {
     fn plain_link(&self, order: &Order, id: &LinkId, own: Entry) -> Option<StripeObject> {
         let is_own = own.kind == Kind::Link && own.owner == order.id.0;
         let is_pending = order.status == OrderStatus::Pending;
-        let is_alone = self.naming(order.id).len() == 1 && !self.has_origin(own.id);
+        let is_alone = self.naming(order.id).len() == 1 && self.opened(own.id) == 0;
         let url = order.url.as_ref().filter(|url| hash(url) == own.tie)?;
         if !is_own || !is_pending || !is_alone {
             return None;
@@ -200,14 +211,23 @@ impl Listed {
     }
 
     fn find(&self, id: u64) -> Option<Entry> {
-        let at = self.places.partition_point(|(known, _)| *known < id);
-        let (_, place) = self.places.get(at).filter(|(known, _)| *known == id)?;
-        self.entries.get(*place as usize).copied()
+        let at = self
+            .places
+            .partition_point(|at| id_at(&self.entries, *at) < id);
+        let entry = self.entries.get(*self.places.get(at)? as usize)?;
+        (entry.id == id).then_some(*entry)
     }
 
-    fn has_origin(&self, link: u64) -> bool {
-        self.origins.binary_search(&link).is_ok()
+    /// How many sessions of this link are listed.
+    fn opened(&self, link: u64) -> usize {
+        let from = self.origins.partition_point(|known| *known < link);
+        let to = self.origins.partition_point(|known| *known <= link);
+        to - from
     }
+}
+
+fn id_at(entries: &[Entry], at: u32) -> u64 {
+    entries.get(at as usize).map_or(u64::MAX, |entry| entry.id)
 }
 
 fn owner(owner: &Owner) -> i64 {
@@ -227,7 +247,7 @@ mod tests {
 
     #[test]
     fn an_object_takes_at_most_64_bytes() {
-        let of_an_object = size_of::<Entry>() + size_of::<(u64, u32)>() + size_of::<u64>();
+        let of_an_object = size_of::<Entry>() + size_of::<u32>() + size_of::<u64>();
         assert!(of_an_object <= 64, "{of_an_object}");
     }
 }

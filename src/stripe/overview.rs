@@ -1,8 +1,8 @@
 //! Many orders over one listing of the account, page by page: what the listing shows of a plain one is not read again.
 //!
 //! The rows are read before the listing, so that nothing they name is younger than it; of what they named then a hash
-//! is kept. An order whose row names something else when its page comes is not judged: what it names now may not have
-//! been there to be listed.
+//! is kept. An order whose row names something else when its page comes, or came into the scope or left it, is not judged
+//! but left to the next look, as one that is new: what it names now may not have been there to be listed.
 
 use std::sync::Arc;
 
@@ -21,8 +21,9 @@ const DAY: i64 = 86_400;
 const MANY: usize = 100;
 /// How many objects of a kind are tried before those of a page are read one by one.
 const TRIED: usize = 20;
-/// Instead of the hash of a reference.
+/// Instead of the hash of a reference: there is none, or the order is out of scope.
 const NONE: u64 = 0;
+const OUT_OF_SCOPE: u64 = 1;
 
 /// What the rows named before anything was listed, in 16 bytes an order.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ impl Rows {
 
     pub fn add(&mut self, orders: &[Order]) {
         for order in orders {
-            self.named.push((order.id, named(order)));
+            self.named.push((order.id, self.named_by(order)));
             if is_in_scope(order, &self.scope) {
                 self.in_scope += 1;
                 self.oldest = self.oldest.or(order.created_at);
@@ -83,9 +84,20 @@ impl Rows {
         self.named.get(at).map(|(_, hash)| *hash)
     }
 
-    /// Whether only the listing can tell that this object is the order's: its row names another one, or none.
-    pub(super) fn lacks(&self, order: OrderId, id: &str) -> bool {
-        self.find(order).is_some_and(|named| named != hash(id))
+    /// Whether only the listing can tell that this object is the order's: its row names neither it nor the link that opened
+    /// it, which is read with all that it opened.
+    pub(super) fn lacks(&self, order: OrderId, id: &str, link: Option<&str>) -> bool {
+        let is_led_to = |named| named == hash(id) || link.is_some_and(|link| named == hash(link));
+        self.find(order)
+            .is_some_and(|named| named != OUT_OF_SCOPE && !is_led_to(named))
+    }
+
+    fn named_by(&self, order: &Order) -> u64 {
+        match &order.reference {
+            _ if !is_in_scope(order, &self.scope) => OUT_OF_SCOPE,
+            Some(reference) => hash(reference.as_str()),
+            None => NONE,
+        }
     }
 
     /// From when on completed sessions count: a day before the oldest order, which covers what two hosts' clocks may
@@ -106,11 +118,6 @@ impl Oldest {
             (Oldest::At(one), Some(other)) => Oldest::At(one.min(other)),
         }
     }
-}
-
-fn named(order: &Order) -> u64 {
-    let reference = order.reference.as_ref();
-    reference.map_or(NONE, |reference| hash(reference.as_str()))
 }
 
 /// Which objects the index names.
@@ -134,6 +141,8 @@ pub struct Overview<'a> {
     /// Kinds of which an object was read that was not listed.
     sees_sessions: bool,
     sees_links: bool,
+    /// Orders that were left out.
+    moved: Vec<OrderId>,
 }
 
 impl<'a> Overview<'a> {
@@ -185,6 +194,7 @@ impl<'a> Overview<'a> {
             witness: Witness::Absent,
             sees_sessions: false,
             sees_links: false,
+            moved: Vec::new(),
         })
     }
 
@@ -199,7 +209,13 @@ impl<'a> Overview<'a> {
         self.index
     }
 
-    /// Those of these orders that there were when the rows were read. `progress` is told of each that is done.
+    /// The orders that changed since the rows were read, or are new, so far: they were left out.
+    #[must_use]
+    pub fn moved(&self) -> &[OrderId] {
+        &self.moved
+    }
+
+    /// Those of these orders that are as they were when the rows were read. `progress` is told of each that is done.
     ///
     /// # Errors
     /// What [`StripeError::stops_the_run`].
@@ -208,10 +224,15 @@ impl<'a> Overview<'a> {
         orders: Vec<Order>,
         progress: impl Fn(),
     ) -> Result<Snapshot, StripeError> {
+        let is_same = |order: &Order| {
+            let before = self.rows.find(order.id);
+            let is_told = self.names == Names::Every && before.is_some();
+            is_told || before == Some(self.rows.named_by(order))
+        };
+        let (orders, moved): (Vec<Order>, Vec<Order>) = orders.into_iter().partition(is_same);
+        self.moved.extend(moved.iter().map(|order| order.id));
         let is_believed = self.believes_listing(&orders).await?;
-        let known = orders
-            .into_iter()
-            .filter(|order| self.rows.find(order.id).is_some());
+        let known = orders.into_iter();
         let reads = known.map(Arc::new).map(|order| async {
             let facts = self.facts(order, is_believed).await;
             progress();
@@ -236,10 +257,6 @@ impl<'a> Overview<'a> {
     async fn facts(&self, order: Arc<Order>, is_believed: bool) -> Result<OrderFacts, StripeError> {
         if !is_in_scope(&order, &self.rows.scope) {
             return Ok(skipped(order));
-        }
-        if self.names == Names::Strays && self.rows.find(order.id) != Some(named(&order)) {
-            let why = "its row changed while everything was read: look again";
-            return Ok(unobserved(order, why));
         }
         if self.listed.is_some()
             && let Some(gap) = self.index.gap()

@@ -2,14 +2,15 @@
 //! dead before anything was done; for the look after the publication, the own link as it was right before it.
 //!
 //! It never keeps what is live but for that look, nor anything for another operation: whoever goes on with one reads
-//! everything anew. An operation that is begun starts with the dead links that its plan was made of. Links are read again in every look; only what is listed of them is kept, until the index tells of a
+//! everything anew. An operation that is begun knows the dead links that its plan was made of, until it has something to
+//! close: who ends without a publication must have read everything itself. Links are read again in every look; only what is listed of them is kept, until the index tells of a
 //! change.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Client, Index, Mark, StripeError};
 use crate::domain::{
-    CheckoutReference, Family, LinkId, OrderFacts, Reading, Session, SessionId, StripeObject,
+    CheckoutReference, Family, LinkId, OrderFacts, Owner, Reading, Session, SessionId, StripeObject,
 };
 use crate::plan;
 
@@ -18,6 +19,8 @@ pub struct Recall {
     expired: HashMap<SessionId, Session>,
     /// Links that were dead, with all their pages.
     dead: HashMap<LinkId, (Family, Mark)>,
+    /// The same, as they were read for the plan.
+    planned: HashMap<LinkId, (Family, Mark)>,
     /// Links that this operation made and that nobody else knows of.
     secret: BTreeSet<LinkId>,
     /// The own link as it was read to be published.
@@ -25,16 +28,31 @@ pub struct Recall {
 }
 
 impl Recall {
-    /// The dead links of an order as they were read for its plan; `mark` is from before that.
+    /// The dead links that name the order, as they were read for its plan; `mark` is from before that. Of a link that names
+    /// nobody, a page that is opened later is found by its list alone.
     #[must_use]
-    pub fn of_dead(facts: &OrderFacts, mark: Mark) -> Recall {
-        let mut recall = Recall::default();
-        for object in plan::objects(facts).filter(|object| object.is_over()) {
-            if let StripeObject::Link(family) = object {
-                recall.keep_dead(family.clone(), mark);
-            }
+    pub fn of_plan(facts: &OrderFacts, mark: Mark) -> Recall {
+        let own = Owner::Order(facts.order.id);
+        let dead = plan::objects(facts).filter(|object| object.is_over() && *object.owner() == own);
+        let families = dead.filter_map(|object| match object {
+            StripeObject::Link(family) => Some((family.link.id.clone(), (family.clone(), mark))),
+            StripeObject::Session(_) => None,
+        });
+        Recall {
+            planned: families.collect(),
+            ..Recall::default()
         }
-        recall
+    }
+
+    /// Something is to be closed.
+    pub fn forget_plan(&mut self) {
+        self.planned.clear();
+    }
+
+    /// Whether it is shown as it was for the plan.
+    #[must_use]
+    pub fn is_planned(&self, link: &LinkId) -> bool {
+        self.planned.contains_key(link)
     }
 
     /// Nothing would be shown that was not read.
@@ -42,6 +60,7 @@ impl Recall {
     pub fn is_empty(&self) -> bool {
         self.expired.is_empty()
             && self.dead.is_empty()
+            && self.planned.is_empty()
             && self.secret.is_empty()
             && self.examined.is_none()
     }
@@ -79,6 +98,7 @@ impl Recall {
     /// A request that changes the link is about to leave: whatever was known of it is history, event or not.
     pub fn forget_link(&mut self, link: &LinkId) {
         self.dead.remove(link);
+        self.planned.remove(link);
         self.secret.remove(link);
         self.examined = None;
     }
@@ -118,7 +138,8 @@ impl Client {
         if recall.is_secret(id) {
             return self.read_secret(id).await;
         }
-        match recall.dead.get(id).filter(stands) {
+        let dead = recall.dead.get(id).or_else(|| recall.planned.get(id));
+        match dead.filter(stands) {
             Some((family, _)) => self.read_dead(family).await,
             None => self.read(reference).await,
         }

@@ -21,13 +21,14 @@ mod report;
 mod sanitize;
 mod settings;
 mod standing;
+mod stdout;
 mod talk;
 #[cfg(test)]
 mod tests;
 mod topics;
 mod words;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use dialoguer::console::Term;
 
@@ -37,11 +38,12 @@ pub use journal::Runs;
 pub use look::ColorChoice;
 pub use look::count as counted;
 pub use manual::{ManualPage, manual_pages};
-pub use pages::{Pages, Reader};
+pub use pages::Pages;
 pub use progress::Progress;
 pub use prompt::{Answer, NoTerminal, Question};
 pub use replay::Tense;
 pub use report::{detail as outcome_detail, outcome_words};
+pub use stdout::Reader;
 pub use talk::{Banner, Stderr};
 
 use crate::doctor::Diagnosis;
@@ -54,6 +56,7 @@ use crate::settings::Listing;
 use crate::store::{History, RunEntry};
 use crate::stripe::Pace;
 use look::{Look, WIDE, wants_color};
+use stdout::{print, print_json};
 
 /// What to do next, as the last lines of a result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -477,24 +480,4 @@ impl Ui {
             prompt::show_cursor();
         }
     }
-}
-
-fn print(text: &str) -> io::Result<()> {
-    print_for(text).map(drop)
-}
-
-fn print_for(text: &str) -> io::Result<Reader> {
-    let mut stdout = io::stdout().lock();
-    let written = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
-    match written {
-        Ok(()) => Ok(Reader::Listens),
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::IsGone),
-        Err(e) => Err(e),
-    }
-}
-
-fn print_json(document: &impl serde::Serialize) -> io::Result<()> {
-    print(&json::render(document)?)
 }

@@ -1,27 +1,24 @@
 //! A plan that comes page by page, shown as it comes: of a million orders, no more than a page is held.
 //!
-//! The last page is shown only with the sums, so that a plan of one page is printed in one piece or not at all. A table
-//! of several pages has its header on each.
+//! The last page is shown only with the sums, so that a plan of one page is printed in one piece or not at all. One JSON
+//! document is never begun before its end is there: its pages wait in a file without a name. A table of several pages has
+//! its header on each.
 
 use std::io;
 
 use super::json::{self, PlanDocument};
-use super::{Format, NextStep, Ui, plan, print_for};
+use super::stdout::{Reader, print_all, print_for};
+use super::{Format, NextStep, Ui, plan};
+use crate::files::Spool;
 use crate::plan::{Plan, Tally};
-
-/// Whether anybody still reads what is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
-    Listens,
-    /// It closed the pipe: it has had enough.
-    IsGone,
-}
 
 #[derive(Debug)]
 pub struct Pages {
     ui: Ui,
     held: Option<Plan>,
     has_begun: bool,
+    /// Of a JSON document, all pages before the last one.
+    waiting: Option<Spool>,
 }
 
 impl Ui {
@@ -31,6 +28,7 @@ impl Ui {
             ui: *self,
             held: None,
             has_begun: false,
+            waiting: None,
         }
     }
 }
@@ -39,10 +37,18 @@ impl Pages {
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn add(&mut self, page: Plan) -> io::Result<Reader> {
-        match self.held.replace(page) {
-            Some(before) => self.show(&before),
-            None => Ok(Reader::Listens),
+        let Some(before) = self.held.replace(page) else {
+            return Ok(Reader::Listens);
+        };
+        let text = self.text_of(&before)?;
+        if self.ui.format != Format::Json {
+            return print_for(&text);
         }
+        match &mut self.waiting {
+            Some(waiting) => waiting.add(&text)?,
+            None => self.waiting.insert(Spool::new()?).add(&text)?,
+        }
+        Ok(Reader::Listens)
     }
 
     /// `plan` has what belongs to no order, and `tally` is of everything.
@@ -53,8 +59,13 @@ impl Pages {
         if self.ui.has_nothing_to_say(plan, tally) {
             return Ok(());
         }
+        if let Some(waiting) = self.waiting.take()
+            && print_all(waiting.read()?)? == Reader::IsGone
+        {
+            return Ok(());
+        }
         if let Some(last) = self.held.take()
-            && self.show(&last)? == Reader::IsGone
+            && print_for(&self.text_of(&last)?)? == Reader::IsGone
         {
             return Ok(());
         }
@@ -70,14 +81,11 @@ impl Pages {
         print_for(&text).map(drop)
     }
 
-    fn show(&mut self, page: &Plan) -> io::Result<Reader> {
+    fn text_of(&mut self, page: &Plan) -> io::Result<String> {
         let is_first = !self.has_begun;
-        if page.decisions.is_empty() {
-            return Ok(Reader::Listens);
-        }
         // Where only what needs somebody is to be said, a page without it is passed over.
-        if self.ui.has_nothing_to_say(page, &Tally::of(page)) {
-            return Ok(Reader::Listens);
+        if page.decisions.is_empty() || self.ui.has_nothing_to_say(page, &Tally::of(page)) {
+            return Ok(String::new());
         }
         self.has_begun = true;
         let next = NextStep::default();
@@ -89,7 +97,7 @@ impl Pages {
             Format::Csv => json::csv(&document(), self.ui.headers && is_first)?,
             Format::Ids => json::ids(&document())?,
         };
-        print_for(&text)
+        Ok(text)
     }
 
     /// The end of the document, and its beginning where nothing was shown.

@@ -31,17 +31,21 @@ pub fn keep_below(bar: Option<ProgressBar>) {
     *BAR.lock().unwrap_or_else(PoisonError::into_inner) = bar;
 }
 
+/// The bar is away while it writes.
+pub fn above_the_bar<T>(write: impl FnOnce() -> T) -> T {
+    match &*BAR.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
 /// stderr for whole lines, such as logs: they appear above the progress bar, not within it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stderr;
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let write = || io::stderr().lock().write(bytes);
-        match &*BAR.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(bar) => bar.suspend(write),
-            None => write(),
-        }
+        above_the_bar(|| io::stderr().lock().write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {

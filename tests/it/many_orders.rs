@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::world::*;
 
@@ -168,6 +168,35 @@ async fn among_many_healthy_orders_only_the_one_whose_row_holds_another_url_is_r
         calls(&world, is_of_one).await,
         "1 GET /v1/payment_links/:id"
     );
+}
+
+/// What our links came to: an audit of them is as cheap as of any others.
+#[tokio::test]
+async fn among_many_orders_that_were_paid_through_their_link_only_one_is_read() {
+    let world = World::on(Backend::Sqlite).await;
+    for _ in 0..MANY {
+        let paid_by_link = paid(5500).behind(inactive_link().with(paid_session()));
+        world.order(paid_by_link).await;
+    }
+    let all = ["--all".to_owned()];
+    let verdicts = verdicts(&world, &all).await;
+    assert!(verdicts.values().all(|v| v == "settled"), "{verdicts:?}");
+    assert_eq!(
+        calls(&world, is_of_one).await,
+        "1 GET /v1/payment_links/:id"
+    );
+    // A page that somebody has open, and that names nobody, is no part of any of it.
+    let doubtful = paid(5500).behind(inactive_link().with(paid_session()));
+    let doubtful = world.order(doubtful).await;
+    let link = world.row(doubtful.0).await.reference.unwrap();
+    world
+        .put_objects(json!([{
+            "object": "checkout.session", "id": "cs_test_open", "status": "open", "payment_status": "unpaid",
+            "amount_total": 5500, "currency": "usd", "payment_link": link, "metadata": {},
+        }]))
+        .await;
+    let verdicts = self::verdicts(&world, &all).await;
+    assert_eq!(verdicts[&doubtful.0], "leaked");
 }
 
 async fn many_behind(id: impl Fn(usize) -> String) -> World {

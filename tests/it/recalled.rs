@@ -99,6 +99,37 @@ async fn a_page_of_a_dead_link_that_was_opened_between_the_plan_and_the_claim_is
     assert_eq!(world.open_sessions_of(&dead).await, Vec::<String>::new());
 }
 
+/// The same where something else is to be closed, and the order turns out paid before anything is minted.
+#[tokio::test]
+async fn a_page_of_a_dead_link_that_was_opened_before_the_claim_is_closed_though_nothing_is_minted()
+{
+    let world = World::on(Backend::Sqlite).await;
+    let old = open_session().minutes_old(600);
+    let order = pending(5500).behind(inactive_link()).and_also(old);
+    let order = world.order(order).await;
+    let dead = world.row(order.0).await.reference.unwrap();
+    park(&world, "GET", "/v1/checkout/sessions", "after", 5).await;
+    let running = world.spawn(&COMMIT);
+    let refresh = world.wait_for_parked().await;
+    switch(&world, &dead, true).await;
+    world.visit(&dead).await;
+    switch(&world, &dead, false).await;
+    let expiry = json!({"method": "POST", "path": "/v1/checkout/sessions/*/expire", "when": "before", "kind": "park", "nth": 1, "times": 1});
+    world.fault(expiry).await;
+    world.release(refresh).await;
+    let expiry = world.wait_for_parked().await;
+    world.rows.set(order.0, "status", "'paid'").await;
+    world.release(expiry).await;
+    let output = running.finish().await;
+    assert!(
+        output.stdout.contains("moved"),
+        "{}{}",
+        output.stdout,
+        output.stderr
+    );
+    assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+}
+
 /// An event may come late or not at all: the link itself is read.
 #[tokio::test]
 async fn a_dead_link_that_is_switched_on_again_is_closed_first_though_no_event_tells_of_it() {

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use relink::domain::{Family, LinkId, Listing, Session, SessionState, StripeObject};
+use relink::domain::{
+    CheckoutReference, Family, LinkId, Listing, Session, SessionState, StripeObject,
+};
 use relink::saga::{Look, Minted, Next, Observed, Operation, State, step};
 use relink::sandbox::double::Double;
 use relink::stripe::Outgoing;
@@ -70,16 +72,11 @@ fn with_next(operation: Operation) -> (Operation, Next) {
 fn show(mutant: Mutant, operation: &Operation, look: &mut Look) {
     let own = operation.minted.as_ref();
     let is_examined = operation.state == State::Examining;
-    let shut = shut_links(look);
+    let shut = links_shut_by(operation);
     for object in &mut look.objects {
         match mutant {
             Mutant::SessionsLeftOpen | Mutant::ListedBeforeClosing => expire_of(&shut, object),
-            Mutant::MissingIsDead
-                if operation.has_written
-                    && operation.expected.reference == Some(object.reference()) =>
-            {
-                bury(object);
-            }
+            Mutant::MissingIsDead if is_refused(operation, object) => bury(object),
             Mutant::MintFirst | Mutant::NoSecondScan if is_examined && !is_of(own, object) => {
                 bury(object);
             }
@@ -88,12 +85,24 @@ fn show(mutant: Mutant, operation: &Operation, look: &mut Look) {
     }
 }
 
-fn shut_links(look: &Look) -> BTreeSet<LinkId> {
-    let inactive = |object: &StripeObject| match object {
-        StripeObject::Link(family) if !family.link.active => Some(family.link.id.clone()),
+/// What the run, or the one before it, was told that it switched off.
+fn links_shut_by(operation: &Operation) -> BTreeSet<LinkId> {
+    let links = operation.retired.iter();
+    let links = links.filter_map(|reference| match reference {
+        CheckoutReference::Link(id) => Some(id.clone()),
         _ => None,
+    });
+    links.collect()
+}
+
+/// Its write was sent, and Stripe did not say that it was done.
+fn is_refused(operation: &Operation, object: &StripeObject) -> bool {
+    let State::Retiring { targets, queue, .. } = &operation.state else {
+        return false;
     };
-    look.objects.iter().filter_map(inactive).collect()
+    let reference = object.reference();
+    let is_target = operation.rounds > 0 && targets.contains(&reference) && queue.is_empty();
+    is_target && !operation.retired.contains(&reference)
 }
 
 fn is_of(own: Option<&Minted>, object: &StripeObject) -> bool {

@@ -41,7 +41,7 @@ impl Life {
         let (order, what) = {
             let mut dice = stage.dice();
             let order = *dice.pick(orders).unwrap();
-            (order, dice.below(100))
+            (order, dice.below(104))
         };
         let truth = truth::of(world, order).await;
         let told = match what {
@@ -52,7 +52,7 @@ impl Life {
             78..83 => edit(stage, world, &truth).await,
             83..88 => cancel(world, &truth).await,
             88..93 => revive(world, &truth).await,
-            93..96 => self.new_session(world, &truth, Checkout::Stored).await,
+            93..100 => self.new_session(world, &truth, Checkout::Stored).await,
             _ if is_early(world, order).await => {
                 self.new_session(world, &truth, Checkout::Forgotten).await
             }
@@ -221,7 +221,8 @@ async fn is_early(world: &World, order: OrderId) -> bool {
     }
     let late = format!(
         "SELECT state FROM {{}} WHERE order_id = {order} AND closed_at IS NULL \
-         AND (state NOT IN ('claimed', 'retiring', 'minting') OR state = 'minting' AND begun_by <> held_by)"
+         AND (state NOT IN ('claimed', 'retiring', 'minting') OR state = 'minting' AND begun_by <> held_by \
+         OR state = 'retiring' AND minted_id IS NOT NULL)"
     );
     world.journaled("operations", &late).await.is_empty()
 }

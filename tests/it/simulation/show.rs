@@ -41,7 +41,8 @@ pub struct Show {
 }
 
 impl Show {
-    pub async fn open(seed: u64, mistake: Mistake) -> Self {
+    /// `made` is the mistake that is really made: `mistake`, or none in a world that is as it is for `mistake`.
+    pub async fn open(seed: u64, mistake: Mistake, made: Mistake) -> Self {
         let mut dice = Dice::new(seed);
         let mut rates = rates(&mut dice);
         mistake.sharpen(&mut rates);
@@ -49,13 +50,14 @@ impl Show {
         let mut orders = Vec::new();
         for _ in 0..=dice.below(3) {
             let old = || open_session().minutes_old(600);
-            let order = match dice.below(8) {
+            let order = match dice.below(9) {
                 0 | 1 => pending(5500).behind(expired_session()),
                 2 => pending(5500).behind(old()),
                 3 => pending(5500).behind(active_link().of(4500)),
                 4 => pending(5500).behind(active_link().of(4500).with(old())),
                 5 => pending(5500).behind(inactive_link().with(old())),
                 6 => pending(5500).behind(active_link()).and_also(active_link()),
+                7 => pending(5500).behind(inactive_link()),
                 _ => pending(5500).behind(active_link().with(old())),
             };
             orders.push(world.order(order).await);
@@ -67,7 +69,7 @@ impl Show {
         }
         Show {
             stage,
-            ground: Arc::new(Ground::new(world, mistake)),
+            ground: Arc::new(Ground::new(world, made)),
             orders,
             life,
             players: BTreeMap::new(),
