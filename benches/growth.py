@@ -3,7 +3,7 @@ through its points. The exponent 1 means: twice the orders, twice the figure."""
 
 import math
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 420, 70, 20, 44, 52
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 660, 420, 70, 40, 44, 52
 COLOURS = ["#1f5fa8", "#b3541e", "#3a7d44", "#7a3e9d"]
 
 
