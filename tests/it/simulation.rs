@@ -4,6 +4,7 @@
 //! quiet, one run repairs, and everything must be as promised.
 //!
 //! A seed says it all: `RELINK_SIMULATION_SEED=N tests/run simulation` replays one, and tells its trace.
+//! `RELINK_SIMULATION_MISTAKE=NAME` looks for one of the mistakes made on purpose and for no other.
 
 mod broken;
 mod closings;
@@ -237,8 +238,19 @@ fn find(mistake: Mistake, seeds: u64) -> Option<(u64, String)> {
 
 #[test]
 fn a_mistake_made_on_purpose_is_found_by_some_seed() {
-    let rare: &[Mistake] = if is_long() { &RARE } else { &[] };
-    let mistakes: Vec<Mistake> = FOUND.iter().chain(rare).copied().collect();
+    let one = std::env::var("RELINK_SIMULATION_MISTAKE").ok();
+    let rare: &[Mistake] = if is_long() || one.is_some() {
+        &RARE
+    } else {
+        &[]
+    };
+    let is_meant = |mistake: &Mistake| {
+        one.as_deref()
+            .is_none_or(|name| format!("{mistake:?}").contains(name))
+    };
+    let all = FOUND.iter().chain(rare).copied();
+    let mistakes: Vec<Mistake> = all.filter(is_meant).collect();
+    assert!(!mistakes.is_empty(), "no mistake is called {one:?}");
     let found = at_once(&mistakes, 2, |mistake| {
         find(mistake, if rare.contains(&mistake) { 10_000 } else { 400 })
     });

@@ -151,11 +151,16 @@ impl Mistake {
     pub fn sharpen(self, rates: &mut Rates) {
         match self {
             // The world moves between a look and what follows on it.
-            Mistake::PublishWhateverTheStatus
-            | Mistake::PublishOverAnything
-            | Mistake::Protocol(Mutant::ListedBeforeClosing) => {
+            Mistake::PublishWhateverTheStatus | Mistake::PublishOverAnything => {
                 rates.world = 300;
                 rates.crash = 0;
+            }
+            // Nobody is in the way, and now and then a parent opens a page.
+            Mistake::Protocol(Mutant::ListedBeforeClosing) => {
+                *rates = Rates {
+                    world: 60,
+                    ..Rates::default()
+                };
             }
             // Links are published, parents pay, and they come again.
             Mistake::NoLimit => {
