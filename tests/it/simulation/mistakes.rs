@@ -105,7 +105,10 @@ impl Mistake {
             Mistake::NoLimit
             | Mistake::TokenIsIgnored
             | Mistake::Protocol(
-                Mutant::NoGetAfterMint | Mutant::FencedUndoes | Mutant::TakeOverPublishes,
+                Mutant::ListedBeforeClosing
+                | Mutant::NoGetAfterMint
+                | Mutant::FencedUndoes
+                | Mutant::TakeOverPublishes,
             ) => usual + 90,
             _ => usual,
         }
