@@ -55,7 +55,6 @@ async fn a_tournament_that_sells_nothing_selects_nothing(world: World) {
     assert_eq!(ids(&orders), [0_i64; 0]);
 }
 
-/// All pages one after the other, none of them longer than it may be.
 async fn all_pages(store: &Store, selection: &Selection, size: u32) -> Vec<Order> {
     let pages = OrderPages::of(selection, size).unwrap();
     let (mut all, mut above) = (Vec::new(), None);
