@@ -1,6 +1,6 @@
 //! Orders → snapshot → plan: the reading half of every command. Writes nothing.
 
-use crate::domain::{OrderId, Snapshot};
+use crate::domain::{CheckoutReference, OrderId, Snapshot};
 use crate::error::Error;
 use crate::events::{Event, Listener};
 use crate::plan::{Plan, Policy, Verdict, decide};
@@ -20,6 +20,19 @@ pub struct Survey {
     /// What was looked at.
     pub selection: Selection,
     pub verdicts: Vec<Verdict>,
+}
+
+pub(super) fn request<'a>(
+    opened: &Opened,
+    policy: &'a Policy,
+    witnesses: &'a [CheckoutReference],
+) -> ObserveRequest<'a> {
+    ObserveRequest {
+        scope: &policy.scope,
+        account: opened.account.clone(),
+        witnesses,
+        concurrency: opened.config.concurrency,
+    }
 }
 
 /// Adds what earlier runs left behind: Stripe does not know it.
@@ -51,12 +64,7 @@ pub async fn survey(
             what: "reading orders",
             total: orders.len(),
         });
-        let request = ObserveRequest {
-            scope: &policy.scope,
-            account: opened.account.clone(),
-            witnesses: &witnesses,
-            concurrency: opened.config.concurrency,
-        };
+        let request = request(opened, policy, &witnesses);
         let read = observe_indexed(&opened.stripe, orders, &request, || {
             listener.hear(Event::Read);
         })

@@ -7,12 +7,12 @@ use crate::events::{Event, Listener};
 use crate::monitor::Observation;
 use crate::plan::{Plan, Policy, Verdict, decide};
 use crate::store::{OrderPages, Selection};
-use crate::stripe::{ObserveRequest, Overview, Rows};
+use crate::stripe::{Overview, Rows};
 use crate::ui::counted;
 
 use super::Context;
 use super::opening::Opened;
-use super::survey::{WITNESSES, recall};
+use super::survey::{WITNESSES, recall, request};
 
 /// Orders of a page.
 const PAGE: u32 = 1000;
@@ -68,12 +68,7 @@ impl Walk<'_> {
             what: "reading orders",
             total: rows.len(),
         });
-        let request = ObserveRequest {
-            scope: &policy.scope,
-            account: opened.account.clone(),
-            witnesses: &witnesses,
-            concurrency: opened.config.concurrency,
-        };
+        let request = request(opened, policy, &witnesses);
         let listing = async { Ok(Overview::take(&opened.stripe, rows, &request).await?) };
         let mut overview = context.interrupt.unless_asked(listing).await?;
         let mut bare = decide(&self.nothing(overview.taken_at()), policy);
