@@ -11,7 +11,7 @@ const FIRST: usize = 8;
 /// From one measurement to the next.
 const GROWTH: usize = 3;
 /// Where nothing is counted, Stripe is not what anybody waits for.
-const WITHOUT_A_BUDGET: usize = 64;
+const WITHOUT_A_BUDGET: usize = 256;
 /// Orders come in lots, since they wait for the index together.
 const MARGIN: f64 = 1.5;
 

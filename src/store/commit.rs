@@ -3,7 +3,12 @@
 //! A commit has three outcomes: it happened, it did not, or its answer was lost. Lost is never taken for
 //! either of the others: the caller reads the row back.
 
+use tokio::time::timeout;
+
+use super::connect::CONNECT_TIMEOUT;
+use super::dialect::Dialect;
 use super::error::is_outage;
+use super::pool::not_free;
 use super::transaction::Transaction;
 use super::{Store, StoreError};
 
@@ -20,10 +25,43 @@ impl Store {
     pub(super) async fn begin(&self, what: &'static str) -> Result<Transaction, StoreError> {
         #[cfg(feature = "kill-points")]
         self.gate.begin(what).await;
-        let connection = self.connection(what).await?;
-        Transaction::begin(connection, self.dialect.begin_write())
-            .await
-            .map_err(StoreError::query(what))
+        let statement = self.dialect.begin_write();
+        let begun = match self.dialect {
+            Dialect::Postgres => {
+                let connection = self.connection(what).await?;
+                Transaction::begin(connection, statement).await
+            }
+            Dialect::Sqlite => {
+                let turn = timeout(CONNECT_TIMEOUT, self.line.turn()).await;
+                let mut turn = turn.map_err(|_| not_free(what))?;
+                if let Some(open) = turn.open.take() {
+                    return Ok(Transaction::join(turn, open));
+                }
+                let connection = self.connection(what).await?;
+                Transaction::begin_in_turn(connection, statement, turn).await
+            }
+        };
+        begun.map_err(StoreError::query(what))
+    }
+
+    /// Leaves nothing of it.
+    ///
+    /// # Errors
+    /// It went on in what others wrote, and that is not surely committed: what it read may never have been.
+    pub(super) async fn leave(
+        &self,
+        transaction: Transaction,
+        what: &'static str,
+    ) -> Result<(), StoreError> {
+        if !transaction.is_joined() {
+            transaction.leave().await;
+            return Ok(());
+        }
+        let fate = transaction.rollback().await;
+        fate.map_err(|error| StoreError::Contended {
+            what,
+            detail: error.to_string(),
+        })
     }
 
     /// # Errors
@@ -50,8 +88,8 @@ impl Store {
 async fn commit(transaction: Transaction, what: &'static str) -> Result<Committed, StoreError> {
     match transaction.commit().await {
         Ok(()) => Ok(Committed::Yes),
-        Err(error) if is_refusal(&error) => Err(StoreError::query(what)(error)),
-        Err(error) => Ok(Committed::AnswerLost(StoreError::query(what)(error))),
+        Err(error) if is_refusal(&error) => Err(StoreError::sort(what, &error)),
+        Err(error) => Ok(Committed::AnswerLost(StoreError::sort(what, &error))),
     }
 }
 

@@ -90,7 +90,7 @@ impl StoreError {
         move |error| Self::sort(what, &error)
     }
 
-    fn sort(what: &'static str, error: &sqlx::Error) -> StoreError {
+    pub(super) fn sort(what: &'static str, error: &sqlx::Error) -> StoreError {
         let detail = describe(error);
         match error {
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => {

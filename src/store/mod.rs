@@ -12,6 +12,7 @@ mod connect;
 mod dialect;
 mod error;
 mod examine;
+mod group;
 mod journal;
 #[cfg(feature = "kill-points")]
 mod kill_points;
@@ -53,6 +54,7 @@ pub use schema::{Names, URL_CAPACITY};
 
 use address::Address;
 use dialect::Dialect;
+use group::Line;
 use pool::Pool;
 use schema::FoundColumns;
 
@@ -109,6 +111,8 @@ pub enum Published {
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: Pool,
+    /// Of the writers of a file.
+    line: Line,
     dialect: Dialect,
     identity: DatabaseIdentity,
     names: Arc<Names>,
@@ -182,6 +186,7 @@ impl Store {
         let options = connect::options(&address)?;
         let store = Store {
             pool: Pool::new(options, address.dialect(), access, first)?,
+            line: Line::default(),
             dialect: address.dialect(),
             identity: address.identity().clone(),
             names: Arc::new(names.clone()),

@@ -215,12 +215,16 @@ impl Store {
     pub(super) async fn connection(&self, what: &'static str) -> Result<Connection, StoreError> {
         self.pool.get().await.map_err(|error| match error {
             // A file is there; somebody writes to it all the time.
-            sqlx::Error::PoolTimedOut if self.dialect == Dialect::Sqlite => StoreError::Contended {
-                what,
-                detail: "the file was not free within 10 seconds".to_owned(),
-            },
+            sqlx::Error::PoolTimedOut if self.dialect == Dialect::Sqlite => not_free(what),
             error => StoreError::query(what)(error),
         })
+    }
+}
+
+pub(super) fn not_free(what: &'static str) -> StoreError {
+    StoreError::Contended {
+        what,
+        detail: "the file was not free within 10 seconds".to_owned(),
     }
 }
 

@@ -52,7 +52,7 @@ impl Store {
         transaction
             .rollback()
             .await
-            .map_err(StoreError::query(WHAT))
+            .map_err(|error| StoreError::sort(WHAT, &error))
     }
 
     /// Writes the link and its URL (and `updated_at`) into the order's row, within a writing transaction, if the

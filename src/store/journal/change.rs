@@ -104,11 +104,17 @@ impl<'a, T: Clone> Settling<'a, T> {
                 }
                 Err(error) => error,
             },
-            Ok(Work::Leave(value)) => {
-                transaction.leave().await;
-                return Ok(Some(value));
+            Ok(Work::Leave(value)) => match self.store.leave(transaction, what).await {
+                Ok(()) => return Ok(Some(value)),
+                Err(error) => error,
+            },
+            Err(error) => {
+                // The others need not be undone with it.
+                if transaction.is_joined() {
+                    transaction.leave().await;
+                }
+                error
             }
-            Err(error) => error,
         };
         self.unless_hopeless(committed)?;
         Ok(None)

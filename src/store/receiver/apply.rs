@@ -72,7 +72,7 @@ impl Receiver {
         transaction
             .rollback()
             .await
-            .map_err(StoreError::query(RECEIVE))
+            .map_err(|error| StoreError::sort(RECEIVE, &error))
     }
 }
 
