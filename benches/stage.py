@@ -203,6 +203,30 @@ class Stripe:
             return json.load(answer)
 
 
+class Front:
+    """What stands at https://api.stripe.com for a live key, in a process of its own (front.py)."""
+
+    def __init__(self, double, directory):
+        self.directory = tempfile.mkdtemp(dir=directory)
+        self.certify("authority", "-x509", "-subj", "/CN=relink bench authority")
+        self.certify("stripe", "-x509", "-subj", "/CN=api.stripe.com", "-addext", "subjectAltName=DNS:api.stripe.com",
+                     "-addext", "basicConstraints=critical,CA:FALSE", "-CA", f"{self.directory}/authority.pem",
+                     "-CAkey", f"{self.directory}/authority.key")
+        port = free_port()
+        log = f"{self.directory}/log"
+        self.process = Process([sys.executable, ROOT / "benches/front.py", port, double,
+                                f"{self.directory}/stripe.pem", f"{self.directory}/stripe.key"], log)
+        while "ready" not in open(log).read():
+            if self.process.it.poll() is not None:
+                raise SystemExit(f"the way to Stripe did not open; see {log}")
+            time.sleep(0.02)
+        self.environment = {"HTTPS_PROXY": f"http://127.0.0.1:{port}", "SSL_CERT_FILE": f"{self.directory}/authority.pem"}
+
+    def certify(self, name, *args):
+        subprocess.run(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", f"{self.directory}/{name}.key",
+                        "-out", f"{self.directory}/{name}.pem", *args], check=True, stderr=subprocess.DEVNULL)
+
+
 class Memory:
     """The peak of any of these processes, in MiB. What `wait4` tells begins with the memory of whoever started them."""
 

@@ -2,6 +2,8 @@
 //!
 //!     cargo bench --manifest-path benches/planner/Cargo.toml
 //!
+//! `benches/decisions` does the same and plots how a plan's time grows with its orders.
+//!
 //! The facts are made before the clock starts. The goal of 2,000,000 decisions a second is 500 ns each.
 
 use std::hint::black_box;
@@ -19,7 +21,7 @@ use relink::plan::{Goal, Moment, Policy, decide, decide_order};
 
 const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 86_400;
-const MIX: i64 = 1000;
+const PLANS: [i64; 4] = [100, 1000, 10_000, 100_000];
 
 fn usd(minor: i64) -> Option<Money> {
     Some(Money::new(minor, Currency::USD))
@@ -139,18 +141,20 @@ fn measure(criterion: &mut Criterion) {
         });
     }
     one.finish();
-    let snapshot = Snapshot {
-        taken_at: Timestamp(NOW),
-        mode: Mode::Test,
-        account: None,
-        witness: Witness::Read,
-        orders: (1..=MIX).map(mixed).collect(),
-    };
     let mut plan = criterion.benchmark_group("a plan");
-    plan.throughput(Throughput::Elements(MIX as u64));
-    plan.bench_function("over a club's mix of 1,000 orders", |bencher| {
-        bencher.iter(|| decide(black_box(&snapshot), &policy));
-    });
+    for orders in PLANS {
+        let snapshot = Snapshot {
+            taken_at: Timestamp(NOW),
+            mode: Mode::Test,
+            account: None,
+            witness: Witness::Read,
+            orders: (1..=orders).map(mixed).collect(),
+        };
+        plan.throughput(Throughput::Elements(orders as u64));
+        plan.bench_function(orders.to_string(), |bencher| {
+            bencher.iter(|| decide(black_box(&snapshot), &policy));
+        });
+    }
     plan.finish();
 }
 

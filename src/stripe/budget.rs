@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,24 @@ pub(super) struct Budget {
     limits: Option<Limits>,
     /// Microseconds that requests waited for their turn.
     waited: AtomicU64,
+    /// Requests that wait for the account's turn just now, and no longer for their endpoint's.
+    waiting: AtomicUsize,
+}
+
+/// One that waits, until it is over or given up.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn among(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 struct Limits {
@@ -81,6 +99,7 @@ impl Budget {
         Budget {
             limits,
             waited: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
         }
     }
 
@@ -89,7 +108,9 @@ impl Budget {
         let Some(limits) = &self.limits else { return };
         let begun = Instant::now();
         limits.endpoint(endpoint).wait().await;
+        let waiting = Waiting::among(&self.waiting);
         limits.account.wait().await;
+        drop(waiting);
         let waited = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.waited.fetch_add(waited, Ordering::Relaxed);
     }
@@ -111,6 +132,11 @@ impl Budget {
             account: limits.account.full,
             endpoint: limits.per_endpoint.min(limits.account.full),
         })
+    }
+
+    /// Whether one more request, whatever its endpoint, would be at the cost of others. Nobody knows without a budget.
+    pub(super) fn is_busy(&self) -> bool {
+        self.limits.is_none() || self.waiting.load(Ordering::Relaxed) > 0
     }
 
     pub(super) fn waited(&self) -> Duration {
@@ -235,6 +261,8 @@ pub(super) fn endpoint(method: &str, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     #[test]
@@ -268,6 +296,35 @@ mod tests {
         let took = time_of(&budget, 22, |n| format!("GET /{n}")).await;
         assert!(took >= 0.19, "{took}");
         assert!(budget.waited().as_secs_f64() >= 0.18);
+    }
+
+    #[tokio::test]
+    async fn it_is_busy_while_somebody_waits_for_the_account() {
+        // Four a second, one at once, for each endpoint and for the account.
+        let budget = Budget::new(Rps::PerSecond(4.0), Mode::Test);
+        let soon = Duration::from_millis(20);
+        assert!(!budget.is_busy());
+        budget.wait("GET /1").await;
+        assert!(!budget.is_busy(), "it left at once");
+        let second = budget.wait("GET /2");
+        assert!(timeout(soon, second).await.is_err());
+        assert!(!budget.is_busy(), "who gave up waits no more");
+        let look = async {
+            tokio::time::sleep(soon).await;
+            budget.is_busy()
+        };
+        let (_, is_busy) = tokio::join!(budget.wait("GET /3"), look);
+        assert!(is_busy);
+        assert!(!budget.is_busy());
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        budget.wait("GET /4").await;
+        let look = async {
+            tokio::time::sleep(soon).await;
+            budget.is_busy()
+        };
+        let (_, is_busy) = tokio::join!(timeout(2 * soon, budget.wait("GET /4")), look);
+        assert!(!is_busy, "it waits for its endpoint");
+        assert!(Budget::new(Rps::Unlimited, Mode::Test).is_busy());
     }
 
     #[tokio::test]

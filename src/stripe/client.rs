@@ -131,6 +131,12 @@ impl Client {
         self.budget.pace()
     }
 
+    /// Whether others wait for the account's turn, so that one more request would be at their cost. So it is said without a
+    /// budget, where nobody knows.
+    pub(super) fn is_busy(&self) -> bool {
+        self.budget.is_busy()
+    }
+
     /// What the requests so far were.
     #[must_use]
     pub fn load(&self) -> Load {

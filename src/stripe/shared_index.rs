@@ -13,8 +13,10 @@ use super::{Client, Index, StripeError};
 
 /// Of all requests that the budget allows, so many may be spent on keeping the index current.
 const SHARE: f64 = 0.04;
-/// Until so many were spent nobody waits for that: a small run is over before it matters.
-const FREE: u64 = 30;
+/// So much more often where that is at no other request's cost: orders that wait for the index keep others from being begun.
+const WITH_ROOM: u32 = 4;
+/// How often who waits looks whether there is room.
+const LOOK: Duration = Duration::from_millis(20);
 /// What a client without a budget is taken to be allowed, requests a second: those who wait are served together there too.
 const UNLIMITED: f64 = 1000.0;
 /// Seconds.
@@ -33,12 +35,10 @@ pub struct SharedIndex {
 struct Turn {
     /// The number of the latest refresh that succeeded.
     refreshed: u64,
-    /// Requests that refreshes took so far.
-    spent: u64,
     /// The number of the latest one that failed, and why.
     failed: Option<(u64, StripeError)>,
-    /// When the next one may begin.
-    not_before: Option<Instant>,
+    /// When the latest one began, and the pause after it.
+    latest: Option<(Instant, Duration)>,
 }
 
 impl SharedIndex {
@@ -72,8 +72,8 @@ impl SharedIndex {
             {
                 return Err(error.clone());
             }
-            if let Some(moment) = turn.not_before {
-                tokio::time::sleep_until(moment).await;
+            if let Some((began, pause)) = turn.latest {
+                wait(began, pause, client).await;
             }
             // Who came during the sleep is served as well.
             let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
@@ -85,12 +85,19 @@ impl SharedIndex {
                     return Err(error);
                 }
             };
-            turn.spent += requests;
             let per_second = client.pace().map_or(UNLIMITED, |pace| pace.account);
-            turn.not_before = (turn.spent > FREE).then(|| started + pause(requests, per_second));
+            turn.latest = Some((started, pause(requests, per_second)));
             turn.refreshed = number;
         }
         Ok(&self.index)
+    }
+}
+
+async fn wait(began: Instant, pause: Duration, client: &Client) {
+    let (at_least, at_most) = (began + pause / WITH_ROOM, began + pause);
+    tokio::time::sleep_until(at_least).await;
+    while Instant::now() < at_most && client.is_busy() {
+        tokio::time::sleep_until(at_most.min(Instant::now() + LOOK)).await;
     }
 }
 

@@ -1,14 +1,15 @@
 //! The index: what it finds, how it is kept up to date, and that nothing rests on it alone.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use relink::domain::{CheckoutReference, LinkId, Timestamp};
-use relink::stripe::{Recall, SharedIndex, observe_order, observe_watched};
+use relink::stripe::{Client, Recall, Rps, Settings, SharedIndex, observe_order, observe_watched};
 use serde_json::json;
 
 use crate::client_facts::{order, others};
-use crate::client_server::{Request, Server, error};
+use crate::client_server::{Request, Server, error, settings};
 use crate::client_world::{Shared, World, link, session};
 
 #[tokio::test]
@@ -172,4 +173,43 @@ async fn a_reading_that_failed_fails_all_who_asked_before_it_began() {
         index.current(&client).await.is_ok(),
         "who asks later is read for anew"
     );
+}
+
+fn client_within(server: &Server, rps: f64) -> Client {
+    let rps = Rps::PerSecond(rps);
+    let settings = settings(&server.base);
+    Client::new(Settings { rps, ..settings }).unwrap()
+}
+
+/// At ten requests a second a reading of two requests every five seconds is its share.
+#[tokio::test]
+async fn where_nobody_waits_for_his_turn_the_index_is_read_more_often_than_its_share() {
+    let server = world_failing(&[]).await;
+    let client = client_within(&server, 10.0);
+    let index = SharedIndex::new(client.live_index(None).await.unwrap());
+    let begun = Instant::now();
+    index.current(&client).await.map(drop).unwrap();
+    index.current(&client).await.map(drop).unwrap();
+    assert!(begun.elapsed() >= Duration::from_millis(1250), "{begun:?}");
+    assert!(begun.elapsed() < Duration::from_secs(4), "{begun:?}");
+    assert_eq!(readings(&server), 2);
+}
+
+/// 40 requests a second for the account, 25 of them for an endpoint. The readings have 1.6 of them: one every 1.25 seconds.
+#[tokio::test]
+async fn while_requests_wait_for_their_turn_readings_take_no_more_than_their_share() {
+    let server = world_failing(&[]).await;
+    let client = client_within(&server, 40.0);
+    let index = SharedIndex::new(client.live_index(None).await.unwrap());
+    let begun = Instant::now();
+    index.current(&client).await.map(drop).unwrap();
+    let objects = ["plink_1", "cs_test_1"].map(CheckoutReference::classify);
+    let busy = join_all((0..100).map(|n| client.read(&objects[n % 2])));
+    let current = async {
+        index.current(&client).await.map(drop).unwrap();
+        begun.elapsed()
+    };
+    let (_, elapsed) = tokio::join!(busy, current);
+    assert!(elapsed >= Duration::from_millis(1250), "{elapsed:?}");
+    assert_eq!(readings(&server), 2);
 }
