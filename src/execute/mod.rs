@@ -32,7 +32,7 @@ use crate::plan::{Action, Decision, Goal, Plan, Policy};
 use crate::report::{Conclusion, Outcome, Report, Stop, Subject};
 use crate::saga::{Ending, Expected, Operation, Protocol, Task};
 use crate::store::{Journal, Store, StoreError};
-use crate::stripe::{Client, Index, Recall, SharedIndex, StripeError};
+use crate::stripe::{Client, Index, Load, Recall, SharedIndex, StripeError};
 
 use tempo::Tempo;
 
@@ -106,8 +106,11 @@ pub async fn execute(
         what: "orders",
         total: jobs.len(),
     });
-    let (pace, load) = (site.stripe.pace(), site.stripe.load());
-    let mut tempo = Tempo::new(site.concurrency, pace, Instant::now(), load);
+    let load = || Load {
+        waited: site.stripe.load().waited + site.store.waited(),
+        ..site.stripe.load()
+    };
+    let mut tempo = Tempo::new(site.concurrency, site.stripe.pace(), Instant::now(), load());
     let mut waiting = jobs.into_iter();
     let mut running = FuturesUnordered::new();
     let mut outcomes = Vec::new();
@@ -121,7 +124,7 @@ pub async fn execute(
             break;
         };
         if beat(&outcome.conclusion) == Some(Beat::Good) {
-            tempo.order_ended(Instant::now(), site.stripe.load());
+            tempo.order_ended(Instant::now(), load());
         }
         // An order that was left alone is no progress.
         if outcome.conclusion != Conclusion::NotBegun {

@@ -1,5 +1,5 @@
-//! How many orders are worked on together: as many as keep the request budget busy, found from what an order takes, and
-//! never more than was allowed. Pure: it is told what there was, and asked for a number.
+//! How many orders are worked on together: as many as keep the request budget busy, or else the database, found from what an
+//! order takes, and never more than was allowed. Pure: it is told what there was, and asked for a number.
 //!
 //! It makes nothing faster than the budget, and it knows nothing of any order.
 
@@ -14,6 +14,8 @@ const GROWTH: usize = 3;
 const WITHOUT_A_BUDGET: usize = 256;
 /// Orders come in lots, since they wait for the index together.
 const MARGIN: f64 = 1.5;
+/// Than orders ended since the last measurement, others may from now on. With the margin it is the growth.
+const FASTER: f64 = 2.0;
 
 #[derive(Debug)]
 pub(super) struct Tempo {
@@ -27,7 +29,8 @@ pub(super) struct Tempo {
 }
 
 impl Tempo {
-    /// `begun` and `seen` are what was before the first order.
+    /// `begun` and `seen` are what was before the first order. What was waited is for the budget's turns and for the
+    /// database's connections.
     pub fn new(most: usize, pace: Option<Pace>, begun: Instant, seen: Load) -> Self {
         let most = most.max(1);
         Tempo {
@@ -62,7 +65,8 @@ impl Tempo {
         self.seen = load;
     }
 
-    /// The rate of orders that the budget allows, times what one takes besides waiting for its turns (Little's law).
+    /// The rate of orders that can be had, times what one takes besides its waits (Little's law). It can be had as far as the
+    /// budget allows it; and where orders wait for the database, not much more of it than there was.
     fn enough(&self, at: Instant, load: Load) -> usize {
         let Some(pace) = self.pace else {
             return WITHOUT_A_BUDGET;
@@ -73,7 +77,8 @@ impl Tempo {
         let requests = load.requests.saturating_sub(self.seen.requests) as f64;
         let one_takes = (seconds * self.now as f64 - waited) / ended;
         // Each asks most endpoints once.
-        let rate = pace.endpoint.min(pace.account * ended / requests.max(1.0));
+        let allowed = pace.endpoint.min(pace.account * ended / requests.max(1.0));
+        let rate = allowed.min(FASTER * ended / seconds.max(f64::MIN_POSITIVE));
         (MARGIN * rate * one_takes.max(0.0)).ceil() as usize
     }
 }
@@ -127,6 +132,26 @@ mod tests {
     fn their_number_is_found_within_a_few_rounds() {
         assert_eq!(found(Some(LIVE), 2.0, 1000, 1), 24);
         assert_eq!(found(Some(LIVE), 2.0, 1000, 3), 75);
+    }
+
+    /// Each order takes a second of a database that has time for one of them, and half a second besides; the budget has
+    /// room for 25 a second.
+    #[test]
+    fn where_they_wait_for_the_database_no_more_are_begun_than_help() {
+        let (mut at, mut load) = (Instant::now(), Load::default());
+        let mut tempo = Tempo::new(1000, Some(LIVE), at, load);
+        let mut found = Vec::new();
+        for _ in 0..20 {
+            let orders = tempo.in_flight();
+            at += Duration::from_secs(orders as u64);
+            load.waited += Duration::from_secs_f64((orders as f64 - 1.5).max(0.0) * orders as f64);
+            load.requests += 3 * orders as u64;
+            for _ in 0..orders {
+                tempo.order_ended(at, load);
+            }
+            found.push(tempo.in_flight());
+        }
+        assert_eq!(found, [FIRST; 20]);
     }
 
     #[test]

@@ -3,9 +3,6 @@
 //! A commit has three outcomes: it happened, it did not, or its answer was lost. Lost is never taken for
 //! either of the others: the caller reads the row back.
 
-use tokio::time::timeout;
-
-use super::connect::CONNECT_TIMEOUT;
 use super::dialect::Dialect;
 use super::error::is_outage;
 use super::pool::not_free;
@@ -32,7 +29,7 @@ impl Store {
                 Transaction::begin(connection, statement).await
             }
             Dialect::Sqlite => {
-                let turn = timeout(CONNECT_TIMEOUT, self.line.turn()).await;
+                let turn = self.pool.wait(self.line.turn()).await;
                 let mut turn = turn.map_err(|_| not_free(what))?;
                 if let Some(open) = turn.open.take() {
                     return Ok(Transaction::join(turn, open));

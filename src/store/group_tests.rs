@@ -209,6 +209,18 @@ async fn nobody_goes_on_in_a_transaction_that_has_been_open_for_long() {
 }
 
 #[tokio::test]
+async fn how_long_the_turn_is_waited_for_is_known() {
+    let notes = Notes::new().await;
+    let first = notes.begin().await;
+    let (before, second) = (notes.store.waited(), notes.next().await);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(first);
+    fine(fine(second.await));
+    let waited = notes.store.waited() - before;
+    assert!(waited >= Duration::from_millis(50), "{waited:?}");
+}
+
+#[tokio::test]
 async fn who_gave_up_waiting_is_passed_over() {
     let mut notes = Notes::new().await;
     let mut first = notes.begin().await;

@@ -7,13 +7,15 @@
 use std::fmt;
 use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Manager, Metrics, Object, PoolError, QueueMode, RecycleError};
 use sqlx::any::{AnyArguments, AnyConnectOptions, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, ConnectOptions, Connection as _};
+use tokio::time::error::Elapsed;
 use tokio::time::{sleep, timeout};
 
 use super::connect::{self, CONNECT_TIMEOUT};
@@ -76,7 +78,11 @@ impl DerefMut for Connection {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Pool(managed::Pool<Opening>);
+pub(super) struct Pool {
+    connections: managed::Pool<Opening>,
+    /// Microseconds that were waited for one of them, together.
+    waited: Arc<AtomicU64>,
+}
 
 /// How connections are made.
 pub(super) struct Opening {
@@ -116,15 +122,19 @@ impl Pool {
             // The one used last is the one that is fresh, and has its statements prepared.
             .queue_mode(QueueMode::Lifo)
             .build();
-        pool.map(Pool).map_err(|error| StoreError::Query {
+        let connections = pool.map_err(|error| StoreError::Query {
             what: "connect",
             detail: error.to_string(),
+        })?;
+        Ok(Pool {
+            connections,
+            waited: Arc::default(),
         })
     }
 
     /// Within the time that a first connection may take.
     async fn get(&self) -> Result<Connection, sqlx::Error> {
-        match timeout(CONNECT_TIMEOUT, self.0.get()).await {
+        match self.wait(self.connections.get()).await {
             Ok(Ok(lent)) => Ok(Connection { lent: Some(lent) }),
             Ok(Err(PoolError::Backend(error))) => Err(error),
             Ok(Err(_)) => Err(sqlx::Error::PoolClosed),
@@ -132,19 +142,28 @@ impl Pool {
         }
     }
 
+    /// As long as that, for what all who use the database take turns at.
+    pub async fn wait<T>(&self, turn: impl Future<Output = T>) -> Result<T, Elapsed> {
+        let begun = Instant::now();
+        let came = timeout(CONNECT_TIMEOUT, turn).await;
+        let waited = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.waited.fetch_add(waited, Ordering::Relaxed);
+        came
+    }
+
     /// One beside the pool's, for whoever may not wait while all of those are busy.
     pub async fn connect_apart(&self) -> Result<AnyConnection, sqlx::Error> {
-        self.0.manager().options.connect().await
+        self.connections.manager().options.connect().await
     }
 
     /// Says goodbye to the server on every connection that is not in use.
     pub async fn close(self) {
-        let first = self.0.manager().first().take();
-        let idle = self.0.retain(|_, _| false).removed;
+        let first = self.connections.manager().first().take();
+        let idle = self.connections.retain(|_, _| false).removed;
         for connection in idle.into_iter().chain(first) {
             connect::close(connection).await;
         }
-        self.0.close();
+        self.connections.close();
     }
 }
 
@@ -211,6 +230,11 @@ fn will_pass(error: &sqlx::Error) -> bool {
 }
 
 impl Store {
+    /// How long its connections, and the turns to write, were waited for, together.
+    pub fn waited(&self) -> Duration {
+        Duration::from_micros(self.pool.waited.load(Ordering::Relaxed))
+    }
+
     /// `what` names the deed for messages.
     pub(super) async fn connection(&self, what: &'static str) -> Result<Connection, StoreError> {
         self.pool.get().await.map_err(|error| match error {
