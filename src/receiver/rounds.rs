@@ -47,7 +47,19 @@ impl Rounds {
         {
             return Ok(receipt);
         }
-        self.receiver.receive(event).await
+        self.alone(Arc::clone(event)).await
+    }
+
+    /// Of its own, as a round is: who hung up midway would undo what others wrote in the same transaction.
+    async fn alone(&self, event: Arc<Event>) -> Result<Receipt, StoreError> {
+        let receiver = self.receiver.clone();
+        let receiving = tokio::spawn(async move { receiver.receive(&event).await });
+        receiving.await.unwrap_or_else(|stopped| {
+            Err(StoreError::Query {
+                what: "receive a payment",
+                detail: stopped.to_string(),
+            })
+        })
     }
 
     async fn in_company(&self, event: &Arc<Event>) -> Option<Receipt> {

@@ -4,7 +4,7 @@
 //! either of the others: the caller reads the row back.
 
 use super::dialect::Dialect;
-use super::error::is_outage;
+use super::error::{is_outage, is_sqlite_io};
 use super::pool::not_free;
 use super::transaction::Transaction;
 use super::{Store, StoreError};
@@ -34,6 +34,7 @@ impl Store {
                 if let Some(open) = turn.open.take() {
                     return Ok(Transaction::join(turn, open));
                 }
+                self.line.rest().await;
                 let connection = self.connection(what).await?;
                 Transaction::begin_in_turn(connection, statement, turn).await
             }
@@ -90,10 +91,13 @@ async fn commit(transaction: Transaction, what: &'static str) -> Result<Committe
     }
 }
 
-/// Only a database that is alive and says no has surely not committed.
+/// Only a database that is alive and says no has surely not committed. SQLite that failed to write or to sync may have: the
+/// next one to open the file may find the commit there.
 fn is_refusal(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(refusal) => !refusal.code().is_some_and(|code| is_outage(&code)),
+        sqlx::Error::Database(refusal) => !refusal
+            .code()
+            .is_some_and(|code| is_outage(&code) || is_sqlite_io(&code)),
         _ => false,
     }
 }

@@ -118,19 +118,24 @@ pub(super) fn is_outage(sqlstate: &str) -> bool {
         || matches!(sqlstate, "53300" | "57P01" | "57P02" | "57P03" | "57P05")
 }
 
-/// SQLITE_READONLY and its extended codes, whose low byte is the same. An SQLSTATE has five characters, these
-/// codes have fewer.
 fn is_sqlite_readonly(code: &str) -> bool {
-    code.len() < 5 && code.parse::<u32>().is_ok_and(|code| code & 0xff == 8)
+    sqlite_code(code) == Some(8)
+}
+
+/// The disk, not the database, failed.
+pub(super) fn is_sqlite_io(code: &str) -> bool {
+    sqlite_code(code) == Some(10)
 }
 
 /// Serialization failure, deadlock, a lock not had in time; SQLITE_BUSY, SQLITE_LOCKED and their extended codes.
 pub(super) fn is_contention(code: &str) -> bool {
-    let sqlite = code.len() < 5
-        && code
-            .parse::<u32>()
-            .is_ok_and(|code| matches!(code & 0xff, 5 | 6));
-    sqlite || matches!(code, "40001" | "40P01" | "55P03")
+    matches!(sqlite_code(code), Some(5 | 6)) || matches!(code, "40001" | "40P01" | "55P03")
+}
+
+/// SQLite's own code: the low byte of the extended ones. An SQLSTATE has five characters, these codes have fewer.
+fn sqlite_code(code: &str) -> Option<u32> {
+    let code: u32 = code.parse().ok().filter(|_| code.len() < 5)?;
+    Some(code & 0xff)
 }
 
 /// What the driver or the server says, without the driver's prefixes.
@@ -155,5 +160,21 @@ fn listed(ids: &[OrderId]) -> String {
         1 => format!("id {shown}"),
         count if count > LISTED => format!("one of the ids {shown} and {} more", count - LISTED),
         _ => format!("one of the ids {shown}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extended_codes_of_sqlite_are_of_their_kind_and_no_sqlstate_is_one() {
+        // BUSY, BUSY_SNAPSHOT, LOCKED; READONLY_DBMOVED; IOERR, IOERR_FSYNC.
+        assert!(["5", "517", "6"].into_iter().all(is_contention));
+        assert!(is_sqlite_readonly("1032"));
+        assert!(["10", "1034"].into_iter().all(is_sqlite_io));
+        for code in ["13", "2067", "08006", "01034", "10000", ""] {
+            assert!(!is_sqlite_io(code) && !is_contention(code), "{code}");
+        }
     }
 }

@@ -17,6 +17,9 @@ use super::pool::Connection;
 const MOST: usize = 64;
 /// While it is open, no other program writes to the file: nobody goes on in one that is older.
 const LONGEST: Duration = Duration::from_millis(5);
+/// Of the time that the file was held, so much it is left to other programs before the next transaction: they do not stand in
+/// line, they only look now and then whether it is free.
+const LEFT_TO_OTHERS: f64 = 0.25;
 
 /// What came of a commit; of several parts, of them all.
 pub(super) type Fate = Result<(), Arc<sqlx::Error>>;
@@ -31,6 +34,8 @@ pub(super) struct Line {
 #[derive(Default)]
 struct Waiting {
     is_taken: bool,
+    /// Not before this moment is the file taken again.
+    rests_until: Option<Instant>,
     next: VecDeque<oneshot::Sender<Turn>>,
 }
 
@@ -98,6 +103,13 @@ impl Line {
         }
     }
 
+    /// Waits until other programs had their time. For whoever has the turn, and begins a transaction.
+    pub async fn rest(&self) {
+        let until = self.lock().rests_until.take();
+        let Some(until) = until else { return };
+        tokio::time::sleep_until(until.into()).await;
+    }
+
     fn is_somebody_waiting(&self) -> bool {
         self.lock().next.iter().any(|next| !next.is_closed())
     }
@@ -140,6 +152,12 @@ impl Turn {
             && self.line.is_somebody_waiting()
     }
 
+    /// After a transaction of several parts.
+    pub fn leave_to_others(&self, parts: &Parts) {
+        let rest = parts.begun.elapsed().mul_f64(LEFT_TO_OTHERS);
+        self.line.lock().rests_until = Some(Instant::now() + rest);
+    }
+
     /// Lets the next one go on in what is open. Both come back where nobody waits any more.
     pub fn hand_over(mut self, open: Open) -> Option<(Turn, Open)> {
         match self.line.pass_on(Some(open)) {
@@ -168,6 +186,10 @@ impl Parts {
             begun: Instant::now(),
             waiting: Vec::new(),
         }
+    }
+
+    pub fn are_several(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// One more; where it hears of the commit.

@@ -2,7 +2,7 @@
 //! is given up leaves nobody believing in what is not there. On a real file, looked into by another connection.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use sqlx::{Connection, SqliteConnection};
@@ -206,6 +206,27 @@ async fn nobody_goes_on_in_a_transaction_that_has_been_open_for_long() {
     ));
     assert_eq!(notes.committed().await, [1]);
     assert!(!fine(fine(second.await)).is_joined());
+}
+
+/// Who held the file for long, and not alone, gives other programs the time to find it free.
+#[tokio::test]
+async fn after_a_shared_commit_the_file_is_free_for_a_while() {
+    let notes = Notes::new().await;
+    let begun = Instant::now();
+    let first = notes.begin().await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let second = notes.next().await;
+    let first = notes.commit(first);
+    let second = fine(fine(second.await));
+    assert!(matches!(
+        fine(notes.commit(second).await),
+        Ok(Committed::Yes)
+    ));
+    assert!(matches!(fine(first.await), Ok(Committed::Yes)));
+    let held = begun.elapsed();
+    drop(notes.begin().await);
+    let rested = begun.elapsed() - held;
+    assert!(rested >= Duration::from_millis(40), "{rested:?}");
 }
 
 #[tokio::test]

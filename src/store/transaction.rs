@@ -136,6 +136,9 @@ impl Part {
             connection = open.connection;
         }
         let fate = end(connection, COMMIT).await.map_err(Arc::new);
+        if self.before.are_several() {
+            self.turn.leave_to_others(&self.before);
+        }
         self.before.tell(&fate);
         fate
     }

@@ -113,6 +113,7 @@ mod support;
 mod ui_terminal;
 mod undo;
 mod webhook_event;
+mod webhook_hung_up;
 mod webhook_incidents;
 mod webhook_killed;
 mod webhook_meanwhile;
