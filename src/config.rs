@@ -101,8 +101,12 @@ impl Environment {
         };
         // A value that is no text cannot be a key; it becomes one that is refused as malformed.
         let secret = |name: &str| {
-            std::env::var_os(name)
-                .map(|value| SecretString::from(value.to_string_lossy().into_owned()))
+            let value = std::env::var_os(name)?.into_string();
+            // Moved, not copied: a copy would stay behind in memory.
+            Some(match value {
+                Ok(text) => SecretString::from(text),
+                Err(odd) => SecretString::from(odd.to_string_lossy().into_owned()),
+            })
         };
         Environment {
             stripe_api_key: secret("STRIPE_API_KEY"),

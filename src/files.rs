@@ -7,6 +7,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use secrecy::zeroize::Zeroizing;
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -96,7 +97,8 @@ pub fn read_if_there(path: &Path) -> Option<String> {
 
 /// A file of settings.
 pub struct FoundText {
-    pub text: String,
+    /// It may hold the database's URL, with a password.
+    pub text: Zeroizing<String>,
     /// Everybody on this host may read it.
     pub is_open: bool,
     /// Everybody on this host may write it.
@@ -124,7 +126,7 @@ pub fn read_settings(path: &Path) -> Result<Option<FoundText>, Error> {
         Err(error) => return Err(unreadable(&error)),
     };
     let metadata = file.metadata().map_err(|e| unreadable(&e))?;
-    let mut text = String::new();
+    let mut text = room_for(metadata.len().min(LONGEST));
     let read = file.take(LONGEST + 1).read_to_string(&mut text);
     if read.map_err(|e| unreadable(&e))? as u64 > LONGEST {
         return Err(unreadable(&"it has more than 1 MiB"));
@@ -134,6 +136,12 @@ pub fn read_settings(path: &Path) -> Result<Option<FoundText>, Error> {
         is_open: metadata.permissions().mode() & 0o007 != 0,
         is_writable: metadata.permissions().mode() & 0o002 != 0,
     }))
+}
+
+/// A text that is wiped when it is done with. It must not grow beyond: what it grew out of is not wiped.
+fn room_for(length: u64) -> Zeroizing<String> {
+    let length = usize::try_from(length).unwrap_or(0);
+    Zeroizing::new(String::with_capacity(length + 64))
 }
 
 /// A pipe would keep whoever opens it waiting, deaf to every signal.
@@ -175,11 +183,11 @@ pub fn may_write(path: &Path) -> std::io::Result<()> {
 /// Far more than any key; a device or a huge file given by mistake must not fill the memory.
 const LARGEST_SECRET: u64 = 64 * 1024;
 
-/// Reads a secret's file; `name` is what it is called in an error.
+/// Reads a secret's file; `name` is what it is called in an error. What was read is wiped when it is dropped.
 ///
 /// # Errors
 /// Configuration: it is missing, unreadable, not a regular file, readable by others, or not text.
-pub fn read_private(path: &Path, name: &str) -> Result<String, Error> {
+pub fn read_private(path: &Path, name: &str) -> Result<Zeroizing<String>, Error> {
     let shown = path.display();
     let unreadable = |why: &dyn std::fmt::Display| {
         Error::configuration(
@@ -195,7 +203,7 @@ pub fn read_private(path: &Path, name: &str) -> Result<String, Error> {
             format!("chmod 600 {shown}"),
         ));
     }
-    let mut text = String::new();
+    let mut text = room_for(LARGEST_SECRET);
     file.take(LARGEST_SECRET)
         .read_to_string(&mut text)
         .map_err(|e| unreadable(&e))?;

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod command_line;
 pub mod commands;
 pub mod config;
+pub mod confine;
 pub mod doctor;
 pub mod domain;
 pub mod error;

@@ -11,7 +11,7 @@ pub fn user() -> String {
         .find_map(|name| std::env::var(name).ok());
     match named.filter(|name| !name.is_empty()) {
         Some(name) => clean(&name),
-        None => uid().map_or_else(|| "unknown".to_owned(), |uid| format!("uid {uid}")),
+        None => format!("uid {}", rustix::process::getuid().as_raw()),
     }
 }
 
@@ -29,11 +29,6 @@ pub fn host() -> String {
         Some(name) => name,
         None => "unknown".to_owned(),
     }
-}
-
-fn uid() -> Option<u32> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").ok().map(|own| own.uid())
 }
 
 fn clean(name: &str) -> String {

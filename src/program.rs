@@ -1,16 +1,20 @@
 //! From `main` to a command and back: arguments, logging, the runtime, and the one place where an error
 //! becomes a message and an exit status.
 //!
+//! Nothing is read, not even the arguments, before the process is closed to others on this host.
 //! What clap would repeat of a mistaken argument loses its keys before it is shown.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use secrecy::ExposeSecret;
+
 use crate::cli::{self, Cli, Command, LogOutput, Output, When};
 use crate::command_line::{CommandLine, quote};
 use crate::commands::{self, Context};
 use crate::config::Environment;
+use crate::confine;
 use crate::domain::Timestamp;
 use crate::error::Error;
 use crate::exit::{ExitStatus, Failure};
@@ -24,6 +28,8 @@ use crate::ui::{self, Ui};
 
 /// Runs the whole program.
 pub fn run() -> ExitCode {
+    // Before anything is read: the environment and every file may hold a secret.
+    let confined = confine::memory();
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return refuse_arguments(&error),
@@ -33,6 +39,17 @@ pub fn run() -> ExitCode {
     let environment = Environment::read();
     let command_line = typed();
     ui.begin(&command_line);
+    if let Err(why) = confined {
+        ui.warn(&format!(
+            "this host does not let relink close its memory to other processes and core dumps: {why}"
+        ));
+    }
+    if shows_password(&cli, &command_line) {
+        ui.warn(
+            "the password in --database-url is shown to every user of this host; leave it to DATABASE_URL, \
+             PGPASSWORD, a private configuration file or a credential",
+        );
+    }
     let status = run_watched(&cli, &ui, &environment, command_line);
     ui.end(status);
     status.into()
@@ -148,6 +165,17 @@ fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since.map_or(0, |since| since.as_secs());
     Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX))
+}
+
+/// Arguments are no secret: `ps` lists them.
+fn shows_password(cli: &Cli, command_line: &CommandLine) -> bool {
+    let url = cli
+        .common
+        .database_url
+        .as_ref()
+        .map(ExposeSecret::expose_secret);
+    let holds_one = |url: &str| redact(url) != url || url.contains("password=");
+    command_line.gives("--database-url") && url.is_some_and(holds_one)
 }
 
 fn typed() -> CommandLine {

@@ -1,6 +1,7 @@
 //! The Stripe key: that all its sources hold the same one, which mode it opens, and what keeps it out of every text.
 //!
-//! A key is never taken from an argument, and no error here repeats what it read.
+//! A key is never taken from an argument, and no error here repeats what it read. What a secret was read into is wiped
+//! when it is dropped.
 
 use std::path::Path;
 
@@ -74,9 +75,7 @@ pub fn key_of(secret: SecretString) -> Result<StripeKey, Error> {
 /// Configuration: it cannot be read, or others can read it.
 pub fn read_key_file(path: &Path) -> Result<SecretString, Error> {
     let text = files::read_private(path, KEY_FILE)?;
-    Ok(SecretString::from(
-        text.trim_end_matches(['\n', '\r']).to_owned(),
-    ))
+    Ok(SecretString::from(text.trim_end_matches(['\n', '\r'])))
 }
 
 /// The secrets that sign events, from the environment variable `name`, from the file or from the credential. Two places
@@ -102,7 +101,7 @@ pub fn signing_secrets(
         ),
         None => None,
     };
-    let from_file = from_file.map(SecretString::from);
+    let from_file = from_file.map(|text| SecretString::from(text.trim()));
     let given = [
         (name, environment),
         ("--webhook-secret-file", from_file.as_ref()),
@@ -127,7 +126,7 @@ pub fn signing_secrets(
     Ok(secret
         .expose_secret()
         .split_whitespace()
-        .map(|secret| SecretString::from(secret.to_owned()))
+        .map(SecretString::from)
         .collect())
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use secrecy::SecretString;
 
 mod grammar;
 mod monitoring;
@@ -28,7 +29,7 @@ pub use values::{Moment, parse_duration};
 pub use webhook::{ReceiveArgs, ReplayArgs, ResolveArgs, WebhookCommand};
 
 use crate::plan::Verdict;
-use values::{parse_moment, path_or_empty};
+use values::{parse_moment, path_or_empty, secret};
 
 /// Find unpaid orders behind dead Stripe checkout URLs, and give each exactly one payment link.
 ///
@@ -367,9 +368,10 @@ pub struct Common {
         global = true,
         value_name = "URL",
         env = "DATABASE_URL",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = secret
     )]
-    pub database_url: Option<String>,
+    pub database_url: Option<SecretString>,
     /// A file that holds the Stripe key, readable by nobody else (STRIPE_API_KEY holds the key itself)
     #[arg(long, global = true, value_name = "FILE")]
     pub stripe_key_file: Option<PathBuf>,

@@ -1,8 +1,10 @@
 //! Values on the command line that clap has no parser for: moments, durations, a path that may be empty.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, PathBufValueParser, TypedValueParser};
+use secrecy::SecretString;
 
 use crate::domain::Timestamp;
 
@@ -28,6 +30,12 @@ pub(super) fn parse_new_file() -> impl TypedValueParser<Value = PathBuf> {
             Ok(path)
         }
     })
+}
+
+/// A text that may hold a password, and that nothing prints.
+#[expect(clippy::unnecessary_wraps, reason = "the form of a value parser")]
+pub(super) fn secret(text: &str) -> Result<SecretString, Infallible> {
+    Ok(SecretString::from(text))
 }
 
 pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {

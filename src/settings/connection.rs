@@ -2,7 +2,7 @@
 //!
 //! A key in two places must be the same key: which of two accounts was meant is never guessed.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{Secret, Setting, Settings, Source};
 use crate::cli::Common;
@@ -79,13 +79,14 @@ pub fn find_database_url(
     is_typed: bool,
 ) -> Result<Option<Setting<SecretString>>, Error> {
     let given = common.database_url.as_ref();
-    if let Some(url) = given.filter(|url| !url.trim().is_empty()) {
+    let is_set = |url: &&SecretString| !url.expose_secret().trim().is_empty();
+    if let Some(url) = given.filter(is_set) {
         let source = if is_typed {
             Source::Flag("--database-url")
         } else {
             Source::Environment("DATABASE_URL")
         };
-        let value = SecretString::from(url.clone());
+        let value = url.clone();
         return Ok(Some(Setting { value, source }));
     }
     if let Some(value) = credential(environment, URL_CREDENTIAL)? {

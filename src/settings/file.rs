@@ -84,7 +84,7 @@ impl ConfigFile {
     }
 
     fn parse(path: &Path, found: &FoundText) -> Result<ConfigFile, Error> {
-        let text = found.text.as_str();
+        let text: &str = &found.text;
         let table = DeTable::parse(text).map_err(|error| {
             let message = error.message().lines().next().unwrap_or_default();
             unreadable(path, text, "", (error.span(), message))
@@ -268,13 +268,13 @@ mod tests {
             .collect();
         for text in [example.to_owned(), given.join("\n")] {
             let found = FoundText {
-                text,
+                text: text.into(),
                 is_open: false,
                 is_writable: false,
             };
             let read = ConfigFile::parse(Path::new("example"), &found);
             let read = read.unwrap_or_else(|error| panic!("{error}"));
-            if found.text == example {
+            if found.text.as_str() == example {
                 continue;
             }
             let shown: BTreeSet<String> = read.lines.into_keys().collect();

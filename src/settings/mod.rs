@@ -9,6 +9,8 @@ mod file;
 mod listing;
 mod unknown;
 
+use secrecy::ExposeSecret;
+
 use crate::actions::{LONGEST_INACTIVE_MESSAGE, NameTemplate};
 use crate::cli::{Common, parse_duration};
 use crate::command_line::CommandLine;
@@ -79,7 +81,10 @@ impl Settings {
         file: ConfigFile,
         typed: &CommandLine,
     ) -> Result<Settings, Error> {
-        let url = common.database_url.as_deref();
+        let url = common
+            .database_url
+            .as_ref()
+            .map(ExposeSecret::expose_secret);
         if typed.gives("--database-url") && url.is_some_and(|url| url.trim().is_empty()) {
             // Passed over, it would let another database be meant.
             return Err(Error::usage(

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
+use secrecy::zeroize::Zeroizing;
 
 use super::budget::Budget;
 use super::transport::{Network, Transport};
@@ -19,7 +20,7 @@ const NEVER: i64 = i64::MIN;
 pub struct Client {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) settings: Settings,
-    /// `Bearer …`, marked sensitive, so that no log prints it.
+    /// `Bearer …`, marked sensitive, so that no log prints it. Nothing wipes it: a header owns plain bytes.
     pub(super) authorization: HeaderValue,
     pub(super) budget: Budget,
     pub(super) tally: Tally,
@@ -80,7 +81,7 @@ impl Client {
     /// As for [`Client::new`].
     pub fn over(settings: Settings, transport: Arc<dyn Transport>) -> Result<Self, StripeError> {
         settings.check()?;
-        let bearer = format!("Bearer {}", settings.key.expose_secret());
+        let bearer = Zeroizing::new(format!("Bearer {}", settings.key.expose_secret()));
         // The message says nothing of the value: it would show the key.
         let mut authorization =
             HeaderValue::from_str(&bearer).map_err(|_| StripeError::BadSettings {

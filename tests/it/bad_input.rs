@@ -182,6 +182,39 @@ fn a_key_on_the_command_line_is_no_key_and_is_not_repeated() {
 }
 
 #[test]
+fn a_password_in_an_argument_is_warned_of_and_not_repeated() {
+    let warned = |url: &str, variable: &str| {
+        let output = run_binary(
+            &["journal", "list", "--database-url", url],
+            &[("DATABASE_URL", variable)],
+        );
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert_eq!(output.code, Some(9), "{said}");
+        assert!(!said.contains("canary"), "{said}");
+        said.contains("warning: the password in --database-url is shown to every user of this host")
+    };
+    assert!(warned(
+        "postgres://ops:canary@127.0.0.1:1/club",
+        "sqlite:///x"
+    ));
+    assert!(warned(
+        "postgres://ops@127.0.0.1:1/club?password=canary",
+        "sqlite:///x"
+    ));
+    assert!(!warned("postgres://ops@127.0.0.1:1/club", "sqlite:///x"));
+    // The variable's is nobody's to see.
+    let output = run_binary(
+        &["journal", "list"],
+        &[("DATABASE_URL", "postgres://ops:canary@127.0.0.1:1/club")],
+    );
+    assert!(
+        !output.stderr.contains("is shown to every user"),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
 fn a_key_file_must_be_readable_by_us_and_by_nobody_else() {
     let dir = tempfile::tempdir().unwrap();
     let shown = |path: &std::path::Path| {
