@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions, Connection};
 
-use super::sample;
+use super::{private, sample};
 
 const FILE: &str = "club.db";
 
@@ -75,8 +75,13 @@ pub async fn create(dir: &Path) -> Result<(), DatabaseError> {
         path: path.clone(),
         source,
     };
-    tokio::fs::create_dir_all(dir).await.map_err(failed)?;
+    private::folder(dir).map_err(failed)?;
     let draft = dir.join(format!(".{FILE}.{}", uuid::Uuid::new_v4().simple()));
+    // SQLite gives its logs the mode of the file, and takes an empty one as it finds it.
+    private::file()
+        .create_new(true)
+        .open(&draft)
+        .map_err(failed)?;
     let built = match build(&draft).await {
         Ok(()) => replace(&draft, &path).await.map_err(failed),
         Err(source) => Err(DatabaseError::Sql {

@@ -7,6 +7,7 @@
 pub mod client;
 pub mod database;
 pub mod double;
+mod private;
 mod rehearsal;
 pub mod sample;
 

@@ -74,6 +74,7 @@ mod plan_judgements;
 mod plan_laws;
 mod plan_retire;
 mod plan_words;
+mod private_files;
 mod prompt;
 mod race_runs;
 mod race_stalled;

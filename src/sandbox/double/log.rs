@@ -1,12 +1,13 @@
 //! The double's state on disk: an append-only log, one line per request that changed something, written before the
 //! answer leaves, so that a process killed at any moment loses nothing it answered. A torn last line is dropped, the
-//! log is compacted at start, and a lock keeps a second process out of the directory.
+//! log is compacted at start, and a lock keeps a second process out of the directory. No file in it is open to others.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::super::private;
 use super::DoubleError;
 use super::world::{Entry, World};
 
@@ -36,7 +37,7 @@ impl Log {
             dir: dir.to_owned(),
             source,
         };
-        std::fs::create_dir_all(dir).map_err(|source| failed("create", source))?;
+        private::folder(dir).map_err(|source| failed("create", source))?;
         let lock = lock(dir).await?;
         let world = read(dir).map_err(|source| failed("read", source))?;
         let file = compact(dir, &world).map_err(|source| failed("write", source))?;
@@ -79,7 +80,12 @@ impl Log {
             return Ok(());
         };
         let path = dir.join(ADDRESS);
-        std::fs::write(&path, format!("{base_url}\n")).map_err(|source| DoubleError::State {
+        let written = private::file()
+            .create(true)
+            .truncate(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(format!("{base_url}\n").as_bytes()));
+        written.map_err(|source| DoubleError::State {
             doing: "announce in",
             dir: dir.clone(),
             source,
@@ -139,10 +145,9 @@ async fn lock(dir: &Path) -> Result<File, DoubleError> {
         dir: dir.to_owned(),
         source,
     };
-    let file = OpenOptions::new()
+    let file = private::file()
         .create(true)
         .truncate(false)
-        .write(true)
         .open(dir.join(LOCK))
         .map_err(failed)?;
     let give_up = Instant::now() + Duration::from_secs(5);
@@ -185,11 +190,10 @@ fn read(dir: &Path) -> std::io::Result<World> {
 fn compact(dir: &Path, world: &World) -> std::io::Result<File> {
     let path = dir.join(LOG);
     let fresh = dir.join("stripe.jsonl.new");
-    let mut file = OpenOptions::new()
+    let mut file = private::file()
         .create(true)
         .truncate(true)
         .read(true)
-        .write(true)
         .open(&fresh)?;
     file.write_all(&line(&world.entries())?)?;
     file.sync_all()?;
