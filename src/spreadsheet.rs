@@ -1,5 +1,6 @@
 //! Rows as CSV, for spreadsheet programs and for mail merges. A text that a spreadsheet would take for a formula is made
-//! text again; a number is left alone.
+//! text again, also where a program with another separator would begin a cell; what a terminal would obey is shown. A
+//! number is left alone.
 //!
 //! It knows nothing of orders, and writes no file.
 
@@ -40,16 +41,32 @@ impl Cell {
     }
 }
 
-/// With an apostrophe before what would be run when the file is opened (owasp.org, "CSV Injection").
+/// What begins a formula; some programs take the full-width signs for the same.
+const SIGNS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+/// Where a program that was told, or guessed, another separator than ours begins a new cell, whatever the quotes say.
+const BREAKS: [char; 4] = [';', '\t', '\r', '\n'];
+
+/// With an apostrophe before what would be run when the file is opened (owasp.org, "CSV Injection"), and with every
+/// character shown that a terminal would obey, for whoever looks into the file there. Ends of lines are left.
 fn guarded(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
-    // Some programs take the full-width signs for the same.
-    let is_wide = text.starts_with(['＝', '＋', '－', '＠']);
-    if is_formula || is_wide {
-        format!("'{text}")
-    } else {
-        text.to_owned()
+    let mut out = String::with_capacity(text.len() + 1);
+    let mut begins_cell = true;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is_break = BREAKS.contains(&c);
+        let is_first = out.is_empty() && is_break && c != ';';
+        if is_first || (begins_cell && SIGNS.contains(&c)) {
+            out.push('\'');
+        }
+        begins_cell = is_break;
+        let ends_line = c == '\n' || (c == '\r' && rest.peek() == Some(&'\n'));
+        if c.is_control() && c != '\t' && !ends_line {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
     }
+    out
 }
 
 /// RFC 4180: commas, quotes where they are needed, CR LF. Without rows there is the header alone.
@@ -93,6 +110,31 @@ mod tests {
         );
     }
 
+    /// Where the list separator is a semicolon, as in much of Europe, a spreadsheet splits there too.
+    #[test]
+    fn no_cell_of_another_separator_is_a_formula() {
+        for (text, written) in [
+            ("Ann;=1+1", "Ann;'=1+1"),
+            ("Ann\t@SUM(1)", "Ann\t'@SUM(1)"),
+            ("Ann\n-2+3", "Ann\n'-2+3"),
+            ("Ann\r\n＝1", "Ann\r\n'＝1"),
+            (";=1", ";'=1"),
+            ("Ann; Lee-Ann", "Ann; Lee-Ann"),
+        ] {
+            let line = render(None, &[vec![Cell::number(7), Cell::text(text)]]);
+            assert!(line.contains(written), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_cell_is_obeyed_by_a_terminal() {
+        let cell = Cell::text("\u{1b}]8;;x\u{7}Ann\u{9b}2J\rB\r\nC\nD\tE");
+        assert_eq!(
+            render(None, &[vec![Cell::number(7), cell]]),
+            "7,\"\\u{1b}]8;;x\\u{7}Ann\\u{9b}2J\\u{d}B\r\nC\nD\tE\"\r\n"
+        );
+    }
+
     #[test]
     fn without_rows_there_is_the_header() {
         assert_eq!(render(Some(&["order", "url"]), &[]), "order,url\r\n");
@@ -110,8 +152,12 @@ mod tests {
             let read: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
             prop_assert_eq!(read.len(), 1);
             for (said, found) in texts.iter().zip(read[0].iter().skip(1)) {
-                prop_assert_eq!(found.strip_prefix('\'').filter(|rest| rest == said).unwrap_or(found), said);
-                prop_assert!(!found.starts_with(['=', '+', '-', '@', '\t', '\r']));
+                prop_assert_eq!(found, guarded(said));
+                if !said.contains(char::is_control) {
+                    prop_assert_eq!(found.replace('\'', ""), said.replace('\'', ""));
+                }
+                prop_assert!(!found.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']));
+                prop_assert!(!found.split(BREAKS).any(|cell| cell.starts_with(SIGNS)));
             }
         }
     }

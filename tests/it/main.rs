@@ -43,6 +43,7 @@ mod half_done;
 mod help;
 mod hosted_browser;
 mod hosted_page;
+mod hostile_text;
 mod incident;
 mod journal_claim;
 mod journal_commit;

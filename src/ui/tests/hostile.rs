@@ -42,8 +42,20 @@ fn nasty() -> impl Strategy<Value = String> {
         '\u{feff}',
         '\u{e0041}',
     ]);
-    let one = prop_oneof![3 => any::<char>(), 1 => bad];
-    prop::collection::vec(one, 0..12).prop_map(|chars| chars.into_iter().collect())
+    let sequence = prop::sample::select(vec![
+        "\u{1b}]8;;https://evil.example\u{1b}\\",
+        "\u{9d}8;;https://evil.example\u{9c}",
+        "\u{1b}]52;c;eA==\u{7}",
+        "\u{1b}P$q\u{1b}\\",
+        "\u{9b}2J",
+        "\r\n",
+    ]);
+    let one = prop_oneof![
+        3 => any::<char>().prop_map(String::from),
+        1 => bad.prop_map(String::from),
+        1 => sequence.prop_map(String::from),
+    ];
+    prop::collection::vec(one, 0..12).prop_map(|pieces| pieces.concat())
 }
 
 /// An order in which every text that others can write is `text`.
