@@ -308,20 +308,22 @@ async fn nothing_listening_means_nothing_was_sent() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_the_key_goes_nowhere_else() {
-    let other = Server::sequence(vec![account]).await;
-    let target = format!("{}/v1/account", other.base);
-    let server = Server::start(move |_| Answer::Http {
-        status: 302,
-        headers: vec![("Location", target.clone())],
-        body: String::new(),
-    })
-    .await;
-    assert!(matches!(ask(&server).await, StripeError::Garbage { .. }));
-    assert!(matches!(
-        send(&server).await,
-        Err(WriteError::Unknown { .. })
-    ));
-    assert!(other.heard().is_empty(), "the redirect was followed");
+    for status in [301, 302, 303, 307, 308] {
+        let other = Server::sequence(vec![account]).await;
+        let target = format!("{}/v1/account", other.base);
+        let server = Server::start(move |_| Answer::Http {
+            status,
+            headers: vec![("Location", target.clone())],
+            body: String::new(),
+        })
+        .await;
+        assert!(matches!(ask(&server).await, StripeError::Garbage { .. }));
+        assert!(matches!(
+            send(&server).await,
+            Err(WriteError::Unknown { .. })
+        ));
+        assert!(other.heard().is_empty(), "a {status} was followed");
+    }
 }
 
 #[tokio::test]

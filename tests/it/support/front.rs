@@ -4,7 +4,7 @@
 //! Real money's guards hold only against the real address, which no setting changes; nothing here weakens one. It
 //! connects to loopback alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,10 +34,15 @@ struct Counts {
 impl Front {
     /// `double` is where the double listens, `http://127.0.0.1:PORT`.
     pub async fn start(double: &str) -> Front {
+        Front::showing(double, &certificates().join("stripe")).await
+    }
+
+    /// One that shows these papers, `PAPERS.pem` and `PAPERS.key`.
+    pub async fn showing(double: &str, papers: &Path) -> Front {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let double = double.trim_start_matches("http://").to_owned();
-        let acceptor = acceptor();
+        let acceptor = acceptor(papers);
         let counts = Arc::<Counts>::default();
         let counted = Arc::clone(&counts);
         tokio::spawn(async move {
@@ -56,6 +61,11 @@ impl Front {
             ("HTTPS_PROXY", self.address.clone()),
             ("SSL_CERT_FILE", authority.to_str().unwrap().to_owned()),
         ]
+    }
+
+    /// `http://127.0.0.1:PORT`, as `HTTPS_PROXY` takes it.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// A file of authorities that vouch for nothing that is met here.
@@ -83,10 +93,9 @@ fn certificates() -> PathBuf {
         .into()
 }
 
-fn acceptor() -> TlsAcceptor {
-    let folder = certificates();
-    let certificate = CertificateDer::from_pem_file(folder.join("stripe.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_file(folder.join("stripe.key")).unwrap();
+pub fn acceptor(papers: &Path) -> TlsAcceptor {
+    let certificate = CertificateDer::from_pem_file(papers.with_extension("pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(papers.with_extension("key")).unwrap();
     let _ = rustls::crypto::ring::default_provider().install_default();
     let settings = rustls::ServerConfig::builder()
         .with_no_client_auth()
@@ -118,7 +127,7 @@ async fn carry(
 }
 
 /// The lines of a request, up to the empty one.
-async fn head(stream: &mut TcpStream) -> std::io::Result<String> {
+pub async fn head(stream: &mut TcpStream) -> std::io::Result<String> {
     let mut read = Vec::new();
     while !read.ends_with(b"\r\n\r\n") && read.len() < 8192 {
         read.push(stream.read_u8().await?);

@@ -1,5 +1,6 @@
 //! What the tests are built from: databases of their own, rows in them, and servers on loopback.
 
+pub mod authority;
 pub mod double;
 pub mod facts;
 pub mod front;
