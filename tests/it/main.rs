@@ -80,6 +80,7 @@ mod private_files;
 mod prompt;
 mod race_runs;
 mod race_stalled;
+mod real_stripe;
 mod recalled;
 mod recovery;
 mod renamed;
