@@ -15,6 +15,7 @@ mod client_writes;
 mod config_file;
 mod config_sources;
 mod confined;
+mod corpus;
 mod crash_matrix;
 mod deploy;
 mod doctor;

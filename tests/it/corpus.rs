@@ -1,0 +1,207 @@
+//! The corpus of bad input: every case of `tests/corpus` through the real binary, in a world of its own.
+//!
+//! One test per family runs its cases side by side and names all that fail. What a case says is data; what holds for all
+//! of them is in `judge`. It mends nothing and repeats nothing.
+
+mod case;
+mod deliveries;
+mod judge;
+mod place;
+mod process;
+mod spelling;
+mod wire;
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use futures_util::stream::{self, StreamExt};
+use serde_json::Value;
+
+use crate::support::tally::tell;
+use crate::support::world::*;
+use case::{Case, Database, Held, family};
+use spelling::{Spelling, shown};
+
+const FAMILIES: [&str; 9] = [
+    "arguments",
+    "environment",
+    "config_files",
+    "plan_files",
+    "database",
+    "stripe_answers",
+    "webhooks",
+    "csv_targets",
+    "surroundings",
+];
+/// Cases of one family in flight together; the families run side by side as well.
+const TOGETHER: usize = 2;
+
+macro_rules! families {
+    ($($name:ident),*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            run_all(stringify!($name)).await;
+        }
+    )*};
+}
+
+families!(
+    arguments,
+    environment,
+    config_files,
+    plan_files,
+    database,
+    stripe_answers,
+    webhooks,
+    csv_targets,
+    surroundings
+);
+
+#[test]
+fn the_corpus_is_large_and_every_case_is_a_sentence_of_its_own() {
+    let cases: Vec<Case> = FAMILIES.into_iter().flat_map(family).collect();
+    let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!(names.len(), cases.len(), "two cases have one name");
+    assert!(cases.len() >= 150, "only {} cases", cases.len());
+    for case in &cases {
+        let (name, words) = (&case.name, case.name.split(' ').count());
+        assert!((4..=24).contains(&words), "no sentence: {name}");
+        let texts = [&case.says, &case.prints, &case.hides];
+        let told = texts
+            .iter()
+            .any(|texts| texts.iter().any(|text| !text.is_empty()));
+        let shows_otherwise =
+            case.exit.is_none() || !case.deliveries.is_empty() || !case.holds.is_empty();
+        assert!(
+            told || shows_otherwise || case.is_mute(),
+            "{name} expects no message"
+        );
+    }
+    tell(&format!("corpus: {} cases of bad input", cases.len()));
+}
+
+#[test]
+fn every_file_of_cases_is_run() {
+    let entries = std::fs::read_dir(case::folder()).unwrap();
+    let mut found: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    found.sort();
+    let mut run = FAMILIES.map(|name| format!("{name}.toml"));
+    run.sort();
+    assert_eq!(found, run);
+}
+
+async fn run_all(name: &str) {
+    let cases = family(name);
+    let count = cases.len();
+    let runs = stream::iter(cases).map(async |case| {
+        let name = case.name.clone();
+        // A test's own complaint about one case keeps no other from being run.
+        let wrong = match tokio::spawn(run(case)).await {
+            Ok(wrong) => wrong,
+            Err(why) => vec![format!("the runner failed: {why}")],
+        };
+        (name, wrong)
+    });
+    let done: Vec<_> = runs.buffer_unordered(TOGETHER).collect().await;
+    let failed: Vec<String> = done
+        .into_iter()
+        .filter(|(_, wrong)| !wrong.is_empty())
+        .map(|(name, wrong)| format!("* {name}\n    {}", wrong.join("\n    ")))
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{name}: {} of {count} cases fail\n{}\n",
+        failed.len(),
+        failed.join("\n")
+    );
+}
+
+/// What is wrong, with the output where anything is.
+async fn run(case: Case) -> Vec<String> {
+    let world = world_of(&case).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut spelling = Spelling {
+        folder: folder.path(),
+        database: world.database_url(),
+        stripe: world.stripe.base(),
+    };
+    prepare(&case, &world, &spelling).await;
+    place::furnish(folder.path(), &case, &spelling);
+    let wire = match &case.wire {
+        Some(wire) => Some(wire::start(wire, &spelling).await),
+        None => None,
+    };
+    for args in &case.before {
+        let ordinary = case.ordinary();
+        let command = process::command(&ordinary, &world, &spelling, args);
+        let output = process::run(command, &ordinary, &world).await;
+        assert_eq!(output.code, Some(0), "{args:?}: {output:?}");
+    }
+    place::alter(folder.path(), &case.alter, &spelling);
+    if !case.then_sql.is_empty() {
+        world.rows.execute(&spelling.text(&case.then_sql)).await;
+    }
+    if case.then_passes != 0 {
+        world.pass(case.then_passes).await;
+    }
+    if let Some(wire) = &wire {
+        spelling.stripe = &wire.base;
+    }
+    add_faults(&case, &world, &spelling).await;
+
+    let before = judge::state(&world, &spelling).await;
+    let begun = Instant::now();
+    let (output, mut wrong) = if case.deliveries.is_empty() {
+        let command = process::command(&case, &world, &spelling, &case.args);
+        (process::run(command, &case, &world).await, Vec::new())
+    } else {
+        deliveries::serve(&case, &world, &spelling).await
+    };
+    wrong.extend(judge::of_output(&case, &output, begun.elapsed(), &spelling));
+    wrong.extend(judge::of_world(&case, &before, &world, &spelling).await);
+    if !wrong.is_empty() {
+        let (stdout, stderr) = (shown(&output.stdout), shown(&output.stderr));
+        wrong.push(format!("--- stdout\n{stdout}\n--- stderr\n{stderr}"));
+    }
+    wrong
+}
+
+async fn world_of(case: &Case) -> World {
+    let world = World::on(match case.database {
+        Database::Sqlite => Backend::Sqlite,
+        Database::Postgres => Backend::Postgres(Flavour::NativeEnums),
+    })
+    .await;
+    for held in &case.orders {
+        world
+            .order(match held {
+                Held::Dead => pending(5500).behind(expired_session()),
+                Held::Healthy => pending(5500).behind(active_link()),
+                Held::Open => pending(5500).behind(open_session()),
+                Held::Nothing => pending(5500),
+                Held::Unrecorded => pending(5500).behind(paid_session()),
+                Held::Leaked => paid(5500).behind(active_link()),
+            })
+            .await;
+    }
+    world
+}
+
+async fn prepare(case: &Case, world: &World, spelling: &Spelling<'_>) {
+    if !case.sql.is_empty() {
+        world.rows.execute_script(&spelling.text(&case.sql)).await;
+    }
+    if !case.objects.is_empty() {
+        let objects: Value = serde_json::from_str(&spelling.text(&case.objects)).unwrap();
+        world.put_objects(objects).await;
+    }
+}
+
+async fn add_faults(case: &Case, world: &World, spelling: &Spelling<'_>) {
+    if !case.faults.is_empty() {
+        let rules: Value = serde_json::from_str(&spelling.text(&case.faults)).unwrap();
+        world.fault(rules).await;
+    }
+}
