@@ -12,12 +12,14 @@ use uuid::Uuid;
 
 use crate::error::Error;
 
-/// The text of a file that somebody names, or of standard input for `-`; at most 256 MiB.
+/// The text of a file that somebody names, or of standard input for `-`; at most 256 MiB. A pipe with a name of its own is
+/// refused: one that nobody writes to would keep us waiting.
 ///
 /// # Errors
 /// Usage: it cannot be read, is too long, or is no text.
 pub fn read_input(path: &Path) -> Result<String, Error> {
     const LONGEST: u64 = 256 * 1024 * 1024;
+    const TOO_LONG: &str = "it has more than 256 MiB";
     let shown = path.display();
     let unusable = |why: &dyn std::fmt::Display| {
         Error::usage(
@@ -28,13 +30,19 @@ pub fn read_input(path: &Path) -> Result<String, Error> {
     let source: Box<dyn Read> = if path.as_os_str() == "-" {
         Box::new(std::io::stdin().lock())
     } else {
-        Box::new(fs::File::open(path).map_err(|e| unusable(&e))?)
+        let file = open_input(path).map_err(|e| unusable(&e))?;
+        let length = file.metadata().map_err(|e| unusable(&e))?.len();
+        // Found out by reading, it would have filled the memory first.
+        if length > LONGEST {
+            return Err(unusable(&TOO_LONG));
+        }
+        Box::new(file)
     };
     let mut text = String::new();
     let read = source.take(LONGEST + 1).read_to_string(&mut text);
     let length = read.map_err(|e| unusable(&e))?;
     if length as u64 > LONGEST {
-        return Err(unusable(&"it has more than 256 MiB"));
+        return Err(unusable(&TOO_LONG));
     }
     Ok(text)
 }
@@ -144,8 +152,20 @@ fn room_for(length: u64) -> Zeroizing<String> {
     Zeroizing::new(String::with_capacity(length + 64))
 }
 
-/// A pipe would keep whoever opens it waiting, deaf to every signal.
-fn open_file(path: &Path) -> io::Result<fs::File> {
+/// What a shell hands over as `/dev/stdin` or `<(…)` is open already: nobody is waited for at its opening.
+fn open_input(path: &Path) -> io::Result<fs::File> {
+    const HANDED_OVER: [&str; 3] = ["/dev/stdin", "/dev/fd", "/proc/self/fd"];
+    match HANDED_OVER.iter().any(|place| path.starts_with(place)) {
+        true => fs::File::open(path),
+        false => open_file(path),
+    }
+}
+
+/// Opens what is a file indeed: a pipe would keep whoever opens it waiting, deaf to every signal.
+///
+/// # Errors
+/// The operating system's word, or that it is no regular file.
+pub fn open_file(path: &Path) -> io::Result<fs::File> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
