@@ -14,6 +14,7 @@ use url::Url;
 
 use super::dialect::Dialect;
 use super::{Access, StoreError};
+use crate::files;
 
 /// Timeouts in milliseconds. They travel in the startup packet: a `SET` could leak through a connection
 /// pooler into the application's sessions, where a read-only setting would stop it from writing.
@@ -214,7 +215,7 @@ fn require_readable(key: &str, value: &str) -> Result<(), StoreError> {
     if !names_file || value.starts_with("-----BEGIN") {
         return Ok(());
     }
-    std::fs::File::open(value)
+    files::open_file(Path::new(value))
         .map(drop)
         .map_err(|error| refused(format!("its `{key}` names `{value}`: {error}")))
 }
@@ -273,7 +274,16 @@ fn sqlite_is_read_only(query: &str) -> Result<bool, StoreError> {
 /// Percent signs are decoded; a relative path starts at the working directory.
 fn absolute_path(path: &str) -> Result<PathBuf, StoreError> {
     let unreadable = || refused("its path cannot be read");
-    let here = std::env::current_dir().map_err(|error| refused(error.to_string()))?;
+    // Whoever names an absolute one may stand in a folder that is gone.
+    let here = if path.starts_with('/') {
+        PathBuf::from("/")
+    } else {
+        std::env::current_dir().map_err(|error| {
+            refused(format!(
+                "its path is relative, and the working directory cannot be read: {error}"
+            ))
+        })?
+    };
     let here = Url::from_directory_path(here).map_err(|()| unreadable())?;
     let escaped = path.replace('#', "%23");
     let joined = match escaped.strip_prefix('/') {
