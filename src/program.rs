@@ -4,10 +4,12 @@
 //! Nothing is read, not even the arguments, before the process is closed to others on this host.
 //! What clap would repeat of a mistaken argument loses its keys before it is shown.
 
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use secrecy::ExposeSecret;
 
 use crate::cli::{self, Cli, Command, LogOutput, Output, When};
@@ -32,7 +34,7 @@ pub fn run() -> ExitCode {
     let confined = confine::memory();
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(error) => return refuse_arguments(&error),
+        Err(error) => return refuse_arguments(error),
     };
     let ui = Ui::new(ui_settings(&cli));
     logging::start(verbosity(&cli, &ui), log_format(&cli), ui.colors_stderr());
@@ -62,10 +64,12 @@ fn run_watched(
     environment: &Environment,
     command_line: CommandLine,
 ) -> ExitStatus {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
+    let runtime = descriptors_are_left().and_then(|()| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+    });
     let monitor = Monitor::of(cli);
     match runtime {
         Ok(runtime) => {
@@ -92,6 +96,12 @@ fn run_watched(
             conclude(Err(error), &monitor, ui)
         }
     }
+}
+
+/// The runtime opens a few before anything else, and panics where it cannot hear of signals.
+fn descriptors_are_left() -> std::io::Result<()> {
+    let pairs: std::io::Result<Vec<_>> = (0..4).map(|_| UnixStream::pair()).collect();
+    pairs.map(drop)
 }
 
 async fn run_command(
@@ -184,17 +194,21 @@ fn typed() -> CommandLine {
 }
 
 /// Help and version go to stdout and succeed; everything else is a usage error.
-fn refuse_arguments(error: &clap::Error) -> ExitCode {
+fn refuse_arguments(error: clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        return match error.print() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitStatus::Unclassified.into(),
-        };
+        return show(&error);
     }
     let ui = Ui::new(ui::Settings {
         format: asked_format(),
         ..ui::Settings::default()
     });
+    let error = harmless(error);
+    if let Some(failure) = variable_that_is_no_text(&error) {
+        ui.begin(&typed());
+        ui.failure(&failure);
+        ui.end(failure.status);
+        return failure.status.into();
+    }
     let text = if ui.colors_stderr() {
         error.render().ansi().to_string()
     } else {
@@ -218,6 +232,45 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
     ui.raw_error(&redact(&text), &failure);
     ui.end(failure.status);
     failure.status.into()
+}
+
+/// What was typed stands in the message as one line that moves nothing on a screen, and not at any length.
+fn harmless(mut error: clap::Error) -> clap::Error {
+    const LONGEST: usize = 200;
+    let shown = |(kind, value): (ContextKind, &ContextValue)| match value {
+        ContextValue::String(text) => Some((kind, ui::shortened(text, LONGEST))),
+        _ => None,
+    };
+    let texts: Vec<_> = error.context().filter_map(shown).collect();
+    for (kind, text) in texts {
+        error.insert(kind, ContextValue::String(text));
+    }
+    error
+}
+
+/// The argument parser does not say in which one it found bytes that are no text.
+fn variable_that_is_no_text(error: &clap::Error) -> Option<Failure> {
+    const READ: [&str; 3] = ["DATABASE_URL", "STRIPE_API_BASE", "RELINK_SUCCESS_URL"];
+    let is_no_text =
+        |name: &&str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
+    let name = READ.into_iter().find(is_no_text)?;
+    (error.kind() == ErrorKind::InvalidUtf8).then(|| {
+        let what = format!("{name} holds bytes that are no UTF-8 text");
+        Error::usage(what, format!("set {name} anew, or unset it")).describe()
+    })
+}
+
+/// Help, or the version. A reader that has gone has had enough, as of any other result.
+fn show(text: &clap::Error) -> ExitCode {
+    match text.print() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) if why.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(why) => {
+            let failure = Error::from(why).describe();
+            Ui::new(ui::Settings::default()).failure(&failure);
+            failure.status.into()
+        }
+    }
 }
 
 /// The format that was asked for on a command line that could not be read otherwise.

@@ -37,6 +37,7 @@ pub use format::{Format, Settings};
 pub use journal::Runs;
 pub use look::ColorChoice;
 pub use look::count as counted;
+pub use look::name as shortened;
 pub use manual::{ManualPage, manual_pages};
 pub use pages::Pages;
 pub use progress::Progress;
