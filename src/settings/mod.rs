@@ -24,6 +24,8 @@ pub use file::ConfigFile;
 pub use listing::{Line, Listing, Subject};
 
 const INACTIVE_MESSAGE: &str = "This payment link is closed. If your order is not paid yet, please use the link in our latest e-mail.";
+/// Refused by Stripe only when a link is minted, it would have left orders without any.
+const LONGEST_SUCCESS_URL: usize = 2048;
 const DAY: i64 = 24 * 60 * 60;
 
 /// Where a value came from.
@@ -327,6 +329,11 @@ fn parse_success_url(text: &str) -> Result<String, Wrong> {
     let url = url::Url::parse(text).map_err(|e| (format!("it is not a URL: {e}"), hint))?;
     if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
         return Err(("it is not an https address".to_owned(), hint));
+    }
+    let length = text.chars().count();
+    if length > LONGEST_SUCCESS_URL {
+        let why = format!("it has {length} characters, and Stripe takes {LONGEST_SUCCESS_URL}");
+        return Err((why, "give a shorter one"));
     }
     Ok(text.to_owned())
 }
