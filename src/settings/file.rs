@@ -16,6 +16,8 @@ use crate::files::{self, FoundText};
 use crate::redact::redact;
 use crate::store::Names;
 
+/// Enough of a key that there is not to find it by.
+const SHOWN: usize = 80;
 const EVERYBODY: &str = "/etc/relink/config.toml";
 
 /// The file that is in use, or none.
@@ -98,9 +100,9 @@ impl ConfigFile {
             if !known.contains(&key.as_str()) {
                 let place = place(Some(path), Some(line(text, *at)));
                 let hint = unknown::hint(key, &known);
-                let key = redact(key);
+                let shown: String = redact(key).chars().take(SHOWN).collect();
                 return Err(Error::configuration(
-                    format!("{place}: unknown key `{key}`"),
+                    format!("{place}: unknown key `{shown}`"),
                     hint,
                 ));
             }
