@@ -173,6 +173,11 @@ fn classify_store(error: &StoreError) -> (&'static str, ExitStatus, &'static str
             ExitStatus::Unavailable,
             "nothing was written by this statement; run it again",
         ),
+        StoreError::UnreadableRow { .. } => (
+            "database_row",
+            ExitStatus::Configuration,
+            "mend that row (a text must be UTF-8, a primary key an integer): until then running it again does not help",
+        ),
         StoreError::CommitUnknown { .. } | StoreError::JournalUnknown { .. } => {
             ("commit_unknown", ExitStatus::Unavailable, "")
         }

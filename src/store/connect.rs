@@ -34,6 +34,11 @@ pub(super) async fn open(address: &Address, access: Access) -> Result<AnyConnect
         StoreError::Unreachable { detail } => StoreError::Unreachable {
             detail: format!("{}: {detail}", address.identity()),
         },
+        StoreError::NoSuchDatabase { detail } if address.dialect() == Dialect::Sqlite => {
+            StoreError::NoSuchDatabase {
+                detail: format!("`{}`: {detail}", address.identity().place()),
+            }
+        }
         other => other,
     })
 }

@@ -42,6 +42,9 @@ pub enum StoreError {
     /// The database refused a statement, or gave it up after a timeout. Nothing was written.
     #[error("the database could not {what}: {detail}")]
     Query { what: &'static str, detail: String },
+    /// A row holds what no text and no number of the application's is. It does not heal by itself.
+    #[error("the database could not {what}: {detail}")]
+    UnreadableRow { what: &'static str, detail: String },
     /// The answer to a COMMIT was lost and the row could not be read back: the link may be published.
     #[error(
         "whether order {order} holds its new link is unknown: the answer to the commit was lost and the row could \
@@ -97,11 +100,15 @@ impl StoreError {
                 StoreError::Unreachable { detail }
             }
             sqlx::Error::Configuration(_) => StoreError::Url(detail),
+            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
+                StoreError::UnreadableRow { what, detail }
+            }
             sqlx::Error::Database(refusal) => match refusal.code().as_deref() {
                 Some("28P01" | "28000") => StoreError::Authentication { detail },
                 Some("3D000") => StoreError::NoSuchDatabase { detail },
                 // Insufficient privilege; a write in a read-only transaction.
                 Some("42501" | "25006") => StoreError::AccessDenied { what, detail },
+                Some(NO_SQLITE_DATABASE) => StoreError::NoSuchDatabase { detail },
                 Some(code) if is_sqlite_readonly(code) => StoreError::AccessDenied { what, detail },
                 Some(code) if is_outage(code) => StoreError::Unreachable { detail },
                 Some(code) if is_contention(code) => StoreError::Contended { what, detail },
@@ -111,6 +118,9 @@ impl StoreError {
         }
     }
 }
+
+/// SQLITE_NOTADB: another file is in its place.
+const NO_SQLITE_DATABASE: &str = "26";
 
 /// The server went away or has no room: connection exceptions, too many connections, shutdown, recovery.
 pub(super) fn is_outage(sqlstate: &str) -> bool {
