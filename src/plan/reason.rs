@@ -1,5 +1,6 @@
 //! Why an order has its verdict, for a person at night: one fact each, with the object or amount at stake.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::domain::{
@@ -120,10 +121,19 @@ impl Reason {
     }
 }
 
+/// Enough of a text of the application's to find it by: a column of SQLite's holds one of any length.
+fn cut(text: &str) -> Cow<'_, str> {
+    const SHOWN: usize = 80;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::Category(category) => write!(f, "category `{category}` is not in scope"),
+            Reason::Category(category) => write!(f, "category `{}` is not in scope", cut(category)),
             Reason::NotRead(why) => write!(f, "could not be read: {why}"),
             Reason::ListingUnfinished(why) => write!(f, "a listing did not finish: {why}"),
             Reason::AmountUnread(object) => write!(f, "the amount of {object} could not be read"),
@@ -133,7 +143,8 @@ impl fmt::Display for Reason {
             Reason::UnknownPrefix(text) => {
                 write!(
                     f,
-                    "`{text}` is neither a checkout session nor a payment link"
+                    "`{}` is neither a checkout session nor a payment link",
+                    cut(text)
                 )
             }
             Reason::NamesOrder(order) => write!(f, "its metadata names order {order}"),
@@ -171,7 +182,9 @@ impl fmt::Display for Reason {
             }
             Reason::Settled(status) => write!(f, "order is {status}, nothing can be paid"),
             Reason::Gap(gap) => f.write_str(gap),
-            Reason::UnknownStatus(status) => write!(f, "unknown order status `{status}`"),
+            Reason::UnknownStatus(status) => {
+                write!(f, "unknown order status `{}`", cut(&status.to_string()))
+            }
             Reason::AmountNotPositive(amount) => write!(f, "amount {amount} is not positive"),
             Reason::ProductInactive(name) => write!(f, "product `{name}` is inactive"),
             Reason::SecondLive(others) => write!(f, "{} can be paid too", join(others)),

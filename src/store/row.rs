@@ -218,7 +218,8 @@ impl Gaps {
             (None, _) => self.null(column),
             (Some(key), None) => {
                 let path = column.path();
-                self.0.push(format!("{path} names no {whom}: {key}"));
+                let shown: String = key.chars().take(SHOWN).collect();
+                self.0.push(format!("{path} names no {whom}: {shown}"));
             }
             (Some(_), Some(_)) => return true,
         }

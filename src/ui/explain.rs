@@ -4,7 +4,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::NextStep;
-use super::look::{Hue, Look, full, list};
+use super::look::{Hue, Look, full, list, name};
 use super::sanitize::clean;
 use super::words::{self, Ids};
 use crate::domain::{
@@ -12,6 +12,9 @@ use crate::domain::{
     Session, SessionState, Stored, StripeObject, Timestamp,
 };
 use crate::plan::{Action, Decision, Hold, Plan, advise};
+
+/// As the longest of the application's columns. SQLite holds to no column's length.
+const LONGEST: usize = 500;
 
 /// Everything known about one order at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,30 +132,32 @@ fn order(order: &Order, look: Look) -> Section {
     } = order;
     let none = || "none".to_owned();
     let mut section = Section::new(format!("order {id}"));
-    section.say_text("status", &status.to_string());
+    section.say_text("status", &name(&status.to_string(), LONGEST));
     section.say("amount", amount.map_or_else(none, |a| a.to_string()));
     section.say(
         "player",
-        player
-            .as_ref()
-            .map_or_else(none, |p| format!("{} (id {})", clean(&p.name), p.id)),
+        player.as_ref().map_or_else(none, |p| {
+            format!("{} (id {})", name(&p.name, LONGEST), p.id)
+        }),
     );
     section.say(
         "parent",
         parent.as_ref().map_or_else(none, |p| match &p.email {
-            Some(email) => format!("{} <{}>", clean(&p.name), look.address(email)),
-            None => format!("{} (no e-mail address)", clean(&p.name)),
+            Some(email) => format!("{} <{}>", name(&p.name, LONGEST), look.address(email)),
+            None => format!("{} (no e-mail address)", name(&p.name, LONGEST)),
         }),
     );
     section.say(
         "product",
         product.as_ref().map_or_else(none, |p| {
             let inactive = if p.is_active { "" } else { ", inactive" };
-            let (name, category) = (clean(&p.name), clean(&p.category));
+            let (name, category) = (name(&p.name, LONGEST), name(&p.category, LONGEST));
             format!("{name} (id {}, category {category}{inactive})", p.id)
         }),
     );
-    let sold_by = list(tournaments, |t| format!("{} (id {})", clean(&t.name), t.id));
+    let sold_by = list(tournaments, |t| {
+        format!("{} (id {})", name(&t.name, LONGEST), t.id)
+    });
     section.say(
         "tournaments",
         if sold_by.is_empty() { none() } else { sold_by },
@@ -160,7 +165,7 @@ fn order(order: &Order, look: Look) -> Section {
     section.say("checkout id", reference.as_ref().map_or_else(none, full));
     section.say(
         "checkout URL",
-        url.as_deref().map_or_else(none, |u| clean(u).into_owned()),
+        url.as_deref().map_or_else(none, |u| name(u, LONGEST)),
     );
     if let Some(intent) = payment_intent {
         section.say("payment intent", intent.as_str());
@@ -177,7 +182,9 @@ fn order(order: &Order, look: Look) -> Section {
 fn objects(facts: &OrderFacts, look: Look) -> String {
     let mut out = match &facts.stored {
         Stored::Nothing => "  the row names no object\n".to_owned(),
-        Stored::Unknown(text) => format!("  `{}` in the row was not asked for\n", clean(text)),
+        Stored::Unknown(text) => {
+            format!("  `{}` in the row was not asked for\n", name(text, LONGEST))
+        }
         Stored::Skipped => "  the row's object was not asked for\n".to_owned(),
         Stored::Read(reference, reading) => match &**reading {
             Reading::Seen(seen) => object(seen, "in the row", look),

@@ -241,7 +241,11 @@ pub fn id(reference: &CheckoutReference, look: Look) -> String {
 
 #[must_use]
 pub fn full(reference: &CheckoutReference) -> String {
-    clean(reference.as_str()).into_owned()
+    match reference {
+        CheckoutReference::Session(_) | CheckoutReference::Link(_) => reference.to_string(),
+        // As long as the application's column; one without a bound holds anything.
+        CheckoutReference::Other(text) => name(text, 255),
+    }
 }
 
 #[must_use]
