@@ -140,6 +140,11 @@ pub(super) fn examine(operation: Operation, look: &Look) -> (Operation, Next) {
         let why = format!("its URL has more than the {LONGEST_URL} characters that the row holds");
         return give_up_own_link(operation, Ending::Refused { what, why });
     }
+    if !is_address(&minted.url) {
+        let what = format!("storing {}", minted.id);
+        let why = "its URL is no address that a browser opens".to_owned();
+        return give_up_own_link(operation, Ending::Refused { what, why });
+    }
     if look.held() == Some(&own_link(&minted)) {
         // Stored after all, by whoever held the order before: never taken down for a race with ourselves.
         return confirm(operation, look);
@@ -208,4 +213,12 @@ pub(super) fn replaced(operation: &Operation, unconfirmed: Option<String>) -> En
         },
         None => Ending::LostRace,
     }
+}
+
+/// Parents open it from their mail: whatever answered the mint, no script and no escape sequence gets there.
+fn is_address(url: &str) -> bool {
+    let rest = url.strip_prefix("https://");
+    // Of the double, on loopback.
+    let rest = rest.or_else(|| url.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()))
 }
