@@ -120,14 +120,22 @@ pub fn signing_secrets(
                     "leave one of them out",
                 ));
             }
-            *secret
+            (*one, *secret)
         }
     };
-    Ok(secret
-        .expose_secret()
-        .split_whitespace()
-        .map(SecretString::from)
-        .collect())
+    let (place, secret) = secret;
+    let secrets: Vec<&str> = secret.expose_secret().split_whitespace().collect();
+    // With anything else, every event would be refused, and nothing would say why.
+    if secrets.is_empty() {
+        return Err(Error::configuration(format!("{place} is empty"), hint));
+    }
+    if secrets.iter().any(|secret| !secret.starts_with("whsec_")) {
+        return Err(Error::configuration(
+            format!("{place} holds no signing secret of Stripe's: one begins with whsec_"),
+            hint,
+        ));
+    }
+    Ok(secrets.into_iter().map(SecretString::from).collect())
 }
 
 fn mode_of(key: &str) -> Result<Mode, Error> {

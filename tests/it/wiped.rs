@@ -95,7 +95,7 @@ fn child() {
     drop(key);
     assert_eq!(copies(&masked), 0, "of the Stripe key");
 
-    let secrets = signing_secrets("NAME", None, Some(&folder.join("key")), None).unwrap();
+    let secrets = signing_secrets("NAME", None, Some(&folder.join("signing")), None).unwrap();
     assert!(copies(&masked) > 0);
     drop(secrets);
     assert_eq!(copies(&masked), 0, "of the secret that signs events");
@@ -122,6 +122,7 @@ fn a_secret_that_was_dropped_is_nowhere_in_memory() {
         std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
     };
     write("key", format!("sk_test_{random}\n"));
+    write("signing", format!("whsec_{random}\n"));
     let url = format!("[connection]\ndatabase_url = \"postgres://ops:{random}@db/club\"\n");
     write("config.toml", url);
     let sought = &random.as_bytes()[random.len() - SOUGHT..];
