@@ -5,44 +5,33 @@
 
 mod case;
 mod deliveries;
+mod family;
 mod judge;
 mod place;
 mod process;
 mod spelling;
 mod wire;
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt};
 use serde_json::Value;
 
-use crate::support::tally::tell;
 use crate::support::world::*;
-use case::{Case, Database, Held, family};
+use case::{Case, Database, Held};
 use spelling::{Spelling, shown};
 
-const FAMILIES: [&str; 9] = [
-    "arguments",
-    "environment",
-    "config_files",
-    "plan_files",
-    "database",
-    "stripe_answers",
-    "webhooks",
-    "csv_targets",
-    "surroundings",
-];
 /// Cases of one family in flight together; the families run side by side as well.
 const TOGETHER: usize = 2;
 
 macro_rules! families {
-    ($($name:ident),*) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    ($($name:ident),*) => {
+        const FAMILIES: &[&str] = &[$(stringify!($name)),*];
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             run_all(stringify!($name)).await;
-        }
-    )*};
+        })*
+    };
 }
 
 families!(
@@ -57,43 +46,8 @@ families!(
     surroundings
 );
 
-#[test]
-fn the_corpus_is_large_and_every_case_is_a_sentence_of_its_own() {
-    let cases: Vec<Case> = FAMILIES.into_iter().flat_map(family).collect();
-    let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
-    assert_eq!(names.len(), cases.len(), "two cases have one name");
-    assert!(cases.len() >= 150, "only {} cases", cases.len());
-    for case in &cases {
-        let (name, words) = (&case.name, case.name.split(' ').count());
-        assert!((4..=24).contains(&words), "no sentence: {name}");
-        let texts = [&case.says, &case.prints, &case.hides];
-        let told = texts
-            .iter()
-            .any(|texts| texts.iter().any(|text| !text.is_empty()));
-        let shows_otherwise =
-            case.exit.is_none() || !case.deliveries.is_empty() || !case.holds.is_empty();
-        assert!(
-            told || shows_otherwise || case.is_mute(),
-            "{name} expects no message"
-        );
-    }
-    tell(&format!("corpus: {} cases of bad input", cases.len()));
-}
-
-#[test]
-fn every_file_of_cases_is_run() {
-    let entries = std::fs::read_dir(case::folder()).unwrap();
-    let mut found: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    found.sort();
-    let mut run = FAMILIES.map(|name| format!("{name}.toml"));
-    run.sort();
-    assert_eq!(found, run);
-}
-
 async fn run_all(name: &str) {
-    let cases = family(name);
+    let cases = family::family(name);
     let count = cases.len();
     let runs = stream::iter(cases).map(async |case| {
         let name = case.name.clone();

@@ -1,18 +1,11 @@
-//! A case of bad input as data: what is given, how the run must end, and what it must say. `tests/corpus/*.toml` holds
-//! them, one file per family.
+//! A case of bad input as data: what is given, how the run must end, and what it must say.
 //!
 //! It runs nothing and judges nothing. A key that no case has is an error, so that a misspelt expectation cannot pass.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use toml::{Table, Value};
-
-/// The files of cases.
-pub fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
-}
+use toml::Value;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -281,31 +274,4 @@ impl Case {
         use Surroundings::{StderrClosed, StderrFull};
         matches!(self.surroundings, StderrClosed | StderrFull)
     }
-}
-
-/// The cases of one file, each with whatever its table `usual` says for all of them.
-pub fn family(name: &str) -> Vec<Case> {
-    let path = folder().join(format!("{name}.toml"));
-    let text = std::fs::read_to_string(&path).unwrap();
-    let mut table: Table = toml::from_str(&text).unwrap_or_else(|why| panic!("{name}: {why}"));
-    let usual = match table.remove("usual") {
-        Some(Value::Table(usual)) => usual,
-        None => Table::new(),
-        Some(other) => panic!("{name}: `usual` is {other:?}"),
-    };
-    let Some(Value::Array(cases)) = table.remove("case") else {
-        panic!("{name} holds no case");
-    };
-    assert!(table.is_empty(), "{name}: what is {table:?}?");
-    let complete = |case: Value| {
-        let mut all = usual.clone();
-        all.extend(case.as_table().unwrap().clone());
-        let shown = all
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or("a case")
-            .to_owned();
-        Case::deserialize(Value::Table(all)).unwrap_or_else(|why| panic!("{name}, {shown}: {why}"))
-    };
-    cases.into_iter().map(complete).collect()
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::case::Case;
+use super::case::{Case, Database};
 use super::place::{self, Entries};
 use super::spelling::{CANARY, Spelling, shown};
 use crate::support::world::{Output, World};
@@ -103,7 +103,18 @@ pub async fn of_world(
 ) -> Vec<String> {
     let after = state(world, spelling).await;
     let mut wrong = place::complaints(&before.folder, &after.folder, case, spelling);
+    // Of SQLite, the journal is among the files.
     wrong.extend(place::leaks(&before.home, &after.home));
+    if case.database == Database::Postgres && world.has_journal().await {
+        for table in ["runs", "operations", "steps"] {
+            let rows = world
+                .journaled(table, "SELECT CAST(t AS TEXT) FROM {} t")
+                .await;
+            if rows.iter().any(|row| row.contains(CANARY)) {
+                wrong.push(format!("a secret is in {table}"));
+            }
+        }
+    }
     let writes = after.writes - before.writes;
     if writes != case.writes {
         wrong.push(format!("{writes} writes at Stripe, not {}", case.writes));
