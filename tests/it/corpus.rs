@@ -12,9 +12,9 @@ mod process;
 mod spelling;
 mod wire;
 
+use std::sync::Mutex;
 use std::time::Instant;
 
-use futures_util::stream::{self, StreamExt};
 use serde_json::Value;
 
 use crate::support::world::*;
@@ -27,9 +27,9 @@ const TOGETHER: usize = 2;
 macro_rules! families {
     ($($name:ident),*) => {
         const FAMILIES: &[&str] = &[$(stringify!($name)),*];
-        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $name() {
-            run_all(stringify!($name)).await;
+        $(#[test]
+        fn $name() {
+            run_all(stringify!($name));
         })*
     };
 }
@@ -46,30 +46,52 @@ families!(
     surroundings
 );
 
-async fn run_all(name: &str) {
+fn run_all(name: &str) {
     let cases = family::family(name);
     let count = cases.len();
-    let runs = stream::iter(cases).map(async |case| {
-        let name = case.name.clone();
-        // A test's own complaint about one case keeps no other from being run.
-        let wrong = match tokio::spawn(run(case)).await {
-            Ok(wrong) => wrong,
-            Err(why) => vec![format!("the runner failed: {why}")],
-        };
-        (name, wrong)
+    let waiting = Mutex::new(cases.into_iter());
+    let failed = Mutex::new(Vec::new());
+    std::thread::scope(|threads| {
+        for _ in 0..TOGETHER {
+            threads.spawn(|| {
+                loop {
+                    let next = waiting.lock().unwrap().next();
+                    let Some(case) = next else { return };
+                    let name = case.name.clone();
+                    let wrong = alone(case);
+                    if !wrong.is_empty() {
+                        let told = format!("* {name}\n    {}", wrong.join("\n    "));
+                        failed.lock().unwrap().push(told);
+                    }
+                }
+            });
+        }
     });
-    let done: Vec<_> = runs.buffer_unordered(TOGETHER).collect().await;
-    let failed: Vec<String> = done
-        .into_iter()
-        .filter(|(_, wrong)| !wrong.is_empty())
-        .map(|(name, wrong)| format!("* {name}\n    {}", wrong.join("\n    ")))
-        .collect();
+    let failed = failed.into_inner().unwrap();
     assert!(
         failed.is_empty(),
         "{name}: {} of {count} cases fail\n{}\n",
         failed.len(),
         failed.join("\n")
     );
+}
+
+/// On a thread and a runtime of its own: while one world's database is dropped, another's login must go on, or the
+/// server waits for it. A complaint of the test's own about one case keeps no other from being run.
+fn alone(case: Case) -> Vec<String> {
+    let running = std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(run(case))
+    });
+    running.join().unwrap_or_else(|why| {
+        let said = why.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| why.downcast_ref::<&str>().copied());
+        let said = said.unwrap_or("something that is no text");
+        vec![format!("the runner failed: {}", shown(said))]
+    })
 }
 
 /// What is wrong, with the output where anything is.

@@ -154,11 +154,7 @@ pub fn complaints(
 
 /// Files of the run's own that hold a secret.
 pub fn leaks(before: &Entries, after: &Entries) -> Vec<String> {
-    let holds = |bytes: &[u8]| {
-        bytes
-            .windows(CANARY.len())
-            .any(|at| at == CANARY.as_bytes())
-    };
+    let holds = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(CANARY);
     let mut wrong = Vec::new();
     for (name, entry) in after {
         let Entry::File(bytes) = entry else { continue };
