@@ -135,6 +135,7 @@ async fn run(case: Case) -> Vec<String> {
     } else {
         deliveries::serve(&case, &world, &spelling).await
     };
+    process::clear(&case, folder.path());
     wrong.extend(judge::of_output(&case, &output, begun.elapsed(), &spelling));
     wrong.extend(judge::of_world(&case, &before, &world, &spelling).await);
     if !wrong.is_empty() {

@@ -18,7 +18,7 @@ use crate::support::world::{Output, Running, World};
 
 /// Kibibytes of memory that it may ask for: what it is given and what it makes of that, never all at once.
 const MEMORY: u64 = 256 * 1024;
-/// Kept out of every line that is longer than a descriptor's number.
+/// Begins once the reader is gone, and ends with relink's own code.
 const GONE: &str =
     r#"code=$( { { sleep 0.1; "$0" "$@"; echo $? >&3; } | true; } 3>&1 >&2 ); exit "$code""#;
 
@@ -89,11 +89,22 @@ fn program(case: &Case, folder: &Path) -> PathBuf {
         return built;
     }
     // Copied by another process: a file that this one still had open for writing could not be run.
-    let copy = folder.with_extension("relink");
+    let copy = copy_of(folder);
     let copied = Command::new("cp").arg(&built).arg(&copy).status();
     assert!(copied.unwrap().success());
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
     copy
+}
+
+fn copy_of(folder: &Path) -> PathBuf {
+    folder.with_extension("relink")
+}
+
+/// Takes away what lies beside the case's folder.
+pub fn clear(case: &Case, folder: &Path) {
+    if case.as_nobody {
+        fs::remove_file(copy_of(folder)).unwrap();
+    }
 }
 
 /// Runs to the end, and is signalled meanwhile where the case says so.
