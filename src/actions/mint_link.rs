@@ -92,7 +92,7 @@ fn derive_key(terms: &MintTerms, body_without_key: &str) -> IdempotencyKey {
 /// The form in Stripe's bracket notation, always in the same order. `relink_key` is left out while the key
 /// is being derived, since it is a part of the key.
 fn encode_form(terms: &MintTerms, relink_key: Option<&str>) -> String {
-    let mut form = form_urlencoded::Serializer::new(String::new());
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
     form.append_pair(
         "line_items[0][price_data][currency]",
         &terms.amount.currency.code(),

@@ -26,7 +26,7 @@ fn terms() -> MintTerms {
 }
 
 fn decode(body: &str) -> Vec<(String, String)> {
-    form_urlencoded::parse(body.as_bytes())
+    url::form_urlencoded::parse(body.as_bytes())
         .into_owned()
         .collect()
 }

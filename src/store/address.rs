@@ -256,7 +256,7 @@ fn sqlite(rest: &str, access: Access) -> Result<Address, StoreError> {
 
 fn sqlite_is_read_only(query: &str) -> Result<bool, StoreError> {
     let mut read_only = false;
-    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+    for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match (&*key, &*value) {
             ("mode", "ro") => read_only = true,
             ("mode", "rw" | "rwc") => {}

@@ -355,7 +355,7 @@ impl Client {
     ) -> Result<T, StripeError> {
         let mut target = path.to_owned();
         if !query.is_empty() {
-            let encoded: String = form_urlencoded::Serializer::new(String::new())
+            let encoded: String = url::form_urlencoded::Serializer::new(String::new())
                 .extend_pairs(query)
                 .finish();
             target = format!("{path}?{encoded}");

@@ -36,7 +36,7 @@ impl Request {
     /// The query's value of this name, decoded.
     pub fn query(&self, name: &str) -> Option<String> {
         let query = self.target.split_once('?')?.1;
-        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
         pairs
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())

@@ -17,6 +17,7 @@ mod config_sources;
 mod confined;
 mod corpus;
 mod crash_matrix;
+mod dependencies;
 mod deploy;
 mod doctor;
 mod doctor_rights;

@@ -17,7 +17,7 @@ fn pairs(request: &Value) -> Vec<(String, String)> {
 }
 
 fn query(request: &Value) -> Vec<(String, String)> {
-    form_urlencoded::parse(request["query"].as_str().unwrap().as_bytes())
+    url::form_urlencoded::parse(request["query"].as_str().unwrap().as_bytes())
         .into_owned()
         .collect()
 }

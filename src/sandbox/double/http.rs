@@ -170,7 +170,7 @@ async fn read(request: Request<WireBody>) -> Result<Incoming, ()> {
 }
 
 pub(super) fn decode(text: &[u8]) -> Vec<(String, String)> {
-    form_urlencoded::parse(text).into_owned().collect()
+    url::form_urlencoded::parse(text).into_owned().collect()
 }
 
 fn head(answer: &Answer) -> hyper::http::response::Builder {

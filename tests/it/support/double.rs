@@ -230,7 +230,7 @@ impl Call<'_> {
             request = request.header("Idempotency-Key", key);
         }
         if self.method == "POST" {
-            let form = form_urlencoded::Serializer::new(String::new())
+            let form = url::form_urlencoded::Serializer::new(String::new())
                 .extend_pairs(&self.form)
                 .finish();
             request = request
