@@ -79,7 +79,7 @@ fn every_direct_dependency_has_its_reason_and_none_is_left_over() {
     }
 }
 
-/// `1.94` and `1.94.0` are the same to cargo.
+/// `1.95` and `1.95.0` are the same to cargo.
 fn version(text: &str) -> (u32, u32, u32) {
     let mut parts = text.split('.').map(|part| part.parse().unwrap());
     let mut next = || parts.next().unwrap_or(0);
