@@ -13,6 +13,8 @@ use super::{Client, Index, StripeError};
 
 /// Of all requests that the budget allows, so many may be spent on keeping the index current.
 const SHARE: f64 = 0.04;
+/// Until so many were spent nobody waits for that: a small run is over before it matters.
+const FREE: u64 = 30;
 /// So much more often where that is at no other request's cost: orders that wait for the index keep others from being begun.
 const WITH_ROOM: u32 = 4;
 /// How often who waits looks whether there is room.
@@ -37,6 +39,8 @@ struct Turn {
     refreshed: u64,
     /// The number of the latest one that failed, and why.
     failed: Option<(u64, StripeError)>,
+    /// Requests that refreshes took so far.
+    spent: u64,
     /// When the latest one began, and the pause after it.
     latest: Option<(Instant, Duration)>,
 }
@@ -86,7 +90,8 @@ impl SharedIndex {
                 }
             };
             let per_second = client.pace().map_or(UNLIMITED, |pace| pace.account);
-            turn.latest = Some((started, pause(requests, per_second)));
+            turn.spent += requests;
+            turn.latest = (turn.spent > FREE).then(|| (started, pause(requests, per_second)));
             turn.refreshed = number;
         }
         Ok(&self.index)
