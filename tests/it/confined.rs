@@ -183,7 +183,8 @@ fn a_process_that_crashes_leaves_no_core() {
             std::fs::remove_file(entry.path()).unwrap();
         }
     }
-    for signal in ["SEGV", "ABRT", "QUIT"] {
+    // Not QUIT: who starts the tests in the background of a shell has it ignored.
+    for signal in ["SEGV", "ABRT"] {
         let mut waiting = host.waiting();
         let relink = &mut waiting.process;
         let limits = std::fs::read_to_string(format!("/proc/{}/limits", relink.0.id())).unwrap();
