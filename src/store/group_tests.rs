@@ -73,6 +73,15 @@ impl Notes {
         tokio::spawn(async move { store.commit(transaction, WHAT).await })
     }
 
+    /// The first took note 1 and waits for the commit; the second goes on.
+    async fn two_in_one(&self) -> (JoinHandle<Result<Committed, StoreError>>, Writing) {
+        let mut first = self.begin().await;
+        fine(note(&mut first, 1).await);
+        let second = self.next().await;
+        let first = self.commit(first);
+        (first, fine(fine(second.await)))
+    }
+
     async fn committed(&mut self) -> Vec<i64> {
         let ids = sqlx::query_scalar("SELECT id FROM notes ORDER BY id");
         fine(ids.fetch_all(&mut self.other).await)
@@ -97,11 +106,7 @@ async fn note_of_nobody(transaction: &mut Writing, id: i64) {
 #[tokio::test]
 async fn who_waits_goes_on_in_the_same_transaction_and_nobody_is_answered_before_its_commit() {
     let mut notes = Notes::new().await;
-    let mut first = notes.begin().await;
-    fine(note(&mut first, 1).await);
-    let second = notes.next().await;
-    let first = notes.commit(first);
-    let mut second = fine(fine(second.await));
+    let (first, mut second) = notes.two_in_one().await;
     assert!(second.is_joined());
     fine(note(&mut second, 2).await);
     assert!(!first.is_finished());
@@ -147,11 +152,7 @@ async fn who_is_refused_fails_alone() {
 #[tokio::test]
 async fn who_leaves_nothing_leaves_the_others_theirs() {
     let mut notes = Notes::new().await;
-    let mut first = notes.begin().await;
-    fine(note(&mut first, 1).await);
-    let second = notes.next().await;
-    let first = notes.commit(first);
-    let mut second = fine(fine(second.await));
+    let (first, mut second) = notes.two_in_one().await;
     fine(note(&mut second, 2).await);
     fine(notes.store.leave(second, WHAT).await);
     assert!(matches!(fine(first.await), Ok(Committed::Yes)));
@@ -161,11 +162,7 @@ async fn who_leaves_nothing_leaves_the_others_theirs() {
 #[tokio::test]
 async fn who_is_given_up_midway_leaves_nobody_believing_that_anything_was_committed() {
     let mut notes = Notes::new().await;
-    let mut first = notes.begin().await;
-    fine(note(&mut first, 1).await);
-    let second = notes.next().await;
-    let first = notes.commit(first);
-    let mut second = fine(fine(second.await));
+    let (first, mut second) = notes.two_in_one().await;
     fine(note(&mut second, 2).await);
     drop(second);
     let told = fine(first.await);
