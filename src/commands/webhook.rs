@@ -68,6 +68,8 @@ async fn receive(
         "receiving events on http://{}/stripe/webhook until SIGTERM",
         listener.local_addr().unwrap_or(args.listen)
     ));
+    // A paused terminal must not keep Stripe's events, and the rows that they lock, waiting.
+    let _aside = context.ui.aside();
     let (stop, stopped) = watch::channel(false);
     let timings = *opened.stripe.timings();
     let answering = serve(listener, Arc::clone(&desk), timings, stopped.clone());

@@ -4,6 +4,7 @@
 //! the database or Stripe passes `sanitize` first. A reader that closes stdout early has had enough: that is
 //! success, and ends quietly.
 
+mod aside;
 mod doctor;
 mod ends;
 mod explain;
@@ -32,6 +33,7 @@ use std::io::{self, IsTerminal};
 
 use dialoguer::console::Term;
 
+pub use aside::Aside;
 pub use explain::Explanation;
 pub use format::{Format, Settings};
 pub use journal::Runs;
@@ -444,6 +446,11 @@ impl Ui {
             Format::Jsonl => progress.telling_of_outcomes(),
             _ => progress,
         }
+    }
+
+    /// As long as it lives, nobody waits for whoever reads stderr.
+    pub fn aside(&self) -> Aside {
+        Aside::begin()
     }
 
     /// Whether there is somebody to ask: stdin and stderr are terminals.

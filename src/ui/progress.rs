@@ -1,27 +1,33 @@
 //! How far a run is, on stderr: a bar on a terminal, else one line per 10 %. Decides nothing. To stdout it writes only
 //! where that is a stream of events: each order's outcome, as it ends.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::aside::{Aside, say};
 use super::look::Look;
 use super::sanitize::clean;
+use super::stdout::print_now;
 use super::{json, report, talk};
 use crate::events::{Event, Listener};
 
+#[derive(Clone, Copy)]
 enum Kind {
     Silent,
     Bar(Look),
     Lines,
 }
 
-/// Listens to one run.
+/// Listens to one run, which never waits for whoever reads of it.
 pub struct Progress {
     kind: Kind,
     /// stdout is a stream of events.
     tells_outcomes: bool,
-    stage: Mutex<Stage>,
+    /// Looked at only where it is written, in the thread that writes.
+    stage: Arc<Mutex<Stage>>,
+    /// Last: it waits for what `drop` says as well.
+    _aside: Aside,
 }
 
 #[derive(Default)]
@@ -49,7 +55,8 @@ impl Progress {
         Progress {
             kind,
             tells_outcomes: false,
-            stage: Mutex::default(),
+            stage: Arc::default(),
+            _aside: Aside::begin(),
         }
     }
 
@@ -58,47 +65,53 @@ impl Progress {
         self
     }
 
-    fn stage(&self) -> MutexGuard<'_, Stage> {
-        // Counters stay usable whatever happened to another thread.
-        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn begin(&self, what: &'static str, total: usize) {
-        let mut stage = self.stage();
-        clear(&mut stage);
-        let bar = match self.kind {
-            Kind::Bar(_) => Some(new_bar(what, total)),
-            Kind::Silent | Kind::Lines => None,
-        };
-        talk::keep_below(bar.clone());
-        *stage = Stage {
-            what,
-            total,
-            done: 0,
-            bar,
-        };
+        let (kind, stage) = (self.kind, Arc::clone(&self.stage));
+        say(move || {
+            let mut stage = lock(&stage);
+            clear(&mut stage);
+            let bar = match kind {
+                Kind::Bar(_) => Some(new_bar(what, total)),
+                Kind::Silent | Kind::Lines => None,
+            };
+            talk::keep_below(bar.clone());
+            *stage = Stage {
+                what,
+                total,
+                done: 0,
+                bar,
+            };
+        });
     }
 
     fn advance(&self, line: Option<String>) {
-        let mut stage = self.stage();
-        let before = stage.done;
-        stage.done += 1;
-        match self.kind {
-            Kind::Silent => {}
-            Kind::Bar(_) => {
-                if let Some(bar) = &stage.bar {
-                    if let Some(line) = line {
-                        bar.println(line);
+        let (kind, stage) = (self.kind, Arc::clone(&self.stage));
+        say(move || {
+            let mut stage = lock(&stage);
+            let before = stage.done;
+            stage.done += 1;
+            match kind {
+                Kind::Silent => {}
+                Kind::Bar(_) => {
+                    if let Some(bar) = &stage.bar {
+                        if let Some(line) = line {
+                            bar.println(line);
+                        }
+                        bar.inc(1);
                     }
-                    bar.inc(1);
+                }
+                Kind::Lines => {
+                    if let Some(line) = milestone(stage.what, before, stage.done, stage.total) {
+                        talk::write_now(line.as_bytes());
+                    }
                 }
             }
-            Kind::Lines => {
-                if let Some(line) = milestone(stage.what, before, stage.done, stage.total) {
-                    talk::write_stderr(&line);
-                }
-            }
-        }
+        });
+    }
+
+    fn end(&self) {
+        let stage = Arc::clone(&self.stage);
+        say(move || clear(&mut lock(&stage)));
     }
 }
 
@@ -109,8 +122,9 @@ impl Listener for Progress {
             Event::Read => self.advance(None),
             Event::Ended(outcome) => {
                 if self.tells_outcomes {
+                    let told = json::outcome_line(outcome);
                     // A reader that went away is found by the report.
-                    let _ = super::print(&json::outcome_line(outcome));
+                    say(move || drop(print_now(told.as_bytes())));
                 }
                 let line = match self.kind {
                     Kind::Bar(look) => Some(report::line(outcome, look)),
@@ -118,15 +132,20 @@ impl Listener for Progress {
                 };
                 self.advance(line);
             }
-            Event::Finished => clear(&mut self.stage()),
+            Event::Finished => self.end(),
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        clear(&mut self.stage());
+        self.end();
     }
+}
+
+fn lock(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {
+    // Counters stay usable whatever happened to another thread.
+    stage.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn clear(stage: &mut Stage) {

@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use super::{json, talk};
+use super::{aside, json, talk};
 
 /// Whether anybody still reads what is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +22,14 @@ pub fn print_for(text: &str) -> io::Result<Reader> {
     print_all(text.as_bytes())
 }
 
+/// After all that was said, so that a result never comes before its events.
+pub fn print_all(text: impl io::Read) -> io::Result<Reader> {
+    aside::wait();
+    print_now(text)
+}
+
 /// Above the progress bar, where there is one.
-pub fn print_all(mut text: impl io::Read) -> io::Result<Reader> {
+pub fn print_now(mut text: impl io::Read) -> io::Result<Reader> {
     let copied = talk::above_the_bar(|| {
         let mut stdout = io::stdout().lock();
         io::copy(&mut text, &mut stdout).and_then(|_| stdout.flush())

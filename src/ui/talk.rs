@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::ProgressBar;
 
+use super::aside::say;
 use super::look::{Hue, Look};
 use super::sanitize::{clean, clean_lines};
 use crate::domain::{AccountId, Mode};
@@ -45,17 +46,25 @@ pub struct Stderr;
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        above_the_bar(|| io::stderr().lock().write(bytes))
+        let line = bytes.to_vec();
+        say(move || write_now(&line));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().lock().flush()
+        Ok(())
     }
 }
 
 pub fn write_stderr(text: &str) {
+    let text = text.to_owned();
+    say(move || write_now(text.as_bytes()));
+}
+
+/// By whoever calls it, which waits for whoever reads stderr.
+pub fn write_now(bytes: &[u8]) {
     // When stderr is closed, nobody is left to be told.
-    let _ = Stderr.write_all(text.as_bytes());
+    drop(above_the_bar(|| io::stderr().lock().write_all(bytes)));
 }
 
 pub fn banner(banner: &Banner, look: Look) {

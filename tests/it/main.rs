@@ -69,6 +69,7 @@ mod odd_cases;
 mod output_formats;
 mod output_schemas;
 mod pages;
+mod paused_output;
 mod pings;
 mod pinned_account;
 mod plan_acts;

@@ -158,10 +158,9 @@ on_each_backend! {
         world.send_webhooks(&serving.url(), SECRET).await;
         world.rows.execute("ALTER TABLE orders RENAME TO orders_away").await;
         world.pay(&link).await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        world.wait_for_delivery_answered(503).await;
         world.rows.execute("ALTER TABLE orders_away RENAME TO orders").await;
-        let deliveries = world.deliveries().await;
-        assert!(deliveries.iter().any(|delivery| delivery["status"] == 503), "{deliveries:?}");
+        world.deliveries().await;
         assert_paid(&world, order).await;
         serving.stop().await;
     }

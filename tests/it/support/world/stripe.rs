@@ -4,6 +4,7 @@
 //! requests under test.
 
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use relink::sandbox::double::{Double, Limits, Options, StateAt};
 use reqwest::header::HeaderMap;
@@ -185,6 +186,26 @@ impl World {
             "not delivered in 20 seconds: {told}"
         );
         list(told["deliveries"].take())
+    }
+
+    /// Until a delivery was answered so, at most 20 seconds.
+    pub async fn wait_for_delivery_answered(&self, status: u16) {
+        let begun = Instant::now();
+        loop {
+            let told = self.stripe.ask("webhooks?wait_ms=0").await;
+            let answered = told["deliveries"].as_array().into_iter().flatten();
+            if answered
+                .into_iter()
+                .any(|delivery| delivery["status"] == status)
+            {
+                return;
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "none was answered {status}: {told}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Adds a scripted fault, or an array of them.
