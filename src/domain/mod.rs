@@ -3,6 +3,7 @@
 //! Plain data and total functions. Nothing here reads a clock, a database or the network, and nothing
 //! here decides: that is `plan/`.
 
+mod charge;
 mod ids;
 mod mode;
 mod money;
@@ -12,6 +13,7 @@ mod reference;
 mod snapshot;
 mod time;
 
+pub use charge::ChargeRefusal;
 pub use ids::{
     AccountId, InvalidId, LinkId, OrderId, PaymentIntentId, RunId, SessionId, TournamentId,
 };

@@ -51,15 +51,20 @@ impl Currency {
     /// Digits after the decimal point: 0, 2 or 3.
     #[must_use]
     pub fn exponent(&self) -> u32 {
-        let code = self.code();
-        let listed = |list: &str| list.split_whitespace().any(|c| c == code);
-        if listed(ZERO_DECIMAL) {
+        if self.is_among(ZERO_DECIMAL) {
             0
-        } else if listed(THREE_DECIMAL) {
+        } else if self.is_among(THREE_DECIMAL) {
             3
         } else {
             2
         }
+    }
+
+    /// Of codes with spaces between them.
+    pub(super) fn is_among(&self, codes: &str) -> bool {
+        codes
+            .split_whitespace()
+            .any(|code| code.as_bytes() == self.0)
     }
 }
 
@@ -260,5 +265,7 @@ mod tests {
             Money::new(6500, usd),
         ]);
         assert_eq!(sums, vec![Money::new(1000, jpy), Money::new(12_000, usd)]);
+        let most = Money::new(i64::MAX, usd);
+        assert_eq!(Money::totals([most, most]), [most]);
     }
 }

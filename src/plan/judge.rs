@@ -311,10 +311,15 @@ fn invalid(order: &Order) -> Option<Reason> {
     if let Some(gap) = order.gaps.first() {
         return Some(Reason::Gap(gap.clone()));
     }
-    match order.amount {
-        None => return Some(Reason::Gap("the amount is missing".to_owned())),
-        Some(amount) if amount.minor <= 0 => return Some(Reason::AmountNotPositive(amount)),
-        Some(_) => {}
+    let Some(amount) = order.amount else {
+        return Some(Reason::Gap("the amount is missing".to_owned()));
+    };
+    if amount.minor <= 0 {
+        return Some(Reason::AmountNotPositive(amount));
+    }
+    // Stripe would say so at the mint, when nothing that the parent holds can be paid any more.
+    if let Some(refusal) = amount.charge_refusal() {
+        return Some(Reason::AmountNotCharged { amount, refusal });
     }
     match &order.product {
         None => Some(Reason::Gap("the product is missing".to_owned())),

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::domain::{
-    CheckoutReference, LinkId, Money, OpenOperation, OrderId, OrderStatus, SessionId, Timestamp,
+    ChargeRefusal, CheckoutReference, LinkId, Money, OpenOperation, OrderId, OrderStatus,
+    SessionId, Timestamp,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +46,10 @@ pub enum Reason {
     Gap(String),
     UnknownStatus(OrderStatus),
     AmountNotPositive(Money),
+    AmountNotCharged {
+        amount: Money,
+        refusal: ChargeRefusal,
+    },
     ProductInactive(String),
     SecondLive(Vec<CheckoutReference>),
     LiveOutsideRow(Vec<CheckoutReference>),
@@ -100,6 +105,11 @@ impl Reason {
             Reason::Gap(_) => "gap",
             Reason::UnknownStatus(_) => "unknown_status",
             Reason::AmountNotPositive(_) => "amount_not_positive",
+            Reason::AmountNotCharged { refusal, .. } => match refusal {
+                ChargeRefusal::BelowLeast(_) => "amount_too_small",
+                ChargeRefusal::AboveMost(_) => "amount_too_large",
+                ChargeRefusal::NotMultipleOf(_) => "amount_too_fine",
+            },
             Reason::ProductInactive(_) => "product_inactive",
             Reason::SecondLive(_) => "second_live",
             Reason::LiveOutsideRow(_) => "live_outside_row",
@@ -186,6 +196,26 @@ impl fmt::Display for Reason {
                 write!(f, "unknown order status `{}`", cut(&status.to_string()))
             }
             Reason::AmountNotPositive(amount) => write!(f, "amount {amount} is not positive"),
+            Reason::AmountNotCharged { amount, refusal } => match refusal {
+                ChargeRefusal::BelowLeast(least) => {
+                    write!(
+                        f,
+                        "amount {amount} is below the least that Stripe charges ({least})"
+                    )
+                }
+                ChargeRefusal::AboveMost(most) => {
+                    write!(
+                        f,
+                        "amount {amount} is above the most that Stripe charges ({most})"
+                    )
+                }
+                ChargeRefusal::NotMultipleOf(step) => {
+                    write!(
+                        f,
+                        "amount {amount} is no multiple of {step}, and Stripe charges no other"
+                    )
+                }
+            },
             Reason::ProductInactive(name) => write!(f, "product `{name}` is inactive"),
             Reason::SecondLive(others) => write!(f, "{} can be paid too", join(others)),
             Reason::LiveOutsideRow(others) => {

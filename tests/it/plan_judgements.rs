@@ -270,11 +270,25 @@ fn an_order_that_lacks_something_is_invalid_and_says_what() {
             product.is_active = false;
         }
     };
-    let cases: [(&Spoil, &str); 6] = [
+    let dinar = Currency::parse("kwd").unwrap();
+    let fils = move |order: &mut Order| order.amount = Some(Money::new(5124, dinar));
+    let cases: [(&Spoil, &str); 9] = [
         (&|o| o.amount = None, "the amount is missing"),
         (
             &|o| o.amount = Some(usd(0)),
             "amount 0.00 USD is not positive",
+        ),
+        (
+            &|o| o.amount = Some(usd(49)),
+            "amount 0.49 USD is below the least that Stripe charges (0.50 USD)",
+        ),
+        (
+            &|o| o.amount = Some(usd(100_000_000)),
+            "amount 1000000.00 USD is above the most that Stripe charges (999999.99 USD)",
+        ),
+        (
+            &fils,
+            "amount 5.124 KWD is no multiple of 0.010 KWD, and Stripe charges no other",
         ),
         (&|o| o.product = None, "the product is missing"),
         (&sold_out, "product `Entry` is inactive"),
@@ -287,7 +301,10 @@ fn an_order_that_lacks_something_is_invalid_and_says_what() {
     for (spoil, said) in cases {
         assert_eq!(spoilt(spoil), (Verdict::InvalidOrder, said.to_owned()));
     }
-    assert_eq!(spoilt(&|o| o.amount = Some(usd(1))).0, Verdict::Dead);
+    for taken in [50, 99_999_999] {
+        let spoil = move |order: &mut Order| order.amount = Some(usd(taken));
+        assert_eq!(spoilt(&spoil).0, Verdict::Dead, "{taken}");
+    }
 }
 
 #[test]
@@ -387,8 +404,8 @@ fn a_plan_counts_every_verdict_once_and_totals_what_it_mints_for() {
         witness: Witness::Absent,
         orders: vec![
             old(1, 100, Currency::USD),
-            old(2, 20, Currency::USD),
-            old(3, 7, euro),
+            old(2, 200, Currency::USD),
+            old(3, 700, euro),
             healthy,
         ],
     };
@@ -396,6 +413,6 @@ fn a_plan_counts_every_verdict_once_and_totals_what_it_mints_for() {
     assert_eq!(plan.counts(), [(Verdict::Dead, 3), (Verdict::Healthy, 1)]);
     let totals: Vec<String> = plan.totals().iter().map(ToString::to_string).collect();
     assert_eq!(totals.len(), 2, "{totals:?}");
-    assert!(plan.totals().contains(&usd(120)), "{totals:?}");
-    assert!(plan.totals().contains(&Money::new(7, euro)), "{totals:?}");
+    assert!(plan.totals().contains(&usd(300)), "{totals:?}");
+    assert!(plan.totals().contains(&Money::new(700, euro)), "{totals:?}");
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use relink::domain::ChargeRefusal::{AboveMost, BelowLeast, NotMultipleOf};
 use relink::domain::*;
 use relink::plan::*;
 
@@ -264,6 +265,10 @@ fn every_reason_has_a_code_of_its_own_that_stays() {
         session: page(),
         expires_at: Timestamp(NOW),
     };
+    let uncharged = |refusal| Reason::AmountNotCharged {
+        amount: money,
+        refusal,
+    };
     let reasons = [
         (Reason::Category(text()), "category"),
         (Reason::NotRead(text()), "not_read"),
@@ -291,6 +296,9 @@ fn every_reason_has_a_code_of_its_own_that_stays() {
             "unknown_status",
         ),
         (Reason::AmountNotPositive(usd(0)), "amount_not_positive"),
+        (uncharged(BelowLeast(usd(50))), "amount_too_small"),
+        (uncharged(AboveMost(usd(50))), "amount_too_large"),
+        (uncharged(NotMultipleOf(usd(50))), "amount_too_fine"),
         (Reason::ProductInactive(text()), "product_inactive"),
         (Reason::SecondLive(vec![object()]), "second_live"),
         (Reason::LiveOutsideRow(vec![object()]), "live_outside_row"),
