@@ -79,14 +79,11 @@ impl Run<'_> {
     ) -> Result<Look, String> {
         match self.facts(id, operation, recall).await? {
             Some(facts) => Ok(Look::at_order(&facts, self.moment(), self.policy)),
-            None => Ok(Look {
-                decision: None,
-                objects: self.objects_naming(id).await?,
-            }),
+            None => Ok(Look::without_row(id, self.objects_naming(id).await?)),
         }
     }
 
-    /// What names an order whose row is gone.
+    /// What named an order whose row is gone, when it was listed.
     async fn objects_naming(&self, id: OrderId) -> Result<Vec<StripeObject>, String> {
         let site = self.site;
         let index = site.index.current(site.stripe).await;

@@ -227,7 +227,9 @@ fn unread(facts: &OrderFacts) -> Option<Reason> {
     }
 }
 
-fn unread_object(object: &StripeObject) -> Option<Reason> {
+/// What of the object could not be read; never taken for closed.
+#[must_use]
+pub fn unread_object(object: &StripeObject) -> Option<Reason> {
     if let StripeObject::Link(Family {
         sessions: Listing::Unfinished(why),
         ..

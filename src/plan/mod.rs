@@ -19,7 +19,7 @@ pub use audit::{Violation, audit};
 pub use cost::Cost;
 pub use decide::{Action, Decision, Hold, Plan, StoredState, decide, decide_order};
 pub use digest::{Approvable, Deed, Digest, Line};
-pub use judge::{Judgement, Moment, is_good_link, judge};
+pub use judge::{Judgement, Moment, is_good_link, judge, unread_object};
 pub use objects::{live_objects, objects, open_sessions, payments, sessions};
 pub use reason::Reason;
 pub use tally::Tally;

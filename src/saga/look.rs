@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 
 use super::operation::{Ending, Minted, Operation, Write};
 use crate::domain::{
-    CheckoutReference, Family, Listing, Order, OrderFacts, OrderStatus, Owner, Session,
-    SessionState, StripeObject,
+    CheckoutReference, Family, Order, OrderFacts, OrderId, OrderStatus, Session, SessionState,
+    StripeObject,
 };
-use crate::plan::{Decision, Moment, Policy, Reason, Verdict, decide_order};
+use crate::plan::{self, Decision, Moment, Policy, Reason, Verdict, decide_order};
 
 /// Everything about the order, read anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +24,21 @@ impl Look {
     /// What names another order is not looked at: neither its state nor its money is this order's.
     #[must_use]
     pub fn at_order(facts: &OrderFacts, moment: Moment, policy: &Policy) -> Self {
-        let is_anothers = |object: &&StripeObject| matches!(object.owner(), Owner::Order(other) if *other != facts.order.id);
-        let objects = crate::plan::objects(facts).filter(|object| !is_anothers(object));
+        let order = facts.order.id;
+        let objects = plan::objects(facts).filter(|object| !is_of_another(object, order));
         Look {
             decision: Some(decide_order(facts, moment, policy)),
             objects: objects.cloned().collect(),
+        }
+    }
+
+    /// At an order without a row, by what named it when it was listed. The same is not looked at.
+    #[must_use]
+    pub fn without_row(order: OrderId, mut objects: Vec<StripeObject>) -> Self {
+        objects.retain(|object| !is_of_another(object, order));
+        Look {
+            decision: None,
+            objects,
         }
     }
 
@@ -40,6 +50,10 @@ impl Look {
     pub(super) fn row(&self) -> Option<&Order> {
         self.decision.as_ref().map(|decision| &*decision.order)
     }
+}
+
+fn is_of_another(object: &StripeObject, order: OrderId) -> bool {
+    object.owner().order().is_some_and(|named| named != order)
 }
 
 /// The row is gone, is not in scope any more, or is not the one that was approved.
@@ -107,6 +121,7 @@ pub(super) fn money_taken(look: &Look, published: Option<&Minted>) -> Option<End
         .map(|(verdict, reason)| Ending::PaidMeanwhile { verdict, reason })
 }
 
+/// Why the look proves nothing.
 pub(super) fn unread(operation: &Operation, look: &Look) -> Option<String> {
     if let Some(decision) = &look.decision
         && decision.verdict == Verdict::Unobserved
@@ -117,13 +132,8 @@ pub(super) fn unread(operation: &Operation, look: &Look) -> Option<String> {
     if let Some(missing) = operation.watched.difference(&shown).next() {
         return Some(format!("{missing} was not shown"));
     }
-    look.objects.iter().find_map(|object| match object {
-        StripeObject::Link(Family {
-            sessions: Listing::Unfinished(why),
-            ..
-        }) => Some(why.clone()),
-        _ => None,
-    })
+    let gap = look.objects.iter().find_map(plan::unread_object);
+    gap.map(|reason| reason.to_string())
 }
 
 pub(super) fn shows_all(look: &Look, targets: &[CheckoutReference]) -> bool {

@@ -7,7 +7,6 @@ use super::look::{Look, find_family, find_minted, live, money_taken, over, row_m
 use super::operation::{Ending, Minted, Operation, State, Then};
 use super::retire::{give_up_own_link, live_besides_minted, own_link, prove};
 use super::step::{Next, end};
-use crate::domain::CheckoutReference;
 use crate::plan::{Verdict, is_good_link};
 
 /// A minted link that is already inactive is the replay of an older mint: the next attempt has another key.
@@ -59,8 +58,7 @@ pub(super) fn settle_doubt(operation: Operation, look: &Look) -> (Operation, Nex
 }
 
 pub(super) fn hold_minted(mut operation: Operation, link: Minted) -> Operation {
-    let reference = CheckoutReference::Link(link.id.clone());
-    operation.watched.insert(reference);
+    operation.watched.insert(own_link(&link));
     operation.minted = Some(link);
     operation.state = State::Examining;
     operation
@@ -112,8 +110,7 @@ pub(super) fn mint_next(operation: Operation) -> (Operation, Next) {
     })
 }
 
-/// The mint's answer may be the replay of an older one: only a reading of the link is believed. Nothing is
-/// published while anything else is payable, or over a row that moved.
+/// Nothing is published while anything else is payable, or over a row that moved.
 pub(super) fn examine(operation: Operation, look: &Look) -> (Operation, Next) {
     let Some(minted) = operation.minted.clone() else {
         let (what, why) = (
@@ -156,11 +153,11 @@ pub(super) fn examine(operation: Operation, look: &Look) -> (Operation, Next) {
     if !others.is_empty() {
         return prove(operation, look, others, Then::Mint);
     }
-    let order = operation.order.unwrap_or(crate::domain::OrderId(0));
     if !family.link.active {
         return mint_next(operation);
     }
-    if !is_good_link(&family.link, order, operation.expected.amount) {
+    let is_good = |order| is_good_link(&family.link, order, operation.expected.amount);
+    if !operation.order.is_some_and(is_good) {
         let what = format!("minting {}", minted.id);
         let why = "Stripe's link has other terms than were asked for".to_owned();
         return give_up_own_link(operation, Ending::Refused { what, why });

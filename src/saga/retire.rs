@@ -134,9 +134,11 @@ pub(super) fn advance(
 }
 
 /// An order that only loses objects: nothing is minted, so nothing but the row itself says that it moved.
-pub(super) fn is_overtaken(operation: &Operation, look: &Look, then: &Then) -> bool {
+fn is_overtaken(operation: &Operation, look: &Look, then: &Then) -> bool {
+    let closes_what_was_approved =
+        matches!(then, Then::End(Ending::Retired | Ending::Refused { .. }));
     matches!(operation.task, Task::Retire | Task::Withdraw)
-        && *then == Then::End(Ending::Retired)
+        && closes_what_was_approved
         && look.row().is_some()
         && operation.expected.reference.as_ref() != look.held()
 }
@@ -145,7 +147,7 @@ pub(super) fn give_up_own_link(operation: Operation, ending: Ending) -> (Operati
     let Some(minted) = &operation.minted else {
         return end(operation, ending);
     };
-    let targets = vec![CheckoutReference::Link(minted.id.clone())];
+    let targets = vec![own_link(minted)];
     let queue = vec![Write::Deactivate(minted.id.clone())];
     send_first(operation, targets, queue, Then::End(ending))
 }
@@ -153,10 +155,7 @@ pub(super) fn give_up_own_link(operation: Operation, ending: Ending) -> (Operati
 pub(super) fn live_besides_minted(operation: &Operation, look: &Look) -> Vec<CheckoutReference> {
     let live = live(&look.objects);
     match &operation.minted {
-        Some(minted) => {
-            let own = CheckoutReference::Link(minted.id.clone());
-            without(live, &own, look)
-        }
+        Some(minted) => without(live, &own_link(minted), look),
         None => live,
     }
 }
@@ -165,7 +164,7 @@ pub(super) fn own_link(minted: &Minted) -> CheckoutReference {
     CheckoutReference::Link(minted.id.clone())
 }
 
-pub(super) fn extend(targets: &mut Vec<CheckoutReference>, more: Vec<CheckoutReference>) {
+fn extend(targets: &mut Vec<CheckoutReference>, more: Vec<CheckoutReference>) {
     for reference in more {
         if !targets.contains(&reference) {
             targets.push(reference);

@@ -1,14 +1,15 @@
-//! The transitions. Retire before mint; prove before minting; look before publishing; look once more after.
+//! The transitions: which observation, in which state, leads where. Retire before mint; prove before minting; look
+//! before publishing; look once more after.
 //!
-//! A refusal is never parsed and never believed: the object is read again, and only a complete reading that
-//! shows nothing open, nothing active and nothing complete lets the operation go on to the mint.
+//! It does nothing by itself: `retire.rs` closes and proves, `mint.rs` mints and examines. What does not belong to the
+//! state ends the operation as unknown, never as done.
 
 use super::look::{Look, row_moved};
 use super::mint::{
     confirm, examine, give_up_key, hold_minted, mint_next, replaced, settle_doubt, take_over,
 };
 use super::operation::{Ending, Minted, Operation, State, Task, Then, Write};
-use super::retire::{advance, give_up_own_link, prove};
+use super::retire::{advance, give_up_own_link, prove, send_first};
 use crate::domain::{CheckoutReference, StripeObject};
 use crate::plan::{Action, Decision, Verdict};
 
@@ -163,23 +164,31 @@ pub fn step(operation: Operation, observed: Observed) -> (Operation, Next) {
 }
 
 /// No later look will show it either, so the operation ends: what the order holds then is for the next run to
-/// judge, and for a person where that is `missing`. Our own unstored link goes first.
-fn without_object(operation: Operation, object: &CheckoutReference) -> (Operation, Next) {
-    if let State::Retiring {
-        then: Then::End(ending),
-        ..
-    } = &operation.state
-    {
-        let ending = ending.clone();
-        return end(operation, ending);
-    }
-    let ending = Ending::Refused {
+/// judge, and for a person where that is `missing`. Our own unstored link and whatever else was to be closed go first;
+/// what is not there is never called closed.
+fn without_object(mut operation: Operation, object: &CheckoutReference) -> (Operation, Next) {
+    let gone = Ending::Refused {
         what: doing(&operation.state).to_owned(),
         why: format!("Stripe says that {object} does not exist"),
     };
-    match operation.state {
-        State::Confirming => end(operation, ending),
-        _ => give_up_own_link(operation, ending),
+    match operation.state.clone() {
+        State::Confirming => end(operation, gone),
+        State::Retiring {
+            mut targets,
+            then: Then::End(wanted),
+            ..
+        } => {
+            let ending = match wanted {
+                Ending::Retired => gone,
+                other => other,
+            };
+            if !operation.watched.remove(object) {
+                return end(operation, ending);
+            }
+            targets.retain(|target| target != object);
+            send_first(operation, targets, Vec::new(), Then::End(ending))
+        }
+        _ => give_up_own_link(operation, gone),
     }
 }
 

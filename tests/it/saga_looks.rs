@@ -44,7 +44,53 @@ fn a_link_whose_sessions_were_not_all_listed_is_never_called_closed() {
     let Next::End(Ending::Unknown { why, .. }) = &asked[1] else {
         panic!("{asked:?}");
     };
-    assert_eq!(why, "page 2: timeout");
+    assert_eq!(why, "a listing did not finish: page 2: timeout");
+}
+
+/// No order says what it means for an object that is closed by its id alone.
+#[test]
+fn an_object_of_unknown_status_is_never_called_closed() {
+    let named = CheckoutReference::classify("cs_named");
+    let expected = Expected {
+        reference: None,
+        amount: None,
+    };
+    let operation = Operation::new(None, Task::RetireObjects(vec![named]), expected);
+    let seen = |state| {
+        Observed::Looked(Box::new(Look {
+            decision: None,
+            objects: vec![StripeObject::Session(session("cs_named", ORDER, state))],
+        }))
+    };
+    let paused = SessionState::Unknown("paused".to_owned());
+    let asked = run(
+        operation,
+        vec![
+            Observed::Claimed,
+            seen(SessionState::Open),
+            Observed::Done,
+            seen(paused),
+        ],
+    );
+    let why = "could not be read: cs_named has the unknown status `paused`".to_owned();
+    let what = "proving that nothing is payable".to_owned();
+    assert_eq!(
+        asked,
+        [
+            Next::Look,
+            expire("cs_named", 1),
+            Next::Look,
+            Next::End(Ending::Unknown { what, why })
+        ]
+    );
+}
+
+#[test]
+fn what_names_another_order_by_now_is_no_part_of_an_order_whose_row_is_gone() {
+    let own = link("plink_own", true);
+    let others = StripeObject::Link(family("plink_other", ORDER + 1, true, vec![]));
+    let look = Look::without_row(OrderId(ORDER), vec![others, own.clone()]);
+    assert_eq!(look.objects, [own]);
 }
 
 #[test]

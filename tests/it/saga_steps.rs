@@ -162,6 +162,9 @@ fn an_object_that_stripe_does_not_know_any_more_ends_the_operation_and_closes_it
     let missing = || Observed::Missing(CheckoutReference::classify("cs_old"));
     let examining = Operation {
         state: State::Examining,
+        watched: ["cs_old", "plink_new"]
+            .map(CheckoutReference::classify)
+            .into(),
         ..published(&row)
     };
     let refused = |what: &str| {
@@ -170,11 +173,16 @@ fn an_object_that_stripe_does_not_know_any_more_ends_the_operation_and_closes_it
             why: "Stripe says that cs_old does not exist".to_owned(),
         })
     };
-    let asked = run(examining, vec![missing(), Observed::Done, missing()]);
+    let closed = look(row.clone(), None, vec![new_family(false)]);
+    let asked = run(
+        examining,
+        vec![missing(), Observed::Done, missing(), closed],
+    );
     assert_eq!(
         asked,
         [
             deactivate("plink_new", 0),
+            Next::Look,
             Next::Look,
             refused("looking before publishing")
         ]
@@ -183,6 +191,51 @@ fn an_object_that_stripe_does_not_know_any_more_ends_the_operation_and_closes_it
     assert_eq!(
         run(published(&row), vec![missing()]),
         [refused("confirming")]
+    );
+}
+
+/// A 404 is no proof that something is closed, and no reason to leave the rest open.
+#[test]
+fn what_is_gone_at_stripe_is_not_called_retired_and_the_rest_is_closed_all_the_same() {
+    let order = order(ORDER, Some("plink_old"));
+    let (gone, other) = ("plink_old", "plink_two");
+    let objects = [gone, other].map(CheckoutReference::classify);
+    let expected = Expected {
+        reference: order.reference.clone(),
+        amount: order.amount,
+    };
+    let mut operation = Operation::new(Some(order.id), Task::Withdraw, expected);
+    operation.state = State::Retiring {
+        targets: objects.to_vec(),
+        queue: vec![],
+        then: Then::End(Ending::Retired),
+    };
+    operation.watched.extend(objects);
+    let seen = |active| {
+        let other = StripeObject::Link(family(other, ORDER, active, vec![]));
+        look(order.clone(), None, vec![other])
+    };
+    let asked = run(
+        operation,
+        vec![
+            Observed::Missing(CheckoutReference::classify(gone)),
+            seen(true),
+            Observed::Done,
+            seen(false),
+        ],
+    );
+    let (what, why) = (
+        "retiring the old object".to_owned(),
+        "Stripe says that plink_old does not exist".to_owned(),
+    );
+    assert_eq!(
+        asked,
+        [
+            Next::Look,
+            deactivate("plink_two", 1),
+            Next::Look,
+            Next::End(Ending::Refused { what, why })
+        ]
     );
 }
 
