@@ -111,3 +111,20 @@ pub struct Order {
     pub tournaments: Vec<Tournament>,
     pub gaps: Vec<String>,
 }
+
+impl Order {
+    /// Its product's category. `None` without a product, and where the column is blank: a gap of the row, and not a
+    /// category of somebody else's.
+    #[must_use]
+    pub fn category(&self) -> Option<&str> {
+        let category = self.product.as_ref()?.category.as_str();
+        (!category.is_empty()).then_some(category)
+    }
+
+    /// Its category, where it has one that is none of these.
+    #[must_use]
+    pub fn category_outside(&self, scope: &[String]) -> Option<&str> {
+        self.category()
+            .filter(|category| !scope.iter().any(|known| known == category))
+    }
+}

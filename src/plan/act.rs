@@ -188,8 +188,8 @@ fn mint(judgement: &Judgement, facts: &OrderFacts, policy: &Policy) -> Action {
 fn retire(judgement: &Judgement, facts: &OrderFacts, policy: &Policy) -> Action {
     let live = live_objects(facts);
     match judgement.verdict {
-        // Without a product it is in no category, so in none of the scope.
-        Verdict::Leaked | Verdict::Overpaid if facts.order.product.is_none() => {
+        // In no category, so in none of the scope.
+        Verdict::Leaked | Verdict::Overpaid if facts.order.category().is_none() => {
             needs_person(judgement)
         }
         Verdict::Leaked => Action::Retire(live),

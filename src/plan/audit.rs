@@ -74,8 +74,8 @@ pub fn audit(plan: &Plan) -> Vec<Violation> {
                 objects
             }
         };
-        let category = decision.order.product.as_ref().map(|p| &p.category);
-        if category.is_some_and(|category| !plan.policy.scope.contains(category)) {
+        let is_in_scope = |category| plan.policy.scope.iter().any(|known| known == category);
+        if !decision.order.category().is_some_and(is_in_scope) {
             violations.push(Violation::OutOfScope(id));
         }
         for object in objects {

@@ -57,7 +57,8 @@ fn first_match(
 ) -> (Verdict, Reason) {
     let order = &facts.order;
     let settled = order.status.is_settled();
-    if let Some(category) = category_out_of_scope(order, policy) {
+    if let Some(category) = order.category_outside(&policy.scope) {
+        let category = category.to_owned();
         // It was in scope when an open operation was begun: what is half done is not left so.
         return match (&facts.journal.open, unread(facts)) {
             (None, _) => (Verdict::OutOfScope, Reason::Category(category)),
@@ -195,13 +196,6 @@ fn judge_own_object(
     (Verdict::Dead, why_dead(facts))
 }
 
-fn category_out_of_scope(order: &Order, policy: &Policy) -> Option<String> {
-    // An order without a product has no category to match: it is shown as invalid, not as foreign.
-    let category = &order.product.as_ref()?.category;
-    // A blank one is a gap of the row, not a category of somebody else's.
-    (!category.is_empty() && !policy.scope.contains(category)).then(|| category.clone())
-}
-
 fn unread(facts: &OrderFacts) -> Option<Reason> {
     match &facts.stored {
         Stored::Skipped => return Some(Reason::NotRead("it was not asked for".to_owned())),
@@ -325,6 +319,9 @@ fn invalid(order: &Order) -> Option<Reason> {
     }
     match &order.product {
         None => Some(Reason::Gap("the product is missing".to_owned())),
+        Some(_) if order.category().is_none() => {
+            Some(Reason::Gap("the product's category is missing".to_owned()))
+        }
         Some(product) if !product.is_active => Some(Reason::ProductInactive(product.name.clone())),
         Some(_) => None,
     }

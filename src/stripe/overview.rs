@@ -315,12 +315,9 @@ async fn sees_any(client: &Client, some: &[CheckoutReference]) -> Result<bool, S
     Ok(!some.is_empty() && witness(client, some).await? == Witness::Read)
 }
 
-/// An order without a product is read: nothing says that it is out of scope.
+/// An order without a category is read: nothing says that it is out of scope.
 fn is_in_scope(order: &Order, scope: &[String]) -> bool {
-    order
-        .product
-        .as_ref()
-        .is_none_or(|product| scope.contains(&product.category))
+    order.category_outside(scope).is_none()
 }
 
 fn skipped(order: Arc<Order>) -> OrderFacts {

@@ -71,7 +71,7 @@ fn a_blank_category_and_no_product_are_gaps_of_the_row_and_not_somebody_elses_sc
     if let Some(product) = &mut Arc::make_mut(&mut blank.order).product {
         product.category = String::new();
     }
-    assert_ne!(verdict(&blank), Verdict::OutOfScope);
+    assert_eq!(verdict(&blank), Verdict::InvalidOrder);
     Arc::make_mut(&mut blank.order).product = None;
     assert_eq!(verdict(&blank), Verdict::InvalidOrder);
 }

@@ -88,6 +88,23 @@ async fn a_paid_order_without_a_product_is_not_touched_by_retire() {
     assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
 }
 
+/// A blank one is a gap: the order is looked at like any other, and what it needs is for a person.
+#[tokio::test]
+async fn a_paid_order_without_a_category_is_read_and_not_touched_by_retire() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(paid(5500).behind(active_link())).await;
+    world
+        .rows
+        .execute("UPDATE products SET category = ''")
+        .await;
+    let output = world
+        .relink(&["retire", "--all", "--commit", "--yes", "-o", "json"])
+        .await;
+    assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+    assert_eq!(world.live_objects_of(order).await.len(), 1);
+    assert_eq!(verdict(&world, order).await["verdict"], "leaked");
+}
+
 async fn verdict(world: &World, order: OrderId) -> Value {
     let id = order.to_string();
     let output = world
