@@ -131,7 +131,7 @@ impl Run<'_> {
                 && tried.key_is_known()
         };
         let stripe = self.site.stripe;
-        stripe.send_if(write, may_send, may_repeat).await
+        stripe.send(write, may_send, may_repeat).await
     }
 
     /// The mint of the operation's attempt, as this order's link is made now. `None` where the row lacks

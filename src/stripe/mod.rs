@@ -1,9 +1,9 @@
 //! The only place that talks to Stripe. Reads become facts of `domain/`, writes are sent exactly as
 //! `actions/` rendered them.
 //!
-//! Nothing here decides what is written or when, and no write is repeated without the caller's word:
-//! [`Client::send_once`] sends one request, [`Client::send`] asks before every repetition. A write has three
-//! outcomes: done, refused, unknown. There is no fourth.
+//! Nothing here decides what is written or when, and no write leaves without the caller's word: [`Client::send`], the
+//! only way out for one, asks when its turn has come and before every repetition. A write has three outcomes: done,
+//! refused, unknown. There is no fourth.
 
 mod budget;
 mod client;
@@ -20,7 +20,7 @@ mod preflight;
 mod read;
 mod recall;
 mod refunds;
-pub mod retry;
+mod retry;
 mod settings;
 mod shared_index;
 mod transport;
@@ -40,4 +40,4 @@ pub use recall::Recall;
 pub use settings::{Rps, Settings};
 pub use shared_index::SharedIndex;
 pub use transport::{Carried, NoAnswer, Outgoing, Transport};
-pub use write::{FailedWrite, Reply};
+pub use write::Reply;

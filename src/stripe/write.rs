@@ -47,69 +47,19 @@ impl Reply {
 }
 
 /// One request that is not known to be done, with what the retry rule needs.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{error}")]
-pub struct FailedWrite {
-    pub error: WriteError,
-    pub failure: Failure,
+struct FailedWrite {
+    error: WriteError,
+    failure: Failure,
 }
 
 impl Client {
-    /// Sends the write once.
-    ///
-    /// # Errors
-    /// Refused or unknown, see [`WriteError`].
-    pub async fn send_once(&self, write: &StripeWrite) -> Result<Reply, FailedWrite> {
-        self.wait_for_turn(&Call::Post(write)).await;
-        self.send_now(write).await
-    }
-
-    async fn send_now(&self, write: &StripeWrite) -> Result<Reply, FailedWrite> {
-        let outcome = self.exchange(&Call::Post(write)).await;
-        log(write, &outcome);
-        let answer = judge(outcome).map_err(|trouble| failed(*trouble))?;
-        match serde_json::from_slice::<Value>(&answer.body) {
-            Ok(body) if body.is_object() => Ok(Reply {
-                status: answer.status,
-                body,
-                request_id: answer.request_id,
-                replayed: answer.replayed,
-            }),
-            _ => Err(FailedWrite {
-                error: WriteError::Unknown {
-                    why: StripeError::Garbage {
-                        what: format!(
-                            "status {} with a body that is no JSON object",
-                            answer.status
-                        ),
-                    },
-                    replayed: answer.replayed,
-                    request_id: answer.request_id,
-                },
-                failure: Failure::Garbage,
-            }),
-        }
-    }
-
-    /// Sends the write, and again as the retry rule says, while `before_retry` allows it. It is asked after
-    /// all waits and right before each repetition: the place to look whether the lease still holds.
+    /// Sends the write, and again as the retry rule says. `may_send` is asked after the wait for its turn, `before_retry`
+    /// after all waits and right before each repetition: the places to look whether the lease still holds. `None`:
+    /// nothing left.
     ///
     /// # Errors
     /// Refused or unknown, see [`WriteError`]; also when `before_retry` forbade another try.
     pub async fn send(
-        &self,
-        write: &StripeWrite,
-        before_retry: impl AsyncFnMut() -> bool,
-    ) -> Result<Reply, WriteError> {
-        self.wait_for_turn(&Call::Post(write)).await;
-        self.send_in_turn(write, before_retry).await
-    }
-
-    /// [`Client::send`], when `may_send` still allows it after the budget's wait; `None`: it did not leave.
-    ///
-    /// # Errors
-    /// As [`Client::send`].
-    pub async fn send_if(
         &self,
         write: &StripeWrite,
         may_send: impl FnOnce() -> bool,
@@ -145,6 +95,33 @@ impl Client {
             }
             doubt = matches!(error, WriteError::Unknown { .. }).then_some(error);
             attempt += 1;
+        }
+    }
+
+    async fn send_now(&self, write: &StripeWrite) -> Result<Reply, FailedWrite> {
+        let outcome = self.exchange(&Call::Post(write)).await;
+        log(write, &outcome);
+        let answer = judge(outcome).map_err(|trouble| failed(*trouble))?;
+        match serde_json::from_slice::<Value>(&answer.body) {
+            Ok(body) if body.is_object() => Ok(Reply {
+                status: answer.status,
+                body,
+                request_id: answer.request_id,
+                replayed: answer.replayed,
+            }),
+            _ => Err(FailedWrite {
+                error: WriteError::Unknown {
+                    why: StripeError::Garbage {
+                        what: format!(
+                            "status {} with a body that is no JSON object",
+                            answer.status
+                        ),
+                    },
+                    replayed: answer.replayed,
+                    request_id: answer.request_id,
+                },
+                failure: Failure::Garbage,
+            }),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use relink::domain::Timestamp;
-use relink::stripe::{Client, StripeError, WriteError};
+use relink::stripe::{Client, Reply, StripeError, WriteError};
 use serde_json::json as value;
 
 use crate::client_server::{
@@ -13,8 +13,14 @@ use crate::client_server::{
     settings, status, truncated, write,
 };
 
-async fn send(server: &Server) -> Result<relink::stripe::Reply, WriteError> {
-    server.client().send(&write(), async || true).await
+async fn send(server: &Server) -> Result<Reply, WriteError> {
+    send_by(&server.client()).await
+}
+
+/// With a caller who always allows it.
+async fn send_by(client: &Client) -> Result<Reply, WriteError> {
+    let sent = client.send(&write(), || true, async || true).await;
+    sent.unwrap()
 }
 
 #[tokio::test]
@@ -23,7 +29,7 @@ async fn a_write_leaves_exactly_as_it_was_rendered() {
     let mut settings = settings(&server.base);
     settings.account = Some(relink::domain::AccountId::parse("acct_9").unwrap());
     let client = Client::new(settings).unwrap();
-    let reply = client.send(&write(), async || true).await.unwrap();
+    let reply = send_by(&client).await.unwrap();
     assert_eq!(reply.id(), Some("plink_1"));
     assert_eq!(reply.request_id.as_deref(), Some("req_1"));
     assert!(reply.replayed);
@@ -143,7 +149,7 @@ async fn a_time_out_is_unknown() {
     settings.timings.total = Duration::from_millis(50);
     settings.timings.attempts = 2;
     let client = Client::new(settings).unwrap();
-    let outcome = client.send(&write(), async || true).await.unwrap_err();
+    let outcome = send_by(&client).await.unwrap_err();
     assert!(
         matches!(&outcome, WriteError::Unknown { .. }),
         "{outcome:?}"
@@ -275,9 +281,9 @@ async fn no_repetition_leaves_without_the_callers_consent() {
         asked += 1;
         asked < 2
     };
-    let outcome = client.send(&write(), consent).await;
+    let outcome = client.send(&write(), || true, consent).await;
     assert!(
-        matches!(outcome, Err(WriteError::Unknown { .. })),
+        matches!(outcome, Some(Err(WriteError::Unknown { .. }))),
         "{outcome:?}"
     );
     assert_eq!((asked, server.heard().len()), (2, 2));
@@ -289,7 +295,7 @@ async fn nothing_listening_means_nothing_was_sent() {
     let base = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let client = Client::new(settings(&base)).unwrap();
-    let outcome = client.send(&write(), async || true).await.unwrap_err();
+    let outcome = send_by(&client).await.unwrap_err();
     assert!(
         matches!(
             outcome,
@@ -424,10 +430,10 @@ async fn whether_a_write_may_leave_is_asked_after_the_wait_for_its_turn() {
         ..settings(&server.base)
     })
     .unwrap();
-    client.send_once(&write()).await.unwrap();
+    send_by(&client).await.unwrap();
     let begun = std::time::Instant::now();
     let lease_holds = || begun.elapsed() < Duration::from_millis(250);
-    let outcome = client.send_if(&write(), lease_holds, async || true).await;
+    let outcome = client.send(&write(), lease_holds, async || true).await;
     assert!(outcome.is_none(), "{outcome:?}");
     assert_eq!(server.heard().len(), 1, "the second one did not leave");
 }

@@ -26,6 +26,12 @@ pub struct Bench {
     round: u32,
 }
 
+/// Sends it; `again`, while its outcome is unknown.
+pub async fn send(client: &Client, write: &StripeWrite, again: bool) -> Result<Reply, WriteError> {
+    let sent = client.send(write, || true, async || again).await;
+    sent.unwrap()
+}
+
 impl Bench {
     pub fn new(key: SecretString, base: &str, timings: Timings) -> Result<Self, String> {
         let settings = Settings {
@@ -58,7 +64,7 @@ impl Bench {
 
     /// Sends it, again while its outcome is unknown, and notes what it made.
     pub async fn send(&mut self, write: &StripeWrite) -> Result<Reply, WriteError> {
-        let reply = self.client.send(write, async || true).await?;
+        let reply = send(&self.client, write, true).await?;
         self.note(&reply);
         Ok(reply)
     }

@@ -8,7 +8,7 @@ use relink::actions::{Round, expire_session};
 use relink::domain::{SessionId, SessionState};
 use relink::stripe::{Reply, StripeError, WriteError};
 
-use super::bench::{Bench, said};
+use super::bench::{Bench, said, send};
 use super::script::{Stage, Told, session};
 
 /// What becomes of a link, and of an open session, when its price and its product are archived.
@@ -62,10 +62,11 @@ pub async fn not_open(bench: &mut Bench, stage: &Stage, told: &mut Told) -> Resu
     let fresh = bench.sent(&fresh).await?;
     let id = SessionId::parse(fresh.id().unwrap_or_default()).map_err(|e| e.to_string())?;
     let (one, other) = (expiry(bench, &id), expiry(bench, &id));
-    let (one, other) = tokio::join!(bench.client.send_once(&one), bench.client.send_once(&other));
-    let plain =
-        |ended: Result<Reply, relink::stripe::FailedWrite>| outcome(&ended.map_err(|f| f.error));
-    let mut both = [plain(one), plain(other)];
+    let (one, other) = tokio::join!(
+        send(&bench.client, &one, false),
+        send(&bench.client, &other, false)
+    );
+    let mut both = [outcome(&one), outcome(&other)];
     both.sort();
     let state = bench.client.session(&id).await.map_err(said)?.state;
     let answer = format!("{} and {}; then {}", both[0], both[1], word(&state));
