@@ -57,13 +57,13 @@ impl fmt::Display for IdempotencyKey {
 }
 
 /// Which try at retiring an object this is. Stripe saves a 400 and a 500 under their key and answers with
-/// them again; a new round has new keys, so that an old refusal is never taken for today's state.
+/// them again; a new round has new keys, so that an old refusal does not stand for ever.
 /// Retiring twice changes nothing, so nothing is risked by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Round<'a> {
     /// The run, by a text that no other run has.
     pub run: &'a str,
-    /// Counts from 1 within the run and object.
+    /// How often the operation had found something live by then.
     pub number: u32,
 }
 

@@ -19,7 +19,7 @@ use crate::stripe::Recall;
 pub(super) struct Held {
     pub lease: Lease,
     pub operation: Operation,
-    /// Seconds since the latest mint was intended, when the operation was taken over.
+    /// Seconds since the key of its mint was intended for the first time, when the operation was taken over.
     pub mint_age: Option<i64>,
     /// The mint that the operation intends.
     pub mint_tried: FirstTried,
@@ -52,13 +52,14 @@ impl Run<'_> {
     pub(super) async fn work_on(&self, job: &Job<'_>) -> (Vec<CheckoutReference>, Conclusion) {
         let subject = subject(&job.subject);
         let asked = Moment::now();
-        let (mut retired, ending) = match self.claim(&subject, &job.operation).await {
-            Ok(Claim::Held(holder)) => return (Vec::new(), Conclusion::Held(holder.to_string())),
+        let (mut retired, conclusion) = match self.claim(&subject, &job.operation).await {
+            Ok(Claim::Held(holder)) => (Vec::new(), Conclusion::Held(holder.to_string())),
             Ok(Claim::Fresh { lease, attempt }) => {
                 let operation = job.unless_it_is_to_be_left(job.operation.clone());
                 let known = self.recalled_for(&operation);
-                self.begin(lease, operation, attempt, job.order, known)
-                    .await
+                let begun = self.begin(lease, operation, attempt, job.order, known);
+                let (retired, ending) = begun.await;
+                (retired, Conclusion::Ended(ending))
             }
             Ok(Claim::TakenOver {
                 lease,
@@ -66,40 +67,52 @@ impl Run<'_> {
                 mint_age,
             }) => {
                 let operation = job.unless_it_is_to_be_left(*operation);
-                let (mut retired, mut ending) = self
+                let (mut retired, ending) = self
                     .go_on(lease, asked, operation, mint_age, job.order)
                     .await;
-                match self.still_due(job, &ending).await {
-                    Ok(None) => {}
-                    Ok(Some(due)) => match self.claim(&subject, &due).await {
-                        Ok(Claim::Fresh { lease, attempt }) => {
-                            // What was gone on with may have changed what the plan was made of.
-                            let known = Recall::default();
-                            let (more, last) =
-                                self.begin(lease, due, attempt, job.order, known).await;
-                            retired.extend(more);
-                            ending = last;
-                        }
-                        Ok(Claim::Held(holder)) if holder.run != *self.site.journal.run() => {
-                            return (retired, Conclusion::Held(holder.to_string()));
-                        }
-                        // Its end could not be journaled: ours still, and open.
-                        Ok(Claim::Held(_)) => ending = left_open(),
-                        // It was left open again between two transactions of ours: the next run's.
-                        Ok(Claim::TakenOver { lease, .. }) => {
-                            self.let_go(&lease).await;
-                            ending = left_open();
-                        }
-                        Err(failed) => ending = failed,
-                    },
-                    Err(failed) => ending = failed,
-                }
-                (retired, ending)
+                let conclusion = self.then_what_is_due(job, &subject, &mut retired, ending);
+                let conclusion = conclusion.await;
+                (retired, conclusion)
             }
-            Err(ending) => (Vec::new(), ending),
+            Err(ending) => (Vec::new(), Conclusion::Ended(ending)),
         };
         retired.dedup();
-        (retired, Conclusion::Ended(discreet(ending)))
+        (retired, discreet_conclusion(conclusion))
+    }
+
+    /// After what an earlier run left open came to `ending`: what was approved, if it is still to be done.
+    async fn then_what_is_due(
+        &self,
+        job: &Job<'_>,
+        subject: &Subject,
+        retired: &mut Vec<CheckoutReference>,
+        ending: Ending,
+    ) -> Conclusion {
+        let ending = match self.still_due(job, &ending).await {
+            Ok(None) => ending,
+            Ok(Some(due)) => match self.claim(subject, &due).await {
+                Ok(Claim::Fresh { lease, attempt }) => {
+                    // What was gone on with may have changed what the plan was made of.
+                    let known = Recall::default();
+                    let (more, last) = self.begin(lease, due, attempt, job.order, known).await;
+                    retired.extend(more);
+                    last
+                }
+                Ok(Claim::Held(holder)) if holder.run != *self.site.journal.run() => {
+                    return Conclusion::Held(holder.to_string());
+                }
+                // Its end could not be journaled: ours still, and open.
+                Ok(Claim::Held(_)) => left_open(),
+                // It was left open again between two transactions of ours: the next run's.
+                Ok(Claim::TakenOver { lease, .. }) => {
+                    self.let_go(&lease).await;
+                    left_open()
+                }
+                Err(failed) => failed,
+            },
+            Err(failed) => failed,
+        };
+        Conclusion::Ended(ending)
     }
 
     async fn claim(&self, subject: &Subject, fresh: &Operation) -> Result<Claim, Ending> {
@@ -249,27 +262,14 @@ impl Run<'_> {
                     concluded = done;
                     seen
                 }
-                Next::Mint { attempt } => {
-                    if held.operation.intended(attempt).is_none() {
-                        match order.and_then(|order| self.render(order, &held.operation)) {
-                            Some(mint) => {
-                                held.operation.intend(mint);
-                                held.mint_tried = FirstTried::now();
-                            }
-                            None => {
-                                let why = match order {
-                                    Some(_) => "the order lacks its product, player or amount",
-                                    None => "what was approved of the order has moved since",
-                                };
-                                observed = Observed::Refused(why.to_owned());
-                                continue;
-                            }
-                        }
+                Next::Mint { attempt } => match self.intend_mint(&mut held, attempt, order) {
+                    Ok(()) => {
+                        let (seen, done) = self.mint(&mut held).await;
+                        concluded = done;
+                        seen
                     }
-                    let (seen, done) = self.mint(&mut held).await;
-                    concluded = done;
-                    seen
-                }
+                    Err(why) => Observed::Refused(why.to_owned()),
+                },
                 Next::Seek => self.seek(&held).await,
                 Next::Publish(minted) => {
                     held.recall.publish(&minted.id);
@@ -283,6 +283,27 @@ impl Run<'_> {
                 }
             };
         }
+    }
+
+    /// The mint of this attempt as it is made now, unless it was intended before.
+    ///
+    /// # Errors
+    /// Why none can be made.
+    fn intend_mint(
+        &self,
+        held: &mut Held,
+        attempt: u32,
+        order: Option<&Order>,
+    ) -> Result<(), &'static str> {
+        if held.operation.intended(attempt).is_some() {
+            return Ok(());
+        }
+        let order = order.ok_or("what was approved of the order has moved since")?;
+        let mint = self.render(order, &held.operation);
+        let mint = mint.ok_or("the order lacks its product, player or amount")?;
+        held.operation.intend(mint);
+        held.mint_tried = FirstTried::now();
+        Ok(())
     }
 
     async fn conclude(
@@ -391,6 +412,13 @@ fn discreet(mut ending: Ending) -> Ending {
         *why = without_addresses(&redact(why));
     }
     ending
+}
+
+fn discreet_conclusion(conclusion: Conclusion) -> Conclusion {
+    match conclusion {
+        Conclusion::Ended(ending) => Conclusion::Ended(discreet(ending)),
+        other => other,
+    }
 }
 
 fn report_ending(operation: &Operation, ending: &Ending) {

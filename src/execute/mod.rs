@@ -1,8 +1,8 @@
 //! Carries out an approved plan: one saga per order, several orders in flight. It decides nothing itself.
 //!
-//! Continues across orders, stops within one. A signal ends it after the requests at hand. Takes only an approved plan, so nothing is written here that
-//! was not agreed to. No HTTP request is made inside a database transaction, and no request that writes
-//! leaves before the journal holds its intent.
+//! Continues across orders, stops within one. A signal ends it after the requests at hand. Takes only an approved plan,
+//! so nothing is written here that was not agreed to. No HTTP request is made inside a database transaction, and no
+//! request that writes leaves before the journal holds its intent.
 
 mod drive;
 mod key;
@@ -214,13 +214,9 @@ fn job_for(decision: &Decision, goal: Goal) -> Job<'_> {
 
 /// Only what is open can be worked on: there is no row that anything new could be for.
 fn job_for_gone<'a>(order: OrderId) -> Job<'a> {
-    let expected = Expected {
-        reference: None,
-        amount: None,
-    };
     Job {
         subject: Subject::Gone(order),
-        operation: Operation::new(Some(order), Task::Retire, expected),
+        operation: Operation::new(Some(order), Task::Retire, Expected::default()),
         order: None,
         only_concludes: false,
     }
@@ -232,13 +228,9 @@ fn job_for_link<'a>(link: &LinkId) -> Job<'a> {
 
 fn job_for_object<'a>(reference: &CheckoutReference) -> Job<'a> {
     let task = Task::RetireObjects(vec![reference.clone()]);
-    let expected = Expected {
-        reference: None,
-        amount: None,
-    };
     Job {
         subject: Subject::Object(reference.clone()),
-        operation: Operation::new(None, task, expected),
+        operation: Operation::new(None, task, Expected::default()),
         order: None,
         only_concludes: false,
     }

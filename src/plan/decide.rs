@@ -237,7 +237,7 @@ impl Plan {
         })
     }
 
-    /// What the links of those may ask for, per currency.
+    /// What the links of [`Plan::resumed`] may ask for, per currency.
     #[must_use]
     pub fn resumed_totals(&self) -> Vec<Money> {
         Money::totals(self.resumed().filter_map(|d| d.order.amount))
@@ -259,22 +259,6 @@ impl Plan {
                 .filter(replaced)
                 .filter_map(|d| d.order.amount),
         )
-    }
-
-    /// How many orders have each verdict; verdicts that none has are left out.
-    #[must_use]
-    pub fn counts(&self) -> Vec<(Verdict, usize)> {
-        let count = |verdict| {
-            self.decisions
-                .iter()
-                .filter(|d| d.verdict == verdict)
-                .count()
-        };
-        Verdict::ALL
-            .into_iter()
-            .map(|verdict| (verdict, count(verdict)))
-            .filter(|(_, n)| *n > 0)
-            .collect()
     }
 
     /// The same with none of its orders: what stands around the pages of a plan.

@@ -1,7 +1,7 @@
 //! Minting, adopting what was minted, and the looks before and after the publication.
 //!
 //! The mint's answer may be the replay of an older one: only a reading of the link is believed. A key that
-//! could mint twice is never sent again.
+//! could mint twice is never sent again, and no link is stored that a look did not show as it was asked for.
 
 use super::look::{Look, find_family, find_minted, live, money_taken, over, row_moved, unread};
 use super::operation::{Ending, Minted, Operation, State, Then};

@@ -40,7 +40,7 @@ impl Task {
 }
 
 /// The row as it was approved. Nothing is published over a row that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Expected {
     pub reference: Option<CheckoutReference>,
     pub amount: Option<Money>,
@@ -140,7 +140,8 @@ pub enum Ending {
         unconfirmed: Option<String>,
     },
     Retired,
-    /// The facts moved since the approval; nothing was written for this order.
+    /// The order is not what was approved any more. What was done for it until then stands, but for a link of ours
+    /// that was not stored.
     Moved {
         verdict: Verdict,
         reason: Reason,
@@ -154,7 +155,7 @@ pub enum Ending {
     LostRace,
     /// Still live after the last round.
     StillLive(Vec<CheckoutReference>),
-    /// Stripe said no; nothing happened by this request.
+    /// A definite no, by Stripe or by what it showed; nothing happened by this request.
     Refused {
         what: String,
         why: String,
@@ -231,8 +232,8 @@ pub struct Operation {
     pub has_spent_key: bool,
     /// A request that writes was journaled: the operation can no longer be dropped as if it had not begun.
     pub has_written: bool,
-    /// Every object that was approved to go, that this operation meant to close, or that it made. Each look must show all of them: a link
-    /// that was just switched off leaves the list of active ones, its open sessions do not.
+    /// Every object that was approved to go, that this operation meant to close, or that it made. Each look must show
+    /// all of them: a link that was just switched off leaves the list of active ones, its open sessions do not.
     pub watched: BTreeSet<CheckoutReference>,
 }
 
@@ -302,7 +303,7 @@ impl Operation {
         });
     }
 
-    /// Whether a look must show what appeared since the run began: from the first write on, nothing but a
+    /// Whether a look must show what appeared since the run began: once a link of ours exists, or may, nothing but a
     /// current reading counts.
     #[must_use]
     pub fn needs_current_index(&self) -> bool {

@@ -17,8 +17,8 @@ use crate::plan::{Action, Decision, Verdict};
 pub enum Observed {
     /// The order is ours; nothing has been done.
     Claimed,
-    /// The order is ours; an earlier holder left the operation as it stands. `mint_age` is how long ago the
-    /// latest mint was intended, in seconds of the database's clock.
+    /// The order is ours; an earlier holder left the operation as it stands. `mint_age` is how long ago the key of
+    /// its mint was intended for the first time, in seconds of the database's clock.
     TakenOver {
         mint_age: Option<i64>,
     },

@@ -20,6 +20,7 @@ use crate::domain::Timestamp;
 use crate::tls;
 
 const USER_AGENT: &str = concat!("relink/", env!("CARGO_PKG_VERSION"));
+
 pub(super) enum Call<'a> {
     /// The path with its query, from the root.
     Get(&'a str),

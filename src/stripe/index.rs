@@ -102,7 +102,7 @@ impl Index {
         copies.cloned().collect()
     }
 
-    /// Active links whose `metadata.relink_key` is this one: where adoption looks.
+    /// Links whose `metadata.relink_key` is this one, active when they were listed or told of since: where adoption looks.
     #[must_use]
     pub fn minted_as(&self, relink_key: &str) -> Vec<LinkId> {
         let known = self.known();

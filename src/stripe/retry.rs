@@ -1,8 +1,9 @@
-//! The retry rule, pure: what went wrong and how often in, how long to wait out. It never sleeps, sends or
-//! draws a random number; whoever applies it does.
+//! The retry rule: what went wrong and how often in, how long to wait out. [`next`] is pure: it never sleeps or sends,
+//! and the random number that it is given is drawn by [`jitter`].
 //!
 //! `Stripe-Should-Retry` is obeyed in both directions (docs.stripe.com/error-low-level). Without it,
-//! connection errors, unreadable answers, 409, 429 and 5xx are repeated. A saved answer is never: a replayed 500 stays one.
+//! connection errors, unreadable answers, 409, 429 and 5xx are repeated, and a saved answer is not: a replayed 500 stays
+//! one.
 
 use std::time::Duration;
 

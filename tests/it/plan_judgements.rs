@@ -410,7 +410,10 @@ fn a_plan_counts_every_verdict_once_and_totals_what_it_mints_for() {
         ],
     };
     let plan = decide(&snapshot, &Policy::new(Goal::Regen));
-    assert_eq!(plan.counts(), [(Verdict::Dead, 3), (Verdict::Healthy, 1)]);
+    assert_eq!(
+        Tally::of(&plan).counts(),
+        [(Verdict::Dead, 3), (Verdict::Healthy, 1)]
+    );
     let totals: Vec<String> = plan.totals().iter().map(ToString::to_string).collect();
     assert_eq!(totals.len(), 2, "{totals:?}");
     assert!(plan.totals().contains(&usd(300)), "{totals:?}");

@@ -5,7 +5,7 @@ mod worlds;
 
 use std::sync::Arc;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use relink::domain::*;
@@ -163,8 +163,6 @@ proptest! {
         let decided: Vec<OrderId> = plan.decisions.iter().map(|d| d.order.id).collect();
         let asked: BTreeSet<OrderId> = snapshot.orders.iter().map(|f| f.order.id).collect();
         prop_assert_eq!(decided, asked.into_iter().collect::<Vec<_>>());
-        let counted: usize = plan.counts().iter().map(|(_, n)| n).sum();
-        prop_assert_eq!(counted, plan.decisions.len());
     }
 
     #[test]
@@ -177,7 +175,11 @@ proptest! {
             tally.add(&page);
         }
         prop_assert_eq!(tally.orders, plan.decisions.len());
-        prop_assert_eq!(tally.counts(), plan.counts());
+        let mut counts: BTreeMap<Verdict, usize> = BTreeMap::new();
+        for decision in &plan.decisions {
+            *counts.entry(decision.verdict).or_default() += 1;
+        }
+        prop_assert_eq!(tally.counts(), counts.into_iter().collect::<Vec<_>>());
         prop_assert_eq!(tally.totals.clone(), plan.totals());
         prop_assert_eq!(tally.resume_totals.clone(), plan.resumed_totals());
         prop_assert_eq!(tally.has_work(), plan.has_work());
