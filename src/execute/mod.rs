@@ -7,6 +7,7 @@
 mod drive;
 mod key;
 mod look;
+mod order;
 mod send;
 mod tempo;
 
