@@ -5,12 +5,12 @@ use serde_json::json;
 
 use relink::domain::{Mode, OrderId};
 use relink::store::{Resolution, Resolved, Resolving};
-use relink::webhook::IncidentId;
+use relink::webhook::{IncidentId, Policy};
 
 use crate::store_world::{World, on_each_database};
 use crate::webhook_world::{
-    CREATED, EXPIRED, Told, deliver, incident_kinds, incidents, link, links_due, paid, receiver,
-    row, ruled,
+    CREATED, EXPIRED, Told, deliver, incident_kinds, incidents, link, links_due, paid, policy,
+    receiver, receiver_with, row, ruled,
 };
 
 on_each_database!(
@@ -390,6 +390,21 @@ async fn an_incident_is_resolved_by_nobody_else(world: World) {
         receiver.resolve(&other_order).await.unwrap(),
         Resolved::NoSuchIncident
     );
+    // What was paid in test mode settles nothing in live mode.
+    let live = receiver_with(
+        &world,
+        Policy {
+            mode: Mode::Live,
+            ..policy()
+        },
+    )
+    .await;
+    let accept = word(&open[0].id, 1, Resolution::AcceptAmount);
+    assert_eq!(
+        live.resolve(&accept).await.unwrap(),
+        Resolved::NoSuchIncident
+    );
+    assert_eq!(row(&world, 1).await, "pending|-|-");
     let none = IncidentId::parse("0123456789ab").unwrap();
     let unknown = word(&none, 1, Resolution::Acknowledge);
     assert_eq!(

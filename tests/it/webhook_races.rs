@@ -9,7 +9,7 @@ use serde_json::json;
 
 use relink::domain::OrderId;
 use relink::store::{
-    Access, Gate, Pass, Place, Point, Resolution, Resolved, Resolving, StoreError,
+    Access, Gate, Pass, Place, Point, Receiver, Resolution, Resolved, Resolving, StoreError,
 };
 
 use crate::store_world::{World, on_each_database, open};
@@ -23,6 +23,7 @@ on_each_database!(
     an_event_whose_commit_was_lost_is_received_once_and_told_as_it_was,
     an_event_that_cannot_be_read_back_is_received_when_it_is_sent_again,
     a_word_whose_commit_was_lost_is_said_once,
+    a_word_that_was_lost_is_not_read_back_from_another_word_of_the_same_person,
 );
 
 /// Loses the first so many answers, committed or not.
@@ -147,6 +148,63 @@ async fn a_word_whose_commit_was_lost_is_said_once(world: World) {
     assert!(matches!(resolved, Resolved::Done(links) if links.len() == 1));
     assert_eq!(row(&world, 1).await, format!("paid|pi_one|{CREATED}"));
     assert_eq!(receiver.resolve(&accept).await.unwrap(), Resolved::Before);
+}
+
+/// Undoes the first word, and has another one said before it is tried again.
+#[derive(Debug)]
+struct Interrupter {
+    other: Receiver,
+    word: Resolving,
+    met: AtomicUsize,
+}
+
+impl Gate for Interrupter {
+    fn pass(&self, point: Point) -> BoxFuture<'_, Pass> {
+        let met = match point.place {
+            Place::AfterCommit => usize::MAX,
+            Place::Begin | Place::BeforeCommit => self.met.fetch_add(1, Ordering::SeqCst),
+        };
+        Box::pin(async move {
+            match (met, point.place) {
+                (1, Place::BeforeCommit) => return Pass::NotCommitted,
+                (2, Place::Begin) => {
+                    let said = self.other.resolve(&self.word).await.unwrap();
+                    assert_eq!(said, Resolved::Done(Vec::new()));
+                }
+                _ => {}
+            }
+            Pass::Go
+        })
+    }
+}
+
+/// Ann gives the money back at one desk while the answer to her acceptance is lost at another: the order is not paid, and
+/// nobody may tell her that it is.
+async fn a_word_that_was_lost_is_not_read_back_from_another_word_of_the_same_person(world: World) {
+    let receiver = receiver(&world).await;
+    let less = Told {
+        amount: 4500,
+        ..paid()
+    };
+    deliver(&receiver, &less, "evt_1").await;
+    let incidents = incidents(&receiver).await;
+    let word = |resolution| Resolving {
+        incident: incidents[0].id.clone(),
+        order: OrderId(1),
+        resolution,
+        by: "ann@desk".to_owned(),
+        reason: "a scholarship".to_owned(),
+    };
+    let gate = Arc::new(Interrupter {
+        other: receiver.clone(),
+        word: word(Resolution::Acknowledge),
+        met: AtomicUsize::new(0),
+    });
+    let store = receiver.store().clone().with_gate(gate);
+    let losing = store.receiver(policy());
+    let accept = word(Resolution::AcceptAmount);
+    assert_eq!(losing.resolve(&accept).await.unwrap(), Resolved::Before);
+    assert_eq!(row(&world, 1).await, "pending|-|-");
 }
 
 /// What is decided must not be decided over what the application is just leaving behind.

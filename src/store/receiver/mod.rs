@@ -9,6 +9,7 @@ mod facts;
 mod incidents;
 mod outbox;
 mod report;
+mod resolving;
 mod together;
 
 use sqlx::{AssertSqlSafe, Row};
@@ -20,9 +21,10 @@ use super::{Store, StoreError};
 use crate::domain::OrderId;
 use crate::webhook::{Decision, Event, EventId, Happened, IncidentId, Policy, Ruling, decide};
 
-pub use incidents::{OpenIncident, Resolution, Resolved, Resolving};
+pub use incidents::OpenIncident;
 pub use outbox::Retirement;
 pub use report::ReceiverCounts;
+pub use resolving::{Resolution, Resolved, Resolving};
 
 use facts::Known;
 

@@ -8,6 +8,7 @@ use super::super::journal::Tables;
 use super::super::pool::Alone;
 use super::super::{Store, StoreError};
 use crate::domain::Mode;
+use crate::webhook::IncidentKind;
 
 const READ: &str = "count what was received";
 
@@ -47,12 +48,13 @@ impl Store {
             counts.events.insert(ruling, number(row.try_get(1))?);
         }
         let open = sqlx::query(AssertSqlSafe(format!(
-            "SELECT (SELECT COUNT(*) FROM {incidents} WHERE (mode = $1 OR kind = 'wrong_mode') AND resolved_at IS NULL), \
+            "SELECT (SELECT COUNT(*) FROM {incidents} WHERE (mode = $1 OR kind = $2) AND resolved_at IS NULL), \
              (SELECT COUNT(*) FROM {retirements} WHERE mode = $1 AND done_at IS NULL), \
              CAST(({now} - COALESCE((SELECT MIN(asked_at) FROM {retirements} WHERE mode = $1 AND done_at IS NULL), \
              {now})) / 1000000 AS BIGINT)"
         )))
         .bind(mode.to_string())
+        .bind(IncidentKind::WrongMode.name())
         .one(self, READ)
         .await?;
         counts.open_incidents = number(open.try_get(0))?;
