@@ -48,6 +48,14 @@ impl Dialect {
         }
     }
 
+    /// As `listed_ids`, of texts, for use after `FROM`: the column `value` of `listed`.
+    pub fn listed_texts(self) -> &'static str {
+        match self {
+            Dialect::Postgres => "json_array_elements_text(CAST($1 AS JSON)) AS listed(value)",
+            Dialect::Sqlite => "json_each($1) AS listed",
+        }
+    }
+
     /// Begins a transaction in which several reads see one state of the database.
     pub fn begin_snapshot(self) -> &'static str {
         match self {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use relink::domain::CheckoutReference;
+use relink::domain::{CheckoutReference, Timestamp};
 use relink::saga::{Ending, Operation, State};
 use relink::store::{
-    Intent, JournalError, Outcome, OutcomeKind, Published, StepAction, StoreError,
+    Access, Intent, JournalError, Outcome, OutcomeKind, Published, StepAction, StoreError,
 };
 use relink::stripe::Timings;
 
@@ -24,6 +24,7 @@ on_both_databases!(
     what_is_closed_makes_room_for_the_next_operation,
     every_change_extends_the_lease,
     a_change_is_a_reason_to_send_again_and_a_row_that_moved_is_none,
+    what_a_plan_passes_over_is_written_down_whole_or_not_at_all,
 );
 
 async fn an_intent_is_journaled_byte_for_byte_before_anything_leaves(world: World) {
@@ -219,4 +220,37 @@ async fn a_change_is_a_reason_to_send_again_and_a_row_that_moved_is_none(world: 
     );
     journal.intend(&lease, &operation, &intent).await.unwrap();
     assert!(journal.may_send(&lease));
+}
+
+/// A plan of which half was written down would come due again by halves.
+async fn what_a_plan_passes_over_is_written_down_whole_or_not_at_all(world: World) {
+    let journal = begin(&world, "run-1").await;
+    let store = world.open(Access::ReadOnly).await;
+    let (digest, made) = ("e828-75b4".parse().unwrap(), Timestamp(1_800_000_000));
+    let subjects = ["order:1", "order:2", "object:plink_%'\""].map(ToOwned::to_owned);
+    let refusal = if world.is_postgres() {
+        "ALTER TABLE relink.meta ADD CONSTRAINT refused CHECK (name NOT LIKE '%order:2')"
+    } else {
+        "CREATE TRIGGER refused BEFORE INSERT ON relink_meta WHEN NEW.name LIKE '%order:2' \
+         BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    };
+    world.run(refusal).await;
+    let noted = journal.pass_over(&digest, made, &subjects).await;
+    assert!(matches!(noted, Err(StoreError::Query { .. })), "{noted:?}");
+    let none = store.passed_over(&digest, made).await.unwrap();
+    assert_eq!(none, [""; 0]);
+    let pardon = if world.is_postgres() {
+        "ALTER TABLE relink.meta DROP CONSTRAINT refused"
+    } else {
+        "DROP TRIGGER refused"
+    };
+    world.run(pardon).await;
+    for _ in 0..2 {
+        journal.pass_over(&digest, made, &subjects).await.unwrap();
+        let mut all = store.passed_over(&digest, made).await.unwrap();
+        all.sort_by_key(|subject| subjects.iter().position(|it| it == subject));
+        assert_eq!(all, subjects);
+    }
+    let other = store.passed_over(&digest, Timestamp(made.0 + 1)).await;
+    assert_eq!(other.unwrap(), [""; 0]);
 }

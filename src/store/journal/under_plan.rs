@@ -3,6 +3,7 @@
 //!
 //! The journal says what was done, not whether it is still so.
 
+use serde_json::Value;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -87,9 +88,10 @@ impl Store {
             runs, operations, ..
         } = Tables::of(self.dialect);
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT o.subject, o.ending, o.minted_id FROM {operations} o \
-             WHERE o.mode = $1 AND EXISTS (SELECT 1 FROM {runs} r WHERE r.run_id IN (o.begun_by, o.held_by) \
-             AND r.plan_digest = $2 AND r.started_at >= $3) ORDER BY o.begun_at, o.operation_id"
+            "WITH of_plan AS (SELECT r.run_id FROM {runs} r WHERE r.plan_digest = $2 AND r.started_at >= $3) \
+             SELECT o.subject, o.ending, o.minted_id FROM {operations} o WHERE o.mode = $1 \
+             AND (o.begun_by IN (SELECT run_id FROM of_plan) OR o.held_by IN (SELECT run_id FROM of_plan)) \
+             ORDER BY o.begun_at, o.operation_id"
         )))
         .bind(mode.to_string())
         .bind(digest.as_str())
@@ -102,7 +104,7 @@ impl Store {
 }
 
 impl Journal {
-    /// That this run passes these subjects of its plan over. Said twice, it is said once.
+    /// That this run passes these subjects of its plan over: of all of them, or of none. Said twice, it is said once.
     ///
     /// # Errors
     /// What any statement can meet.
@@ -112,16 +114,22 @@ impl Journal {
         made: Timestamp,
         subjects: &[String],
     ) -> Result<(), StoreError> {
-        let (meta, before) = (Tables::of(self.store.dialect).meta, passed(digest, made));
-        for subject in subjects {
-            sqlx::query(AssertSqlSafe(format!(
-                "INSERT INTO {meta} (name, value) VALUES ($1, 'stale') ON CONFLICT (name) DO NOTHING"
-            )))
-            .bind(format!("{before}{subject}"))
-            .run(&self.store, PASS)
-            .await?;
+        if subjects.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let (meta, before) = (self.tables.meta, passed(digest, made));
+        let names = subjects.iter().map(|subject| format!("{before}{subject}"));
+        let names = Value::from_iter(names);
+        // SQLite would read ON as a part of the FROM before it.
+        sqlx::query(AssertSqlSafe(format!(
+            "INSERT INTO {meta} (name, value) SELECT listed.value, 'stale' FROM {} WHERE 1 = 1 \
+             ON CONFLICT (name) DO NOTHING",
+            self.store.dialect.listed_texts()
+        )))
+        .bind(names.to_string())
+        .run(&self.store, PASS)
+        .await
+        .map(drop)
     }
 }
 
