@@ -1,8 +1,9 @@
-//! The only place where the two databases differ: how a value becomes text, how a transaction begins, what
-//! the time is, and how the catalogue is asked.
+//! What differs in the two databases' SQL: how a value becomes text, how a transaction begins, how a row is locked, what
+//! the time is. Their catalogues are asked in `catalogue.rs`; what is done on one of them alone stands where it is done
+//! (`connect.rs`, `journal/life.rs`, `receiver/together.rs`).
 //!
 //! Every column is read as text, since the shared driver knows neither Postgres' enums and timestamps nor
-//! SQLite's habit of keeping any type in any column; what the text means is decided in `orders.rs`.
+//! SQLite's habit of keeping any type in any column; what the text means is decided in `row.rs`.
 
 use super::schema::Column;
 
@@ -16,7 +17,7 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
-    /// The column as text, NULL staying NULL.
+    /// The column as text, NULL staying NULL: what conditions compare. To be read it is [`super::Store::read_as_text`].
     pub fn text(self, column: &Column) -> String {
         match self {
             Dialect::Postgres => format!("CAST({column} AS TEXT)"),
@@ -26,6 +27,23 @@ impl Dialect {
                     "CASE typeof({column}) WHEN 'blob' THEN hex({column}) ELSE CAST({column} AS TEXT) END"
                 )
             }
+        }
+    }
+
+    /// The column as the bytes of its text. SQLite keeps texts that are none in any encoding, and the driver would end the
+    /// whole read at one.
+    pub fn bytes(self, column: &Column) -> String {
+        match self {
+            Dialect::Postgres => self.text(column),
+            Dialect::Sqlite => format!("CAST({} AS BLOB)", self.text(column)),
+        }
+    }
+
+    /// The encoding in which the database gives the bytes of a text, where it gives any.
+    pub fn encoding_of_bytes(self) -> Option<&'static str> {
+        match self {
+            Dialect::Postgres => None,
+            Dialect::Sqlite => Some("SELECT encoding FROM pragma_encoding"),
         }
     }
 

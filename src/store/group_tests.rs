@@ -1,26 +1,20 @@
 //! What writers of one file owe each other who share a commit: nobody is answered before it, who fails fails alone, and who
 //! is given up leaves nobody believing in what is not there. On a real file, looked into by another connection.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::SqliteConnection;
 use tokio::task::JoinHandle;
 
 use super::super::commit::Committed;
 use super::super::journal::{Settling, Work, Writing};
-use super::super::{Access, Store, StoreError};
+use super::super::test_file::{self, fine};
+use super::super::{Store, StoreError};
 use super::Line;
 
-const SCHEMA: &str = include_str!("../../fixtures/schema.sqlite.sql");
 const NOTES: &str = "CREATE TABLE authors (id INTEGER PRIMARY KEY); \
      CREATE TABLE notes (id INTEGER PRIMARY KEY, author INTEGER REFERENCES authors (id) DEFERRABLE INITIALLY DEFERRED)";
 const WHAT: &str = "take a note";
-
-fn fine<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
-    result.unwrap_or_else(|error| panic!("{error}"))
-}
 
 struct Notes {
     store: Store,
@@ -32,11 +26,8 @@ struct Notes {
 impl Notes {
     async fn joined_for(longest: Duration) -> Self {
         let folder = fine(tempfile::tempdir());
-        let url = url(folder.path());
-        let mut other = fine(SqliteConnection::connect(&format!("{url}?mode=rwc")).await);
-        fine(sqlx::raw_sql(SCHEMA).execute(&mut other).await);
-        fine(sqlx::raw_sql(NOTES).execute(&mut other).await);
-        let mut store = fine(Store::connect(&SecretString::from(url), Access::ReadWrite).await);
+        let other = test_file::make(folder.path(), NOTES).await;
+        let mut store = test_file::open(folder.path()).await;
         store.line = Line::joined_for(longest);
         Notes {
             store,
@@ -86,10 +77,6 @@ impl Notes {
         let ids = sqlx::query_scalar("SELECT id FROM notes ORDER BY id");
         fine(ids.fetch_all(&mut self.other).await)
     }
-}
-
-fn url(folder: &Path) -> String {
-    format!("sqlite://{}", folder.join("club.db").display())
 }
 
 async fn note(transaction: &mut Writing, id: i64) -> Result<(), sqlx::Error> {

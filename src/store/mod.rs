@@ -18,6 +18,7 @@ mod journal;
 mod kill_points;
 mod kinds;
 mod naming;
+mod order_filter;
 mod order_pages;
 mod orders;
 mod pool;
@@ -27,6 +28,8 @@ mod row;
 mod schema;
 mod server;
 mod states;
+#[cfg(test)]
+mod test_file;
 mod transaction;
 
 use std::sync::{Arc, OnceLock};
@@ -118,6 +121,8 @@ pub struct Store {
     names: Arc<Names>,
     /// The statement that reads one order.
     one_order: Arc<OnceLock<Arc<str>>>,
+    /// Texts of the application's tables are read as their bytes.
+    reads_bytes: bool,
     /// `orders.updated_at` exists and is kept up to date.
     has_updated_at: bool,
     /// `orders.paid_at` exists.
@@ -175,9 +180,13 @@ impl Store {
         let address = Address::parse(url, access)?;
         names.require_place_in(address.dialect())?;
         let mut first = connect::open(&address, access).await?;
-        let found = schema::read_columns(&mut first, address.dialect(), names).await;
-        let found = match found {
-            Ok(found) => found,
+        let looking = async {
+            let found = schema::read_columns(&mut first, address.dialect(), names).await?;
+            let reads_bytes = server::gives_utf8(&mut first, address.dialect()).await?;
+            Ok::<_, StoreError>((found, reads_bytes))
+        };
+        let (found, reads_bytes) = match looking.await {
+            Ok(looked) => looked,
             Err(error) => {
                 connect::close(first).await;
                 return Err(error);
@@ -191,6 +200,7 @@ impl Store {
             identity: address.identity().clone(),
             names: Arc::new(names.clone()),
             one_order: Arc::default(),
+            reads_bytes,
             has_updated_at: found.has(&names.order_updated_at),
             has_paid_at: found.has(&names.order_paid_at),
             #[cfg(feature = "kill-points")]

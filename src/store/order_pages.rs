@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use super::orders::{Filter, Range, UpTo, with_tournaments};
+use super::order_filter::{Filter, Range, UpTo};
+use super::orders::with_tournaments;
 use super::{Scope, Selection, Store, StoreError};
 use crate::domain::{Currency, Order, OrderId, TournamentId};
 

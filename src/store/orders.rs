@@ -4,11 +4,11 @@
 //! read and never drops the order.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::{AnyConnection, AssertSqlSafe};
 
+use super::order_filter::Filter;
 use super::pool::Alone;
 use super::schema::Names;
 use super::transaction::Transaction;
@@ -17,32 +17,6 @@ use crate::domain::{CheckoutReference, Currency, Order, OrderId, Tournament, Tou
 
 const READ_ORDERS: &str = "read the orders";
 const READ_TOURNAMENTS: &str = "read the tournaments";
-
-/// Which rows of `orders`, as a condition on them; but for a range with at most one parameter, `$1`.
-pub(super) enum Filter {
-    Everything,
-    Tournament(TournamentId),
-    One(OrderId),
-    Ids(String),
-    Reference(String),
-    Range(Range),
-}
-
-/// Part of all orders, or of a tournament's, by id.
-pub(super) struct Range {
-    pub tournament: Option<TournamentId>,
-    /// Not among them.
-    pub above: OrderId,
-    pub up_to: UpTo,
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum UpTo {
-    /// So many rows at most.
-    Rows(u32),
-    /// This order, which is among them.
-    Order(OrderId),
-}
 
 type Snapshot = Transaction;
 pub(super) type TournamentsOf = BTreeMap<String, Vec<Tournament>>;
@@ -139,9 +113,9 @@ impl Store {
             orders_table,
             ..
         } = &*self.names;
-        let reference = self.dialect.text(order_reference);
+        let reference = self.read_as_text(order_reference);
         let sql = format!(
-            "SELECT {reference} FROM {orders_table} \
+            "SELECT {reference} AS reference FROM {orders_table} \
              WHERE substr({order_reference}, 1, 3) = 'cs_' OR substr({order_reference}, 1, 6) = 'plink_' \
              ORDER BY {order_id} DESC LIMIT $1"
         );
@@ -151,8 +125,8 @@ impl Store {
             .await?;
         let mut found = Vec::new();
         for row in &rows {
-            let text: String = row.try_get(0).map_err(StoreError::query(READ_ORDERS))?;
-            let reference = CheckoutReference::classify(&text);
+            let text = row::text(row, "reference").map_err(StoreError::query(READ_ORDERS))?;
+            let reference = CheckoutReference::classify(&text.unwrap_or_default());
             let readable = !matches!(reference, CheckoutReference::Other(_));
             if readable && !found.contains(&reference) {
                 found.push(reference);
@@ -260,168 +234,6 @@ impl Store {
             tournaments.sort_by_key(|tournament| tournament.id);
         }
         Ok(sold_by)
-    }
-
-    async fn fetch(
-        &self,
-        connection: &mut AnyConnection,
-        sql: Arc<str>,
-        filter: &Filter,
-    ) -> Result<Vec<AnyRow>, sqlx::Error> {
-        let query = sqlx::query(AssertSqlSafe(sql));
-        let query = match filter {
-            Filter::Everything => query,
-            Filter::Tournament(id) => query.bind(id.0),
-            Filter::One(id) => query.bind(id.0),
-            Filter::Ids(text) | Filter::Reference(text) => query.bind(text.as_str()),
-            Filter::Range(range) => {
-                let query = match range.tournament {
-                    Some(id) => query.bind(id.0),
-                    None => query,
-                };
-                query.bind(range.above.0).bind(match range.up_to {
-                    UpTo::Rows(rows) => i64::from(rows),
-                    UpTo::Order(id) => id.0,
-                })
-            }
-        };
-        query.fetch_all(connection).await
-    }
-
-    /// One order is read several times while it is worked on: its statement is written once.
-    fn orders_sql(&self, filter: &Filter) -> Arc<str> {
-        let write = || self.orders_statement(filter).into();
-        match filter {
-            Filter::One(_) => Arc::clone(self.one_order.get_or_init(write)),
-            _ => write(),
-        }
-    }
-
-    /// Outer joins all the way: a dangling key must not hide an order.
-    fn orders_statement(&self, filter: &Filter) -> String {
-        let Names {
-            order_amount,
-            order_created_at,
-            order_id,
-            order_payment_intent,
-            order_player,
-            order_product,
-            order_reference,
-            order_status,
-            order_url,
-            orders_table,
-            parent_email,
-            parent_id,
-            parent_name,
-            parents_table,
-            player_id,
-            player_name,
-            player_parent,
-            players_table,
-            product_category,
-            product_id,
-            product_is_active,
-            product_name,
-            products_table,
-            ..
-        } = &*self.names;
-        let text = |column| self.dialect.text(column);
-        let fields = [
-            ("id", text(order_id)),
-            ("status", text(order_status)),
-            ("amount", text(order_amount)),
-            ("reference", text(order_reference)),
-            ("url", text(order_url)),
-            ("payment_intent", text(order_payment_intent)),
-            ("created_at", self.dialect.epoch_seconds(order_created_at)),
-            ("created_text", text(order_created_at)),
-            ("names_player", text(order_player)),
-            ("names_product", text(order_product)),
-            ("player", text(player_id)),
-            ("player_name", text(player_name)),
-            ("names_parent", text(player_parent)),
-            ("parent", text(parent_id)),
-            ("parent_name", text(parent_name)),
-            ("parent_email", text(parent_email)),
-            ("product", text(product_id)),
-            ("product_name", text(product_name)),
-            ("category", text(product_category)),
-            ("is_active", text(product_is_active)),
-        ];
-        let fields = fields
-            .map(|(alias, sql)| format!("{sql} AS {alias}"))
-            .join(", ");
-        let condition = self.condition(filter);
-        let limit = match filter {
-            Filter::Range(Range {
-                tournament,
-                up_to: UpTo::Rows(_),
-                ..
-            }) => format!(" LIMIT ${}", 2 + usize::from(tournament.is_some())),
-            _ => String::new(),
-        };
-        format!(
-            "SELECT {fields} FROM {orders_table} \
-             LEFT JOIN {players_table} ON {player_id} = {order_player} \
-             LEFT JOIN {parents_table} ON {parent_id} = {player_parent} \
-             LEFT JOIN {products_table} ON {product_id} = {order_product} \
-             WHERE {condition} ORDER BY {order_id}{limit}"
-        )
-    }
-
-    fn tournaments_statement(&self, filter: &Filter) -> String {
-        let Names {
-            order_product,
-            orders_table,
-            sale_product,
-            sale_tournament,
-            sales_table,
-            tournament_id,
-            tournament_name,
-            tournaments_table,
-            ..
-        } = &*self.names;
-        let product = self.dialect.text(sale_product);
-        let id = self.dialect.text(tournament_id);
-        let name = self.dialect.text(tournament_name);
-        let condition = self.condition(filter);
-        format!(
-            "SELECT DISTINCT {product} AS product, {id} AS tournament, {name} AS tournament_name \
-             FROM {sales_table} JOIN {tournaments_table} ON {tournament_id} = {sale_tournament} \
-             WHERE {sale_product} IN (SELECT {order_product} FROM {orders_table} WHERE {condition})"
-        )
-    }
-
-    fn condition(&self, filter: &Filter) -> String {
-        let Names {
-            order_id,
-            order_product,
-            order_reference,
-            sale_product,
-            sale_tournament,
-            sales_table,
-            ..
-        } = &*self.names;
-        match filter {
-            Filter::Everything => "1 = 1".to_owned(),
-            Filter::Tournament(_) => format!(
-                "{order_product} IN (SELECT {sale_product} FROM {sales_table} WHERE {sale_tournament} = $1)"
-            ),
-            Filter::One(_) => format!("{order_id} = $1"),
-            Filter::Ids(_) => format!("{order_id} IN {}", self.dialect.listed_ids()),
-            Filter::Reference(_) => format!("{order_reference} = $1"),
-            Filter::Range(range) => {
-                let (base, above) = match range.tournament {
-                    Some(id) => (self.condition(&Filter::Tournament(id)) + " AND ", 2),
-                    None => (String::new(), 1),
-                };
-                let to = match range.up_to {
-                    UpTo::Rows(_) => String::new(),
-                    UpTo::Order(_) => format!(" AND {order_id} <= ${}", above + 1),
-                };
-                format!("{base}{order_id} > ${above}{to}")
-            }
-        }
     }
 }
 

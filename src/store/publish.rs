@@ -4,8 +4,9 @@
 //! It refuses to write over a row that moved. It commits nothing: the journal does, together with its own word
 //! about it.
 
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 
+use super::row;
 use super::schema::Names;
 use super::transaction::Transaction;
 use super::{Publication, Published, Store, StoreError, URL_CAPACITY};
@@ -74,7 +75,7 @@ impl Store {
         let Some(row) = row else {
             return Ok(Published::RowMoved);
         };
-        let held: Option<String> = row.try_get(0).map_err(StoreError::query(WHAT))?;
+        let held = row::text(&row, "reference").map_err(StoreError::query(WHAT))?;
         if held.as_deref() == Some(publication.link.as_str()) {
             return Ok(Published::Done);
         }
@@ -101,6 +102,18 @@ impl Store {
         }
     }
 
+    /// What every UPDATE of an order sets besides, where the table has the column.
+    pub(super) fn set_updated_at(&self) -> String {
+        match self.has_updated_at {
+            true => format!(
+                ", {} = {}",
+                self.names.order_updated_at.bare(),
+                self.dialect.now()
+            ),
+            false => String::new(),
+        }
+    }
+
     fn look_statement(&self) -> String {
         let Names {
             order_id,
@@ -108,9 +121,9 @@ impl Store {
             orders_table,
             ..
         } = &*self.names;
-        let reference = self.dialect.text(order_reference);
+        let reference = self.read_as_text(order_reference);
         let lock = self.dialect.row_lock();
-        format!("SELECT {reference} FROM {orders_table} WHERE {order_id} = $1{lock}")
+        format!("SELECT {reference} AS reference FROM {orders_table} WHERE {order_id} = $1{lock}")
     }
 
     /// The compare-and-set. The amount is compared as text, so that a value which is not exactly that
@@ -121,7 +134,6 @@ impl Store {
             order_id,
             order_reference,
             order_status,
-            order_updated_at,
             order_url,
             orders_table,
             ..
@@ -132,11 +144,7 @@ impl Store {
             self.dialect.text(order_amount),
         );
         let pending = self.names.states.literal("pending");
-        let touched = if self.has_updated_at {
-            format!(", {} = {}", order_updated_at.bare(), self.dialect.now())
-        } else {
-            String::new()
-        };
+        let touched = self.set_updated_at();
         format!(
             "UPDATE {orders_table} SET {reference} = $1, {url} = $2{touched} \
              WHERE {order_id} = $3 AND {status} = {pending} \

@@ -3,9 +3,12 @@
 //!
 //! Nothing is repaired or guessed: `55.0`, ` 5500` and `05500` are no amounts.
 
-use sqlx::Row;
-use sqlx::any::AnyRow;
+use std::cell::RefCell;
 
+use sqlx::any::{AnyRow, AnyTypeInfoKind};
+use sqlx::{Row, ValueRef};
+
+use super::Store;
 use super::schema::{Column, Names};
 use crate::domain::{
     CheckoutReference, Currency, Money, Order, OrderId, Parent, PaymentIntentId, Player, Product,
@@ -14,6 +17,75 @@ use crate::domain::{
 
 /// Enough of a strange value to find it by, and no more.
 const SHOWN: usize = 40;
+
+impl Store {
+    /// The column's text as a SELECT asks for it, to be read by [`text`].
+    pub(super) fn read_as_text(&self, column: &Column) -> String {
+        match self.reads_bytes {
+            true => self.dialect.bytes(column),
+            false => self.dialect.text(column),
+        }
+    }
+}
+
+/// The columns of an order with the names that [`order`] reads them by.
+pub(super) fn columns(names: &Names) -> [(&'static str, &Column); 19] {
+    [
+        ("id", &names.order_id),
+        ("status", &names.order_status),
+        ("amount", &names.order_amount),
+        ("reference", &names.order_reference),
+        ("url", &names.order_url),
+        ("payment_intent", &names.order_payment_intent),
+        ("created_text", &names.order_created_at),
+        ("names_player", &names.order_player),
+        ("names_product", &names.order_product),
+        ("player", &names.player_id),
+        ("player_name", &names.player_name),
+        ("names_parent", &names.player_parent),
+        ("parent", &names.parent_id),
+        ("parent_name", &names.parent_name),
+        ("parent_email", &names.parent_email),
+        ("product", &names.product_id),
+        ("product_name", &names.product_name),
+        ("category", &names.product_category),
+        ("is_active", &names.product_is_active),
+    ]
+}
+
+/// A text of a row, NULL being `None`. What is no UTF-8 in it is shown as U+FFFD, which no id and no word holds.
+pub(super) fn text(row: &AnyRow, alias: &str) -> Result<Option<String>, sqlx::Error> {
+    Ok(match read(row, alias)? {
+        Text::Null => None,
+        Text::Whole(text) | Text::Broken(text) => Some(text),
+    })
+}
+
+enum Text {
+    Null,
+    Whole(String),
+    Broken(String),
+}
+
+fn read(row: &AnyRow, alias: &str) -> Result<Text, sqlx::Error> {
+    if row.try_get_raw(alias)?.type_info().kind() != AnyTypeInfoKind::Blob {
+        let text: Option<String> = row.try_get(alias)?;
+        return Ok(text.map_or(Text::Null, Text::Whole));
+    }
+    let bytes: Option<&[u8]> = row.try_get(alias)?;
+    Ok(match bytes {
+        None => Text::Null,
+        Some(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Text::Whole(text.to_owned()),
+            Err(_) => Text::Broken(String::from_utf8_lossy(bytes).into_owned()),
+        },
+    })
+}
+
+/// Only the spelling that the database itself gives an integer: what is compared before a write is this text.
+pub(super) fn exact_integer(text: &str) -> Option<i64> {
+    text.parse::<i64>().ok().filter(|n| n.to_string() == text)
+}
 
 /// The order, without its tournaments, and the text of `orders.product_id`, to find them by.
 pub(super) fn order(
@@ -26,14 +98,14 @@ pub(super) fn order(
         order_status,
         ..
     } = names;
-    let fields = Fields { row, names };
+    let fields = Fields::of(row, names);
     let mut gaps = Gaps::default();
     let status = fields.text("status")?;
     if status.is_none() {
         gaps.null(order_status);
     }
     let names_product = fields.text("names_product")?;
-    let order = Order {
+    let mut order = Order {
         id: OrderId(fields.id("id")?),
         status: names.states.read(status.as_deref()),
         amount: gaps
@@ -51,14 +123,16 @@ pub(super) fn order(
         parent: parent(&fields, &mut gaps)?,
         product: product(&fields, &mut gaps)?,
         tournaments: Vec::new(),
-        gaps: gaps.0,
+        gaps: Vec::new(),
     };
+    gaps.broken(&fields);
+    order.gaps = gaps.0;
     Ok((order, names_product))
 }
 
 /// A product's id as text, and a tournament that sells it.
 pub(super) fn sale(row: &AnyRow, names: &Names) -> Result<(String, Tournament), sqlx::Error> {
-    let fields = Fields { row, names };
+    let fields = Fields::of(row, names);
     let tournament = Tournament {
         id: TournamentId(fields.id("tournament")?),
         name: fields.text("tournament_name")?.unwrap_or_default(),
@@ -148,20 +222,40 @@ fn is_true(text: &str) -> bool {
 struct Fields<'a> {
     row: &'a AnyRow,
     names: &'a Names,
+    /// What of it was read and is no UTF-8, with as much of it as can be shown.
+    broken: RefCell<Vec<(&'static str, String)>>,
 }
 
-impl Fields<'_> {
-    fn text(&self, alias: &str) -> Result<Option<String>, sqlx::Error> {
-        self.row.try_get(alias)
+impl<'a> Fields<'a> {
+    fn of(row: &'a AnyRow, names: &'a Names) -> Self {
+        Fields {
+            row,
+            names,
+            broken: RefCell::default(),
+        }
+    }
+
+    fn text(&self, alias: &'static str) -> Result<Option<String>, sqlx::Error> {
+        Ok(match read(self.row, alias)? {
+            Text::Null => None,
+            Text::Whole(text) => Some(text),
+            Text::Broken(shown) => {
+                let mut broken = self.broken.borrow_mut();
+                if broken.iter().all(|(known, _)| *known != alias) {
+                    broken.push((alias, shown.clone()));
+                }
+                Some(shown)
+            }
+        })
     }
 
     /// NULL and the empty text are both `None`.
-    fn filled(&self, alias: &str) -> Result<Option<String>, sqlx::Error> {
+    fn filled(&self, alias: &'static str) -> Result<Option<String>, sqlx::Error> {
         Ok(self.text(alias)?.filter(|text| !text.is_empty()))
     }
 
     /// A primary key. One that is no integer means that this is not the application's table.
-    fn id(&self, alias: &str) -> Result<i64, sqlx::Error> {
+    fn id(&self, alias: &'static str) -> Result<i64, sqlx::Error> {
         let text = self.text(alias)?.unwrap_or_default();
         text.parse().map_err(|_| sqlx::Error::ColumnDecode {
             index: alias.to_owned(),
@@ -185,6 +279,15 @@ impl Gaps {
             .push(format!("{path} is `{shown}`, which is not {expected}"));
     }
 
+    fn broken(&mut self, fields: &Fields<'_>) {
+        for (alias, shown) in fields.broken.borrow().iter() {
+            let columns = columns(fields.names).into_iter();
+            for (_, column) in columns.filter(|(known, _)| known == alias) {
+                self.strange(column, shown, "a text in UTF-8");
+            }
+        }
+    }
+
     fn required(&mut self, column: &Column, text: Option<String>) -> String {
         text.unwrap_or_else(|| {
             self.null(column);
@@ -192,14 +295,12 @@ impl Gaps {
         })
     }
 
-    /// Only the spelling that the database itself gives an integer: what is compared before a write is
-    /// this text.
     fn whole_number(&mut self, column: &Column, text: Option<String>) -> Option<i64> {
         let Some(text) = text else {
             self.null(column);
             return None;
         };
-        let number = text.parse::<i64>().ok().filter(|n| n.to_string() == text);
+        let number = exact_integer(&text);
         if number.is_none() {
             self.strange(column, &text, "a whole number of minor units");
         }
@@ -226,3 +327,7 @@ impl Gaps {
         false
     }
 }
+
+#[cfg(test)]
+#[path = "row_tests.rs"]
+mod tests;

@@ -1,16 +1,32 @@
-//! What the database says of itself: which one it is, and what time it has.
+//! What the database says of itself: which one it is, what time it has, and how it encodes texts.
 //!
 //! Two roles, two addresses and a replica may lead to one database; a plan made through one of them can be committed
 //! through another.
 
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
+use super::dialect::Dialect;
 use super::pool::Alone;
 use super::{Store, StoreError};
 use crate::domain::Timestamp;
 
 const WHICH: &str = "ask which database this is";
 const TIME: &str = "ask the database's time";
+const ENCODING: &str = "ask how the database encodes texts";
+
+/// Whether it gives a text's bytes, and those as UTF-8 where the text is one.
+pub(super) async fn gives_utf8(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+) -> Result<bool, StoreError> {
+    let Some(statement) = dialect.encoding_of_bytes() else {
+        return Ok(false);
+    };
+    let row = sqlx::query(statement).fetch_one(connection).await;
+    let row = row.map_err(StoreError::query(ENCODING))?;
+    let encoding: String = row.try_get(0).map_err(StoreError::query(ENCODING))?;
+    Ok(encoding == "UTF-8")
+}
 
 impl Store {
     /// The same for every way that leads to this database, and another one for every other: `postgres club 7301…` with

@@ -3,31 +3,18 @@
 
 use std::path::Path;
 
-use secrecy::SecretString;
-use sqlx::{Connection, SqliteConnection};
-
-use super::super::super::Access;
+use super::super::super::test_file::{self, fine};
 use super::*;
 
-const SCHEMA: &str = include_str!("../../../fixtures/schema.sqlite.sql");
 const WHAT: &str = "do it";
 
 async fn store(folder: &Path) -> Store {
-    let url = format!("sqlite://{}", folder.join("club.db").display());
-    let mut file = SqliteConnection::connect(&format!("{url}?mode=rwc"))
-        .await
-        .unwrap_or_else(|error| panic!("{error}"));
-    sqlx::raw_sql(SCHEMA)
-        .execute(&mut file)
-        .await
-        .unwrap_or_else(|error| panic!("{error}"));
-    Store::connect(&SecretString::from(url), Access::ReadWrite)
-        .await
-        .unwrap_or_else(|error| panic!("{error}"))
+    test_file::make(folder, "").await;
+    test_file::open(folder).await
 }
 
 fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"))
+    fine(tempfile::tempdir())
 }
 
 fn contended() -> StoreError {

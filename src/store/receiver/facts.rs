@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::super::journal::{Tables, Writing};
+use super::super::journal::{Tables, Writing, unless_closed_to_us};
+use super::super::orders::json_list;
 use super::super::pool::Alone;
+use super::super::row;
 use super::super::schema::Names;
 use super::super::{Store, StoreError};
 use super::{RECEIVE, Receiver};
@@ -120,7 +122,7 @@ impl Receiver {
             "SELECT CAST({order_id} AS BIGINT) AS id, {columns} FROM {orders_table} \
              LEFT JOIN {products_table} ON {product_id} = {order_product} WHERE {order_id} IN {listed}{lock}"
         )))
-        .bind(super::super::orders::json_list(orders))
+        .bind(json_list(orders))
         .fetch_all(&mut **transaction)
         .await
         .map_err(StoreError::query(RECEIVE))?;
@@ -152,7 +154,7 @@ impl Receiver {
             product_category,
             ..
         } = &*self.store.names;
-        let text = |column| self.store.dialect.text(column);
+        let text = |column| self.store.read_as_text(column);
         let (status, amount) = (text(order_status), text(order_amount));
         let (reference, intent) = (text(order_reference), text(order_payment_intent));
         let category = text(product_category);
@@ -226,7 +228,7 @@ impl Store {
         mode: Mode,
         orders: &[OrderId],
     ) -> Result<Vec<KnownPayment>, StoreError> {
-        super::super::journal::unless_closed_to_us(self.read_payments(mode, orders).await)
+        unless_closed_to_us(self.read_payments(mode, orders).await)
     }
 
     async fn read_payments(
@@ -243,7 +245,7 @@ impl Store {
              ORDER BY p.order_id, p.updated_at, p.session_id",
             self.dialect.listed_ids()
         )))
-        .bind(super::super::orders::json_list(orders))
+        .bind(json_list(orders))
         .bind(mode.to_string())
         .all(self, RECEIVE)
         .await?;
@@ -257,16 +259,14 @@ fn read_row(
     currency: Currency,
     names: &Names,
 ) -> Result<RowFacts, sqlx::Error> {
-    let text = |alias: &str| -> Result<Option<String>, sqlx::Error> { row.try_get(alias) };
+    let text = |alias: &str| row::text(row, alias);
     let filled = |alias: &str| text(alias).map(|text| text.filter(|text| !text.is_empty()));
-    // Only the spelling that the database itself gives an integer.
-    let exact = |text: String| text.parse::<i64>().ok().filter(|n| n.to_string() == text);
     Ok(RowFacts {
         id,
         status: names.states.read(text("status")?.as_deref()),
         category: text("category")?,
         amount: text("amount")?
-            .and_then(exact)
+            .and_then(|text| row::exact_integer(&text))
             .map(|minor| Money::new(minor, currency)),
         reference: filled("reference")?.map(|text| CheckoutReference::classify(&text)),
         payment_intent: filled("intent")?,

@@ -110,20 +110,27 @@ impl Rows {
 
     /// Every order, by id.
     pub async fn orders(&self) -> Vec<Row> {
-        let rows = sqlx::query(
-            "SELECT CAST(id AS BIGINT), CAST(status AS TEXT), CAST(amount_cents AS BIGINT), \
-             CAST(stripe_checkout_session_id AS TEXT), CAST(stripe_checkout_url AS TEXT), \
-             CAST(stripe_payment_intent_id AS TEXT), CAST(paid_at AS TEXT), CAST(updated_at AS TEXT) \
-             FROM orders ORDER BY id",
-        )
-        .fetch_all(&self.pool)
+        let mut connection = self.pool.acquire().await.unwrap();
+        // SQLite keeps texts in bytes that are none.
+        let reference = match connection.backend_name() {
+            "SQLite" => "CAST(stripe_checkout_session_id AS BLOB)",
+            _ => "convert_to(CAST(stripe_checkout_session_id AS TEXT), 'UTF8')",
+        };
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT CAST(id AS BIGINT), CAST(status AS TEXT), CAST(amount_cents AS BIGINT), {reference}, \
+             CAST(stripe_checkout_url AS TEXT), CAST(stripe_payment_intent_id AS TEXT), CAST(paid_at AS TEXT), \
+             CAST(updated_at AS TEXT) FROM orders ORDER BY id"
+        )))
+        .fetch_all(&mut *connection)
         .await
         .unwrap();
         let read = |row: &sqlx::any::AnyRow| Row {
             id: row.get(0),
             status: row.get(1),
             amount_cents: row.get(2),
-            reference: row.get(3),
+            reference: row
+                .get::<Option<Vec<u8>>, _>(3)
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
             url: row.get(4),
             payment_intent: row.get(5),
             paid_at: row.get(6),
