@@ -138,10 +138,7 @@ impl Address {
     }
 
     pub fn dialect(&self) -> Dialect {
-        match self.identity.kind {
-            DatabaseKind::Postgres => Dialect::Postgres,
-            DatabaseKind::Sqlite => Dialect::Sqlite,
-        }
+        self.identity.kind.into()
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A commit has three outcomes: it happened, it did not, or its answer was lost. Lost is never taken for
 //! either of the others: the caller reads the row back.
+//!
+//! Beside it are written only single statements that may as well come twice: `Alone::run` in `pool.rs`.
 
 use super::dialect::Dialect;
 use super::error::{is_outage, is_sqlite_io};

@@ -5,6 +5,7 @@
 //! Every column is read as text, since the shared driver knows neither Postgres' enums and timestamps nor
 //! SQLite's habit of keeping any type in any column; what the text means is decided in `row.rs`.
 
+use super::address::DatabaseKind;
 use super::schema::Column;
 
 /// The SQLite that is built in; a test asks it.
@@ -14,6 +15,15 @@ pub const SQLITE_VERSION: &str = "3.51.3";
 pub(super) enum Dialect {
     Postgres,
     Sqlite,
+}
+
+impl From<DatabaseKind> for Dialect {
+    fn from(kind: DatabaseKind) -> Self {
+        match kind {
+            DatabaseKind::Postgres => Dialect::Postgres,
+            DatabaseKind::Sqlite => Dialect::Sqlite,
+        }
+    }
 }
 
 impl Dialect {

@@ -42,8 +42,8 @@ fn numeric(modifier: i64) -> Kind {
     }
 }
 
-/// Of a type as it stands in SQLite's CREATE TABLE, by SQLite's own rules of affinity (sqlite.org/datatype3.html), and
-/// by its name where it is one of times. A length is a wish there, which the application may hold to.
+/// Of a type as it stands in SQLite's CREATE TABLE, by SQLite's own rules of affinity (sqlite.org/datatype3.html). A
+/// length is a wish there, which the application may hold to.
 pub(super) fn sqlite(declared: &str) -> (Kind, Option<u32>) {
     let name = declared.to_ascii_uppercase();
     let says = |part: &str| name.contains(part);

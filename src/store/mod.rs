@@ -223,15 +223,6 @@ impl Store {
         &self.identity
     }
 
-    /// # Errors
-    /// [`StoreError::Schema`] names every table and column that relink needs and does not find.
-    pub async fn check_schema(&self) -> Result<(), StoreError> {
-        let mut connection = self.connection("connect").await?;
-        let found = schema::read_columns(&mut connection, self.dialect, &self.names).await?;
-        connection.give_back();
-        found.require(&self.names)
-    }
-
     /// What the owner of the database at this URL runs to make the journal's tables, with the rights of `role`
     /// on them (the URL's user without one). Nothing is connected.
     ///

@@ -350,7 +350,6 @@ async fn a_reader_role_is_enough(world: World) {
     let store = crate::store_world::open(world.readonly_url(), Access::ReadOnly)
         .await
         .unwrap();
-    store.check_schema().await.unwrap();
     assert_eq!(ids(&select(&store, Scope::All).await).len(), 5);
     store.witness_references(3).await.unwrap();
     store.close().await;

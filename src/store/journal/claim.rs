@@ -174,7 +174,7 @@ impl Journal {
         .execute(&mut **transaction)
         .await
         .map_err(StoreError::query(CLAIM))?;
-        self.conclude_unanswered(transaction, &id).await?;
+        self.conclude_unanswered(transaction, CLAIM, &id).await?;
         Ok(Work::Commit(Found::Claimed(Claim::TakenOver {
             lease: Lease {
                 operation: id,
@@ -189,6 +189,7 @@ impl Journal {
     pub(super) async fn conclude_unanswered(
         &self,
         transaction: &mut Writing,
+        what: &'static str,
         operation: &str,
     ) -> Result<(), StoreError> {
         let (steps, outcomes, now) = (self.tables.steps, self.tables.outcomes, self.now());
@@ -204,7 +205,7 @@ impl Journal {
         .execute(&mut **transaction)
         .await
         .map(drop)
-        .map_err(StoreError::query(CLAIM))
+        .map_err(StoreError::query(what))
     }
 
     /// A new operation.

@@ -29,8 +29,7 @@ impl Store {
             let why = "this role may not look into the schema `relink`".to_owned();
             return Ok(JournalFacts::Closed(why));
         }
-        let mut connection = self.connection(READ).await?;
-        let version = match self.version(&mut connection).await {
+        let version = match self.any_version().await {
             Err(StoreError::AccessDenied { detail, .. }) => {
                 return Ok(JournalFacts::Closed(format!(
                     "this role may not read it: {detail}"
@@ -38,7 +37,6 @@ impl Store {
             }
             other => other?,
         };
-        connection.give_back();
         let newest = newest(VERSIONS);
         Ok(match version {
             None => JournalFacts::Absent {

@@ -84,7 +84,7 @@ impl Store {
             return Ok(facts);
         }
         let mut snapshot = self.snapshot().await?;
-        let listed = json_list(orders);
+        let (listed, own) = (json_list(orders), ProcessIdentity::own());
         for row in self.open_operations(&mut snapshot, mode, &listed).await? {
             let open = open_operation(&row).map_err(StoreError::query(READ))?;
             let (order, task, state) = open;
@@ -92,7 +92,7 @@ impl Store {
             let shines: Option<i64> = row.try_get("shines").map_err(StoreError::query(READ))?;
             let lives = match shines {
                 Some(shines) => shines == 1,
-                None => !held.process_is_gone(&ProcessIdentity::own()),
+                None => !held.process_is_gone(&own),
             };
             facts.entry(order).or_default().open = Some(OpenOperation {
                 task,

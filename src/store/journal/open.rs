@@ -47,21 +47,23 @@ impl Store {
     /// # Errors
     /// [`StoreError::JournalNewer`]; [`StoreError::AccessDenied`] where the role may not read it.
     pub(in crate::store) async fn journal_version(&self) -> Result<Option<u32>, StoreError> {
+        let version = self.any_version().await?;
+        refuse_newer(version)?;
+        Ok(version)
+    }
+
+    /// The same, a newer one as well.
+    pub(super) async fn any_version(&self) -> Result<Option<u32>, StoreError> {
         let mut connection = self.connection(READ).await?;
         let version = self.version(&mut connection).await;
         // Who may not read the journal asks for it again and again.
         if let Ok(_) | Err(StoreError::AccessDenied { .. }) = version {
             connection.give_back();
         }
-        let version = version?;
-        refuse_newer(version)?;
-        Ok(version)
+        version
     }
 
-    pub(super) async fn version(
-        &self,
-        connection: &mut AnyConnection,
-    ) -> Result<Option<u32>, StoreError> {
+    async fn version(&self, connection: &mut AnyConnection) -> Result<Option<u32>, StoreError> {
         let found = sqlx::query(self.dialect.find_journal())
             .fetch_optional(&mut *connection)
             .await

@@ -42,8 +42,16 @@ impl Store {
             outcomes,
             ..
         } = Tables::of(self.dialect);
+        let which = match by {
+            StoredBy::Run(_) => "$1 IN (c.run_id, s.run_id)".to_owned(),
+            StoredBy::AnyoneSince(_) => "o.published_at >= $1".to_owned(),
+            StoredBy::Unended { .. } => format!(
+                "o.mode = $2 AND COALESCE(c.run_id, s.run_id) IN \
+                 (SELECT r.run_id FROM {runs} r WHERE r.ended_at IS NULL AND r.run_id <> $1)"
+            ),
+        };
         // Whoever found out that it was stored; of a run that was killed that is a later one, or nobody yet.
-        let sql = format!(
+        let query = sqlx::query(AssertSqlSafe(format!(
             "SELECT o.order_id, o.minted_id, o.minted_url, COALESCE(c.run_id, s.run_id) AS stored_by \
              FROM {operations} o JOIN {steps} s ON s.operation_id = o.operation_id AND s.action = 'publish' \
              LEFT JOIN {outcomes} c ON c.step_id = s.step_id \
@@ -51,30 +59,14 @@ impl Store {
              AND (c.outcome IS NULL OR c.outcome <> 'refused') \
              AND o.minted_id NOT IN (SELECT d.object FROM {steps} d LEFT JOIN {outcomes} e ON e.step_id = d.step_id \
              WHERE d.action = 'deactivate' AND d.object IS NOT NULL AND (e.outcome IS NULL OR e.outcome <> 'refused')) \
-             AND {{}} ORDER BY o.published_at, s.step_id"
-        );
+             AND {which} ORDER BY o.published_at, s.step_id"
+        )));
         let query = match by {
-            StoredBy::Run(run) => {
-                let sql = sql.replace("{}", "$1 IN (c.run_id, s.run_id)");
-                sqlx::query(AssertSqlSafe(sql)).bind(run.as_str())
-            }
-            StoredBy::Unended { but, mode } => {
-                let sql = sql.replace(
-                    "{}",
-                    &format!(
-                        "o.mode = $2 AND COALESCE(c.run_id, s.run_id) IN \
-                         (SELECT r.run_id FROM {runs} r WHERE r.ended_at IS NULL AND r.run_id <> $1)"
-                    ),
-                );
-                let but = but.as_ref().map_or("", RunId::as_str);
-                sqlx::query(AssertSqlSafe(sql))
-                    .bind(but.to_owned())
-                    .bind(mode.to_string())
-            }
-            StoredBy::AnyoneSince(moment) => {
-                let sql = sql.replace("{}", "o.published_at >= $1");
-                sqlx::query(AssertSqlSafe(sql)).bind(moment.0.saturating_mul(1_000_000))
-            }
+            StoredBy::Run(run) => query.bind(run.as_str()),
+            StoredBy::AnyoneSince(moment) => query.bind(moment.0.saturating_mul(1_000_000)),
+            StoredBy::Unended { but, mode } => query
+                .bind(but.as_ref().map_or("", RunId::as_str))
+                .bind(mode.to_string()),
         };
         let rows = query.all(self, READ).await?;
         rows.iter().map(stored).collect()

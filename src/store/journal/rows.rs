@@ -111,7 +111,7 @@ impl Journal {
             }
             Deed::Close { .. } => {
                 // An outcome that could not be journaled when it was known.
-                self.conclude_unanswered(transaction, &lease.operation)
+                self.conclude_unanswered(transaction, what, &lease.operation)
                     .await?;
             }
             Deed::Release | Deed::Renew => {}

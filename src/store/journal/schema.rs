@@ -219,10 +219,7 @@ pub(super) fn stamp(tables: Tables, number: usize) -> Vec<String> {
 /// version, and the rights of `role` on it. It may run twice, and over an older version.
 #[must_use]
 pub fn journal_sql(kind: DatabaseKind, role: Option<&str>) -> String {
-    let dialect = match kind {
-        DatabaseKind::Postgres => Dialect::Postgres,
-        DatabaseKind::Sqlite => Dialect::Sqlite,
-    };
+    let dialect = Dialect::from(kind);
     let tables = Tables::of(dialect);
     let mut statements = vec!["BEGIN".to_owned()];
     statements.extend(dialect.create_journal_schema().map(ToOwned::to_owned));

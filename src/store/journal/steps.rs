@@ -7,10 +7,10 @@ use super::super::{Publication, Published, StoreError};
 use super::{Intent, Journal, JournalError, Lease, Outcome, StepId};
 use crate::saga::Operation;
 
-pub(super) const INTEND: &str = "journal an intent";
+const INTEND: &str = "journal an intent";
 const CONCLUDE: &str = "journal an outcome";
 pub(super) const PUBLISH: &str = "publish the link of an order";
-pub(super) const CLOSE: &str = "close an operation of the journal";
+const CLOSE: &str = "close an operation of the journal";
 const RELEASE: &str = "release an operation of the journal";
 const RENEW: &str = "renew a lease";
 

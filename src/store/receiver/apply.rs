@@ -89,7 +89,6 @@ impl Store {
             order_paid_at,
             order_payment_intent,
             order_status,
-            order_updated_at,
             orders_table,
             ..
         } = &*self.names;
@@ -97,11 +96,7 @@ impl Store {
         let states = &self.names.states;
         let (paid, pending) = (states.literal("paid"), states.literal("pending"));
         let (paid_at, moment) = (order_paid_at.bare(), self.dialect.moment("$2"));
-        let touched = if self.has_updated_at {
-            format!(", {} = {}", order_updated_at.bare(), self.dialect.now())
-        } else {
-            String::new()
-        };
+        let touched = self.set_updated_at();
         let is = self.dialect.text(order_status);
         let done = sqlx::query(AssertSqlSafe(format!(
             "UPDATE {orders_table} SET {status} = {paid}, {paid_at} = {moment}, \

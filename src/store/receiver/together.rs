@@ -34,8 +34,8 @@ struct Candidate<'a> {
     order: OrderId,
 }
 
-/// An event that settles its order, if nothing was told before.
-struct Settling<'a> {
+/// An event of the ordinary case: it settles its order, if nothing was told before.
+struct Ordinary<'a> {
     candidate: Candidate<'a>,
     settlement: Settlement,
     payment: KnownPayment,
@@ -90,11 +90,11 @@ impl Receiver {
         transaction: &mut Writing,
         candidates: Vec<Candidate<'_>>,
     ) -> Result<Vec<(usize, Receipt)>, StoreError> {
-        let settling = self.ordinary(transaction, candidates).await?;
-        if settling.is_empty() {
+        let ordinary = self.ordinary(transaction, candidates).await?;
+        if ordinary.is_empty() {
             return Ok(Vec::new());
         }
-        self.write_together(transaction, &settling).await
+        self.write_together(transaction, &ordinary).await
     }
 
     /// Locks the rows, and decides by them alone.
@@ -102,7 +102,7 @@ impl Receiver {
         &self,
         transaction: &mut Writing,
         candidates: Vec<Candidate<'a>>,
-    ) -> Result<Vec<Settling<'a>>, StoreError> {
+    ) -> Result<Vec<Ordinary<'a>>, StoreError> {
         let ids: Vec<OrderId> = candidates.iter().map(|it| it.order).collect();
         let mut rows = self.free_rows(transaction, &ids).await?;
         let decided = candidates.into_iter().filter_map(|candidate| {
@@ -117,7 +117,7 @@ impl Receiver {
                     payment: Some(payment),
                     incident: None,
                     retire,
-                } => Some(Settling {
+                } => Some(Ordinary {
                     candidate,
                     settlement,
                     payment,
@@ -127,7 +127,7 @@ impl Receiver {
             }
         });
         let mut links = BTreeSet::new();
-        let is_new = |it: &Settling<'_>| it.retire.iter().all(|link| links.insert(link.clone()));
+        let is_new = |it: &Ordinary<'_>| it.retire.iter().all(|link| links.insert(link.clone()));
         Ok(decided.filter(is_new).collect())
     }
 
@@ -135,11 +135,11 @@ impl Receiver {
     async fn write_together(
         &self,
         transaction: &mut Writing,
-        settling: &[Settling<'_>],
+        ordinary: &[Ordinary<'_>],
     ) -> Result<Vec<(usize, Receipt)>, StoreError> {
         let name = Uuid::new_v4().to_string();
-        let told: Vec<Value> = settling.iter().map(Settling::told).collect();
-        let links: Vec<Value> = settling.iter().flat_map(Settling::links).collect();
+        let told: Vec<Value> = ordinary.iter().map(Ordinary::told).collect();
+        let links: Vec<Value> = ordinary.iter().flat_map(Ordinary::links).collect();
         let rows = sqlx::query(AssertSqlSafe(self.write_statement()))
             .bind(Value::from(told).to_string())
             .bind(Value::from(links).to_string())
@@ -162,7 +162,7 @@ impl Receiver {
                 .or_default()
                 .extend(outbox::read_asked(row)?);
         }
-        let settled = settling.iter().filter_map(|it| {
+        let settled = ordinary.iter().filter_map(|it| {
             let retirements = closing.remove(&it.candidate.order.0)?;
             Some((it.candidate.place, it.receipt(retirements)))
         });
@@ -178,7 +178,6 @@ impl Receiver {
             order_payment_intent,
             order_reference,
             order_status,
-            order_updated_at,
             orders_table,
             ..
         } = &*self.store.names;
@@ -195,11 +194,8 @@ impl Receiver {
         let is = dialect.text(order_status);
         let states = &self.store.names.states;
         let (paid, pending) = (states.literal("paid"), states.literal("pending"));
-        let touched = if self.store.has_updated_at {
-            format!(", {} = {}", order_updated_at.bare(), dialect.now())
-        } else {
-            String::new()
-        };
+        let touched = self.store.set_updated_at();
+        let settled = Ruling::Settled.name();
         format!(
             "WITH told AS MATERIALIZED (SELECT t.* FROM json_to_recordset(CAST($1 AS JSON)) AS t (\
              event_id TEXT, type TEXT, created BIGINT, account TEXT, detail TEXT, order_id BIGINT, session TEXT, \
@@ -216,7 +212,7 @@ impl Receiver {
              FROM told t WHERE {order_id} = t.order_id AND {is} = {pending} RETURNING 1), \
              added AS (INSERT INTO {events} (event_id, type, session_id, order_id, mode, account, created, \
              received_at, ruling, detail, last_tx) SELECT event_id, type, session, order_id, $3, account, created, \
-             {now}, 'settled', detail, $4 FROM told ON CONFLICT (event_id) DO NOTHING RETURNING 1), \
+             {now}, '{settled}', detail, $4 FROM told ON CONFLICT (event_id) DO NOTHING RETURNING 1), \
              kept AS (INSERT INTO {payments} (session_id, payment_intent, order_id, mode, amount_minor, currency, \
              link, state, told_at, recorded_at, updated_at) SELECT session, intent, order_id, $3, minor, currency, \
              link, state, told_at, {now}, {now} FROM told ON CONFLICT (session_id) DO NOTHING RETURNING 1), \
@@ -274,7 +270,7 @@ fn candidates<'a>(events: &[&'a Event]) -> Vec<Candidate<'a>> {
     events.iter().enumerate().filter_map(candidate).collect()
 }
 
-impl Settling<'_> {
+impl Ordinary<'_> {
     fn told(&self) -> Value {
         let (event, session) = (self.candidate.event, self.candidate.session);
         let payment = &self.payment;
