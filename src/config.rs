@@ -74,7 +74,7 @@ impl Config {
     }
 }
 
-/// What is taken from the environment besides clap's own variables, read once in `main`.
+/// What is taken from the environment besides clap's own variables, read once, by `program.rs`.
 #[derive(Default)]
 pub struct Environment {
     pub stripe_api_key: Option<SecretString>,
@@ -94,14 +94,12 @@ pub struct Environment {
 impl Environment {
     #[must_use]
     pub fn read() -> Self {
-        let path = |name: &str| {
-            std::env::var_os(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        };
+        // An empty variable is as one that is not set, here and for clap's own (`cli::parse`).
+        let given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let path = |name: &str| given(name).map(PathBuf::from);
         // A value that is no text cannot be a key; it becomes one that is refused as malformed.
         let secret = |name: &str| {
-            let value = std::env::var_os(name)?.into_string();
+            let value = given(name)?.into_string();
             // Moved, not copied: a copy would stay behind in memory.
             Some(match value {
                 Ok(text) => SecretString::from(text),

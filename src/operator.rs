@@ -6,10 +6,8 @@ use std::path::Path;
 /// The login name as the environment tells it; the user's number where it tells none.
 #[must_use]
 pub fn user() -> String {
-    let named = ["USER", "LOGNAME"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok());
-    match named.filter(|name| !name.is_empty()) {
+    let given = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match ["USER", "LOGNAME"].into_iter().find_map(given) {
         Some(name) => clean(&name),
         None => format!("uid {}", rustix::process::getuid().as_raw()),
     }

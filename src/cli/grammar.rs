@@ -2,12 +2,13 @@
 //!
 //! `relink help COMMAND` is the same text as `relink COMMAND --help`, by asking for just that.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Subcommand};
 
-use super::{Cli, Command, Topic};
+use super::{Cli, Command, Common, Topic};
 use crate::domain::{Currency, Money};
 
 const HELP: &str = "help";
@@ -50,13 +51,32 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Erro
         let line = ["relink"].into_iter().chain(words).chain(["--help"]);
         command.try_get_matches_from_mut(line)?;
     }
-    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    drop_empty_variables(&mut cli.common, &matches);
     match limited_twice(&cli) {
         Some(currency) => Err(command.error(
             ErrorKind::ArgumentConflict,
             format!("the argument '--max-amount' gives more than one limit in {currency}"),
         )),
         None => Ok(cli),
+    }
+}
+
+/// An empty variable is as one that is not set. An empty flag stays, and is refused: whoever typed it meant something.
+fn drop_empty_variables(common: &mut Common, matches: &clap::ArgMatches) {
+    let is_empty = |id: &str| {
+        let is_of_a_variable = matches.value_source(id) == Some(ValueSource::EnvVariable);
+        let mut raw = matches.get_raw(id).into_iter().flatten();
+        is_of_a_variable && raw.all(OsStr::is_empty)
+    };
+    if is_empty("database_url") {
+        common.database_url = None;
+    }
+    if is_empty("stripe_api_base") {
+        common.stripe_api_base = None;
+    }
+    if is_empty("success_url") {
+        common.success_url = None;
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A key in two places must be the same key: which of two accounts was meant is never guessed.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::{Secret, Setting, Settings, Source};
 use crate::cli::Common;
@@ -78,9 +78,7 @@ pub fn find_database_url(
     settings: &Settings,
     is_typed: bool,
 ) -> Result<Option<Setting<SecretString>>, Error> {
-    let given = common.database_url.as_ref();
-    let is_set = |url: &&SecretString| !url.expose_secret().trim().is_empty();
-    if let Some(url) = given.filter(is_set) {
+    if let Some(url) = &common.database_url {
         let source = if is_typed {
             Source::Flag("--database-url")
         } else {

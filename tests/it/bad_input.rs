@@ -121,7 +121,7 @@ fn the_key_is_looked_at_before_anything_is_opened() {
     "#);
     insta::assert_snapshot!(with(""), @r#"
     exit 4
-    error: the Stripe key is empty
+    error: no Stripe key
     hint: set STRIPE_API_KEY, or --stripe-key-file FILE, to a secret or restricted key (sk_test_…, rk_test_…, sk_live_…, rk_live_…)
     "#);
     insta::assert_snapshot!(with("canary"), @r#"

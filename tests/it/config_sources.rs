@@ -280,6 +280,40 @@ fn doctor_shows_every_setting_with_its_source_and_no_secret() {
     assert_eq!(of("connection.stripe_key")["value"], "sk_test_…");
 }
 
+/// Scripts and unit files take a variable back by emptying it.
+#[test]
+fn an_empty_variable_is_as_one_that_is_not_set() {
+    let file = file(
+        "success_url = \"https://file.example\"\n[connection]\nstripe_key_file = \"club.key\"\n",
+    );
+    let home = file.home.path();
+    write(&home.join("club.key"), "sk_test_canary", 0o600);
+    let empty = [
+        "DATABASE_URL",
+        "STRIPE_API_KEY",
+        "STRIPE_API_BASE",
+        "STRIPE_WEBHOOK_SECRET",
+        "RELINK_SUCCESS_URL",
+        "CREDENTIALS_DIRECTORY",
+    ];
+    let empty = empty.map(|name| (name, ""));
+    let output = run_binary(&["doctor", "--config", &file.path], &empty);
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    let shown = squeezed(&output.stdout.replace(home.to_str().unwrap(), "DIR"));
+    for line in [
+        "│ success_url ┆ https://file.example ┆ DIR/config.toml, line 1 │",
+        "│ connection.database_url ┆ — ┆ default │",
+        "│ connection.stripe_key ┆ sk_test_… ┆ `connection.stripe_key_file` of the configuration file │",
+        "│ stripe_api_base ┆ — ┆ default │",
+        "│ stripe_webhook_secret ┆ — ┆ default │",
+    ] {
+        assert!(shown.contains(line), "{line}\nin\n{shown}");
+    }
+    let folder = format!("--sandbox={}", home.join("sandbox").display());
+    let rehearsed = run_binary(&["inspect", "--order-id", "207", &folder], &empty);
+    assert_eq!(rehearsed.code, Some(0), "{}", rehearsed.stderr);
+}
+
 #[test]
 fn doctor_says_which_setting_cannot_be_used_and_which_the_sandbox_leaves_out() {
     let file = file("[connection]\nstripe_key_file = \"no.key\"\n");

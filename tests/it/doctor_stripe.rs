@@ -91,7 +91,7 @@ async fn a_key_whose_mode_was_not_meant_is_named_and_not_used() {
 async fn without_a_key_or_with_one_that_is_none_the_database_is_still_looked_at() {
     let world = World::on(Backend::Sqlite).await;
     for (key, why) in [
-        ("", "empty"),
+        ("", "no Stripe key"),
         ("pk_test_zebra", "publishable"),
         ("zebra", "malformed"),
     ] {

@@ -52,7 +52,7 @@ const CONNECTION: [Variable; 8] = [
     ("HOME", "the `~` of these"),
 ];
 
-const OUTPUT: [Variable; 6] = [
+const OUTPUT: [Variable; 7] = [
     (
         "NO_COLOR",
         "set and not empty: no colours, unless --color says otherwise",
@@ -70,6 +70,10 @@ const OUTPUT: [Variable; 6] = [
     (
         "RUST_LOG",
         "what is logged on stderr, in place of -v; what was sent is never logged, whatever it asks for",
+    ),
+    (
+        "TMPDIR",
+        "where one JSON document over more than a thousand orders waits for its end; default: /tmp",
     ),
 ];
 
@@ -105,8 +109,8 @@ const LIBRARIES: [Variable; 3] = [
 #[must_use]
 pub fn environment(width: usize) -> String {
     let mut text = paragraph(
-        "The environment variables that are read. A flag wins over its variable; a secret has no flag, and its \
-         value is shown nowhere.",
+        "The environment variables that are read. A flag wins over its variable; an empty variable is as one that is \
+         not set; a secret has no flag, and its value is shown nowhere.",
         width,
     );
     text.push_str(&sections(
