@@ -3,7 +3,7 @@
 //! Every refusal here happens before the first byte leaves: a key of the wrong kind, a mode that was not
 //! meant, an address that must not see a live key.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use url::Url;
@@ -120,10 +120,20 @@ impl Environment {
 }
 
 fn sandbox_place(
-    dir: &std::path::Path,
+    dir: &Path,
     common: &Common,
     environment: &Environment,
 ) -> Result<(Place, StripeKey), Error> {
+    refuse_beside_sandbox(common, environment)?;
+    let key = key_of(SecretString::from(SANDBOX_KEY))?;
+    Ok((Place::Sandbox(sandbox_dir(Some(dir), environment)?), key))
+}
+
+/// `--sandbox` brings its own database and its own Stripe: whoever names others as well may mean those.
+///
+/// # Errors
+/// Usage: something that leads elsewhere stands beside it.
+pub fn refuse_beside_sandbox(common: &Common, environment: &Environment) -> Result<(), Error> {
     let excluded = [
         (common.live, "--live"),
         (
@@ -136,13 +146,11 @@ fn sandbox_place(
         ),
         (common.stripe_key_file.is_some(), "--stripe-key-file"),
     ];
-    for (present, what) in excluded {
-        if present {
-            return Err(Error::usage(
-                format!("--sandbox cannot be combined with {what}"),
-                "leave one of them out: the sandbox brings its own database and its own Stripe",
-            ));
-        }
+    if let Some((_, what)) = excluded.iter().find(|(is_present, _)| *is_present) {
+        return Err(Error::usage(
+            format!("--sandbox cannot be combined with {what}"),
+            "leave one of them out: the sandbox brings its own database and its own Stripe",
+        ));
     }
     if let Some(key) = &environment.stripe_api_key
         && key_of(key.clone()).is_ok_and(|key| key.mode == Mode::Live)
@@ -152,26 +160,20 @@ fn sandbox_place(
             "unset STRIPE_API_KEY for a rehearsal",
         ));
     }
-    let dir = if dir.as_os_str().is_empty() {
-        default_sandbox_dir(environment)?
-    } else {
-        dir.to_owned()
-    };
-    let key = key_of(SecretString::from(SANDBOX_KEY))?;
-    Ok((Place::Sandbox(dir), key))
+    Ok(())
 }
 
 /// `DIR` of `--sandbox` without a value.
 ///
 /// # Errors
-/// Neither XDG_STATE_HOME nor HOME is set.
-pub fn default_sandbox_dir(environment: &Environment) -> Result<PathBuf, Error> {
-    let state = environment.xdg_state_home.clone().or_else(|| {
-        environment
-            .home
-            .as_ref()
-            .map(|home| home.join(".local/state"))
-    });
+/// Configuration: no folder is named, and neither XDG_STATE_HOME nor HOME is set.
+pub fn sandbox_dir(given: Option<&Path>, environment: &Environment) -> Result<PathBuf, Error> {
+    if let Some(dir) = given.filter(|dir| !dir.as_os_str().is_empty()) {
+        return Ok(dir.to_owned());
+    }
+    let home = environment.home.as_ref();
+    let state = environment.xdg_state_home.clone();
+    let state = state.or_else(|| home.map(|home| home.join(".local/state")));
     state
         .map(|state| state.join("relink/sandbox"))
         .ok_or_else(|| {

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::cli::Common;
-use crate::config::{Config, Place, default_sandbox_dir};
+use crate::config::{Config, Place, refuse_beside_sandbox, sandbox_dir};
 use crate::domain::{AccountId, Mode};
 use crate::error::Error;
 use crate::loopback::is_on_loopback;
@@ -105,11 +105,8 @@ impl Opened {
 pub async fn open_database(common: &Common, context: &Context<'_>) -> Result<Store, Error> {
     let url = match &common.sandbox {
         Some(dir) => {
-            let dir = if dir.as_os_str().is_empty() {
-                default_sandbox_dir(context.environment)?
-            } else {
-                dir.clone()
-            };
+            refuse_beside_sandbox(common, context.environment)?;
+            let dir = sandbox_dir(Some(dir), context.environment)?;
             SecretString::from(Sandbox::database_alone(&dir).await?)
         }
         None => database_url(common, context)?,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::cli::{Common, PayMethod, SandboxCommand, ServeArgs};
-use crate::config::default_sandbox_dir;
+use crate::config::sandbox_dir;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::sandbox::double::Webhooks;
@@ -20,7 +20,7 @@ pub async fn run(
     common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
-    let dir = find_dir(common, context)?;
+    let dir = sandbox_dir(common.sandbox.as_deref(), context.environment)?;
     match command {
         SandboxCommand::Serve(args) => serve(dir, args, context).await,
         SandboxCommand::Reset => {
@@ -60,15 +60,8 @@ fn show(session: &Value, context: &Context<'_>) -> Result<ExitStatus, Error> {
             .map(|id| context.with_connection(&format!("relink inspect --order-id {id}"))),
         note: None,
     };
-    context.ui.fact(&fact, &next, session)?;
+    context.ui.session(&fact, session, &next)?;
     Ok(ExitStatus::Done)
-}
-
-fn find_dir(common: &Common, context: &Context<'_>) -> Result<PathBuf, Error> {
-    match &common.sandbox {
-        Some(dir) if !dir.as_os_str().is_empty() => Ok(dir.clone()),
-        _ => default_sandbox_dir(context.environment),
-    }
 }
 
 fn method_for(method: PayMethod) -> Method {

@@ -302,27 +302,31 @@ impl Ui {
         usize::from(self.stdout.width).min(topics::WIDEST)
     }
 
-    /// A value as it is: JSON, whatever the format.
+    /// A value as it is: JSON, whatever the format; in a stream of events, one of them.
     ///
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn value(&self, value: &serde_json::Value) -> io::Result<()> {
-        print_json(value)
+        match self.format {
+            Format::Jsonl => print(&json::line("object", value.clone())),
+            _ => print_json(value),
+        }
     }
 
     /// A fact in one line and the next command, or, with JSON, the whole value.
     ///
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
-    pub fn fact(&self, fact: &str, next: &NextStep, value: &serde_json::Value) -> io::Result<()> {
-        match self.format {
-            Format::Table | Format::Wide => {
-                let next = plan::next_step(next, self.stdout);
-                print(&format!("{}\n{next}", sanitize::clean(fact)))
-            }
-            Format::Jsonl => print(&json::line("object", value.clone())),
-            Format::Json | Format::Csv | Format::Ids => print_json(value),
-        }
+    pub fn session(
+        &self,
+        fact: &str,
+        session: &serde_json::Value,
+        next: &NextStep,
+    ) -> io::Result<()> {
+        self.show(
+            || plan::fact(fact, next, self.stdout),
+            || json::SessionDocument(session),
+        )
     }
 
     /// An incident that a person ends, or would end, in one line.
@@ -336,13 +340,7 @@ impl Ui {
         next: &NextStep,
     ) -> io::Result<()> {
         self.show(
-            || {
-                format!(
-                    "{}\n{}",
-                    sanitize::clean(fact),
-                    plan::next_step(next, self.stdout)
-                )
-            },
+            || plan::fact(fact, next, self.stdout),
             || json::ResolutionDocument::new(incident, next),
         )
     }

@@ -158,6 +158,12 @@ fn old_object(decision: &Decision, look: Look) -> String {
     }
 }
 
+/// A result of one line, with what to do next.
+#[must_use]
+pub fn fact(fact: &str, next: &NextStep, look: Look) -> String {
+    format!("{}\n{}", clean(fact), next_step(next, look))
+}
+
 /// The last lines of every result: what to type next, and what to know about it.
 #[must_use]
 pub fn next_step(next: &NextStep, look: Look) -> String {

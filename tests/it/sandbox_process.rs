@@ -342,6 +342,72 @@ fn serve_ends_quietly_on_a_signal() {
     assert_eq!(rest, "");
 }
 
+/// The sandbox speaks without encryption, to itself.
+#[test]
+fn a_host_without_any_certificate_has_a_sandbox() {
+    let dir = folder();
+    let empty = folder();
+    let none = empty.path().join("none.pem");
+    std::fs::write(&none, "").unwrap();
+    let mut command = sandbox_command(dir.path(), &["inspect", "--order-id", "207"]);
+    command.env("SSL_CERT_FILE", &none);
+    command.env("SSL_CERT_DIR", empty.path().join("nowhere"));
+    let output = Running::start(command).wait();
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+}
+
+/// Whoever names a database as well may mean that one, also where only the journal is read.
+#[test]
+fn a_sandbox_stands_beside_no_database() {
+    let dir = folder();
+    let sandbox = format!("--sandbox={}", dir.path().join("sandbox").display());
+    for args in [&["journal", "list"][..], &["inspect", "--all"]] {
+        let mut all = args.to_vec();
+        all.push(&sandbox);
+        let elsewhere = [("DATABASE_URL", "sqlite:///nowhere/club.db")];
+        let output = run_binary(&all, &elsewhere);
+        assert_eq!(output.code, Some(2), "{args:?}: {}", output.stderr);
+        let said = "--sandbox cannot be combined with a database URL";
+        assert!(output.stderr.contains(said), "{args:?}: {}", output.stderr);
+    }
+}
+
+/// A session has Stripe's shape: with `-o csv` and `-o ids` it is told as any other result.
+#[test]
+fn what_a_parent_did_is_told_in_each_format() {
+    let dir = folder();
+    let pay = |format: &str| {
+        let reset = in_sandbox(dir.path(), &["sandbox", "reset"]);
+        assert_eq!(reset.code, Some(0), "{}", reset.stderr);
+        let said = in_sandbox(
+            dir.path(),
+            &["sandbox", "pay", "plink_spring105", "-o", format],
+        );
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        said.stdout
+    };
+    let session: Value = serde_json::from_str(&pay("json")).unwrap();
+    assert_eq!(session["payment_status"], "paid");
+    let id = session["id"].as_str().unwrap();
+    assert!(id.starts_with("cs_test_"), "{id}");
+    let ids = pay("ids");
+    assert!(
+        ids.starts_with("cs_test_") && ids.lines().count() == 1,
+        "{ids}"
+    );
+    let rows = pay("csv");
+    let rows: Vec<&str> = rows.lines().collect();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(
+        rows[0].starts_with("session,status,payment_status,order_id"),
+        "{rows:?}"
+    );
+    assert!(rows[1].contains(",complete,paid,"), "{rows:?}");
+    for line in pay("jsonl").lines() {
+        let _: Value = serde_json::from_str(line).unwrap();
+    }
+}
+
 #[test]
 fn a_folder_that_is_not_ours_is_left_alone() {
     let dir = folder();
