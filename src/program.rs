@@ -40,7 +40,10 @@ pub fn run() -> ExitCode {
     logging::start(verbosity(&cli, &ui), log_format(&cli), ui.colors_stderr());
     let environment = Environment::read();
     let command_line = typed();
-    ui.begin(&command_line);
+    let tells_events = !cli.command.prints_a_text();
+    if tells_events {
+        ui.begin(&command_line);
+    }
     if let Err(why) = confined {
         ui.warn(&format!(
             "this host does not let relink close its memory to other processes and core dumps: {why}"
@@ -53,7 +56,9 @@ pub fn run() -> ExitCode {
         );
     }
     let status = run_watched(&cli, &ui, &environment, command_line);
-    ui.end(status);
+    if tells_events {
+        ui.end(status);
+    }
     status.into()
 }
 
@@ -215,7 +220,9 @@ fn refuse_arguments(error: clap::Error) -> ExitCode {
         error.render().to_string()
     };
     let plain = redact(&error.render().to_string());
-    let message = plain.lines().next().unwrap_or_default();
+    // What is missing, or what would be possible, stands below the first line.
+    let lines = plain.lines().take_while(|line| !line.is_empty());
+    let message = lines.map(str::trim).collect::<Vec<_>>().join(" ");
     // What was probably meant, for a program that shows no more than the document.
     let tips = plain
         .lines()
@@ -278,25 +285,34 @@ fn asked_format() -> ui::Format {
     let words: Vec<String> = std::env::args_os()
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let after = |pair: &[String]| match pair[0].as_str() {
-        "-o" | "--output" => Some(pair[1].clone()),
-        _ => None,
-    };
-    let joined = |word: &String| {
-        ["--output=", "-o=", "-o"]
-            .iter()
-            .find_map(|flag| word.strip_prefix(flag))
-            .map(str::to_owned)
-    };
-    let asked = words
-        .windows(2)
-        .find_map(after)
-        .or_else(|| words.iter().find_map(joined));
-    match asked.as_deref() {
+    let mut words = words.iter().map(String::as_str);
+    let mut asked = None;
+    while asked.is_none()
+        && let Some(word) = words.next()
+    {
+        asked = match format_in(word) {
+            Some("") => words.next(),
+            found => found,
+        };
+    }
+    match asked {
         Some("json") => ui::Format::Json,
         Some("jsonl") => ui::Format::Jsonl,
         // Nothing but a document can tell of a failure.
         Some("csv") => ui::Format::Csv,
+/// What this word gives to `-o` or `--output`: nothing yet where the next word does.
+fn format_in(word: &str) -> Option<&str> {
+    const SWITCHES: &str = "qvhV";
+    if let Some(rest) = word.strip_prefix("--output") {
+        return Some(rest)
+            .filter(|rest| rest.is_empty())
+            .or(rest.strip_prefix('='));
+    }
+    let (before, rest) = word.strip_prefix('-')?.split_once('o')?;
+    let are_switches = before.chars().all(|c| SWITCHES.contains(c));
+    are_switches.then(|| rest.strip_prefix('=').unwrap_or(rest))
+}
+
         Some("ids") => ui::Format::Ids,
         _ => ui::Format::Table,
     }

@@ -21,15 +21,6 @@ pub struct Monitoring {
 }
 
 impl Command {
-    /// Whether it does anything: what only tells of relink works also where the configuration is broken.
-    #[must_use]
-    pub fn needs_settings(&self) -> bool {
-        !matches!(
-            self,
-            Command::Completions(_) | Command::Man(_) | Command::Schema(_) | Command::Help(_)
-        )
-    }
-
     /// Of commands that have them.
     #[must_use]
     pub fn monitoring(&self) -> Option<&Monitoring> {

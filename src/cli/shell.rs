@@ -5,6 +5,29 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
+use super::Command;
+
+impl Command {
+    /// Whether it does anything: what only tells of relink works also where the configuration is broken.
+    #[must_use]
+    pub fn needs_settings(&self) -> bool {
+        !matches!(
+            self,
+            Command::Completions(_) | Command::Man(_) | Command::Schema(_) | Command::Help(_)
+        )
+    }
+
+    /// Whether its result is a text of its own kind, the same with any `-o`: a script, a page, a schema, SQL. Nothing may
+    /// stand before or after it.
+    #[must_use]
+    pub fn prints_a_text(&self) -> bool {
+        match self {
+            Command::Doctor(args) => args.print_sql,
+            other => !other.needs_settings(),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
     /// The shell that is to complete

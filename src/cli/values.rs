@@ -66,7 +66,7 @@ pub fn parse_duration(text: &str) -> Result<i64, String> {
         "m" => 60,
         "h" => 3600,
         "d" => 86_400,
-        _ => return Err(format!("unknown unit `{unit}`: use s, m, h or d")),
+        _ => return Err("unknown unit: use s, m, h or d".to_owned()),
     };
     number
         .checked_mul(scale)

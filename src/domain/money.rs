@@ -127,14 +127,21 @@ impl Money {
         let (number, code) = text.split_once(':').ok_or_else(|| {
             "expected an amount with its currency, such as `5000.00:USD`".to_owned()
         })?;
-        let currency = Currency::parse(&code.to_ascii_lowercase())
-            .map_err(|_| format!("`{code}` is not a currency that Stripe knows"))?;
+        let currency = Currency::parse(&code.to_ascii_lowercase()).map_err(|_| {
+            format!(
+                "`{}` is not a currency that Stripe knows",
+                code.escape_debug()
+            )
+        })?;
         let exponent = currency.exponent() as usize;
         let (whole, part) = number.split_once('.').unwrap_or((number, ""));
         let is_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
         let is_whole = !number.contains('.');
         if whole.is_empty() || !is_digits(whole) || !is_digits(part) {
-            return Err(format!("`{number}` is not an amount such as `5000.00`"));
+            return Err(format!(
+                "`{}` is not an amount such as `5000.00`",
+                number.escape_debug()
+            ));
         }
         if !is_whole && part.len() != exponent {
             return Err(match exponent {

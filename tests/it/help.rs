@@ -217,6 +217,46 @@ fn a_program_is_told_what_was_probably_meant_as_well() {
     );
 }
 
+#[test]
+fn a_program_is_told_which_arguments_are_missing_and_which_values_there_are() {
+    let message = |args: &[&str]| {
+        let document: serde_json::Value = serde_json::from_str(&mistaken(args).stdout).unwrap();
+        document["error"]["message"].as_str().unwrap().to_owned()
+    };
+    for asked in [
+        &["-o", "json"][..],
+        &["-ojson"],
+        &["-qo", "json"],
+        &["-vqo=json"],
+        &["--output", "json"],
+    ] {
+        let missing = message(&[&["inspect"], asked].concat());
+        assert!(
+            missing.contains("not provided: <--tournament-id <N>|"),
+            "{missing}"
+        );
+    }
+    let unknown = message(&["completions", "tcsh", "-o", "json"]);
+    assert!(
+        unknown.ends_with("[possible values: bash, zsh, fish]"),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn what_is_repeated_of_a_mistaken_value_moves_nothing_on_a_screen() {
+    for args in [
+        ["regen", "--all", "--max-amount", "5:\u{7}\rx"],
+        ["regen", "--all", "--max-amount", "5\u{202e}.00:USD"],
+        ["regen", "--all", "--min-age", "5\nhint: rm"],
+    ] {
+        let shown = mistaken(&args).stderr;
+        let is_obeyed = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!shown.contains(is_obeyed), "{shown:?}");
+        assert!(!shown.contains("\nhint: rm"), "{shown}");
+    }
+}
+
 /// relink's sources, without the sandbox's own, as names and texts; each text ends where its tests begin.
 fn sources() -> Vec<(String, String)> {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];

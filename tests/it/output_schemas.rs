@@ -182,6 +182,28 @@ async fn every_event_is_as_its_schema_says() {
     }
 }
 
+/// A script with a line of JSON before it is no script.
+#[test]
+fn a_text_of_its_own_kind_stands_alone_with_any_format() {
+    let database = [("DATABASE_URL", "postgres://relink@nowhere/club")];
+    for arguments in [
+        &["completions", "bash"][..],
+        &["man"],
+        &["schema", "plan"],
+        &["help", "exit-codes"],
+        &["doctor", "--print-sql"],
+    ] {
+        let plain = run_binary(arguments, &database);
+        assert_eq!(plain.code, Some(0), "{arguments:?}: {}", plain.stderr);
+        for format in ["json", "jsonl", "csv"] {
+            let mut all = arguments.to_vec();
+            all.extend(["-o", format]);
+            let output = run_binary(&all, &database);
+            assert_eq!(output.stdout, plain.stdout, "{all:?}");
+        }
+    }
+}
+
 #[test]
 fn every_schema_has_its_name() {
     let names = run_binary(&["schema"], &[]);

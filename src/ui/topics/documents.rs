@@ -5,7 +5,8 @@ use super::{Section, paragraph, sections};
 const RULES: &str = "With -o json, stdout holds one JSON document and nothing else, of a run that failed as well; \
     banner, notes, progress and logs stay on stderr. A document names its schema and version; within a version, \
     fields are only ever added. Money is an integer of minor units with its currency code, times are RFC 3339 in UTC. \
-    Parents' e-mail addresses are left out.";
+    Parents' e-mail addresses are in it in full. What completions, man, schema, help and doctor --print-sql print is no \
+    document, and the same with any -o.";
 
 const SCHEMAS: [(&str, &str); 14] = [
     (
@@ -63,8 +64,7 @@ const SCHEMAS: [(&str, &str); 14] = [
     ),
 ];
 
-const BARE: [(&str, &str); 3] = [
-    ("resolve", "the incident as the receiver recorded it"),
+const BARE: [(&str, &str); 2] = [
     (
         "sandbox serve",
         "where it serves: stripe_api_base, database_url, stripe_api_key; in any format",
