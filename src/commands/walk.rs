@@ -155,7 +155,7 @@ impl Walk<'_> {
     }
 }
 
-/// What it names now may be younger than the listing.
+/// What it names now may be younger than the listing. A warning, that `-q` does not silence: of these orders nothing is said.
 fn tell_of_moved(moved: &[OrderId], context: &Context<'_>) {
     const NAMED: usize = 5;
     if moved.is_empty() {
@@ -163,7 +163,7 @@ fn tell_of_moved(moved: &[OrderId], context: &Context<'_>) {
     }
     let some: Vec<String> = moved.iter().take(NAMED).map(ToString::to_string).collect();
     let more = if moved.len() > NAMED { ", …" } else { "" };
-    context.ui.note(&format!(
+    context.ui.warn(&format!(
         "{} changed, or came, while everything was read and is left to the next look: {}{more}",
         counted(moved.len(), "order"),
         some.join(", ")
