@@ -14,8 +14,9 @@ use crate::exit::ExitStatus;
 use crate::files::{read_input, write_atomically};
 use crate::plan::Goal;
 use crate::saved_plan::{Due, Making, Moved, Now, SavedPlan, SavedScope, Standing, Stands};
+use crate::settings::{Source, written_duration};
 use crate::store::{Access, Scope, Selection};
-use crate::ui::{NextStep, counted};
+use crate::ui::{self, NextStep, counted};
 
 use super::Context;
 use super::commit::{self, Proposal};
@@ -147,9 +148,7 @@ pub async fn run(
     let expected = config::expected_account(commit)?;
     let opened = Opened::open(common, context, commit::access(commit), expected).await?;
     let (survey, standing) = stand(&saved, path, &opened, context).await?;
-    let standing_age = context.settings.limits.plan_max_age.value;
-    let max_age = approval.plan_max_age.unwrap_or(standing_age);
-    refuse_expired(&saved, &standing, max_age, context)?;
+    refuse_expired(&saved, &standing, approval.plan_max_age, context)?;
     refuse_moved(&saved, &standing, approval.strict_plan, path, context)?;
     let skipped = standing.skipped();
     let survey = Survey {
@@ -189,10 +188,8 @@ pub async fn inspect(
             commit_command(path, saved.goal(), account, context)
         }),
         note: is_old.then(|| {
-            format!(
-                "older than {} h: a commit needs --plan-max-age, or a new plan",
-                oldest / 3600
-            )
+            let oldest = written_duration(oldest);
+            format!("older than {oldest}: a commit needs --plan-max-age, or a new plan")
         }),
     };
     context.ui.standing(&saved, &standing, &next)?;
@@ -344,23 +341,26 @@ fn refuse_other_scope(saved: &SavedPlan, path: &Path, context: &Context<'_>) -> 
 fn refuse_expired(
     saved: &SavedPlan,
     standing: &Standing,
-    max_age: i64,
+    typed_max_age: Option<i64>,
     context: &Context<'_>,
 ) -> Result<(), Error> {
     let age = standing.age(saved);
     let what = if age < -SKEW {
+    let limit = &context.settings.limits.plan_max_age;
+    let max_age = typed_max_age.unwrap_or(limit.value);
         format!(
             "{}, which is {} minutes from now, and so would never be too old",
             saved.made_at,
             -age / 60
         )
     } else if age > max_age {
-        format!(
-            "{}, {} hours ago, and --plan-max-age says {} hours",
-            saved.made_at,
-            age / 3600,
-            max_age / 3600
-        )
+        let says = match (typed_max_age, &limit.source) {
+            (Some(_), _) => "--plan-max-age says",
+            (None, Source::File(_)) => "`limits.plan_max_age` of the configuration file says",
+            (None, _) => "--plan-max-age is, unless given,",
+        };
+        let (ago, most) = (ui::age(age), written_duration(max_age));
+        format!("{}, {ago} ago, and {says} {most}", saved.made_at)
     } else {
         return Ok(());
     };

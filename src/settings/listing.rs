@@ -160,10 +160,14 @@ fn limits(file: &ConfigFile, limits: &Limits) -> Vec<Line> {
             Some(max_failures.value.to_string()),
             &max_failures.source,
         ),
-        ("min_age", Some(duration(min_age.value)), &min_age.source),
+        (
+            "min_age",
+            Some(written_duration(min_age.value)),
+            &min_age.source,
+        ),
         (
             "plan_max_age",
-            Some(duration(plan_max_age.value)),
+            Some(written_duration(plan_max_age.value)),
             &plan_max_age.source,
         ),
     ];
@@ -318,7 +322,8 @@ fn wrong(key: &str, error: &Error) -> Line {
 }
 
 /// As it is written: `30m`.
-fn duration(seconds: i64) -> String {
+#[must_use]
+pub fn written_duration(seconds: i64) -> String {
     if seconds != 0 && seconds % HOUR == 0 {
         format!("{}h", seconds / HOUR)
     } else if seconds != 0 && seconds % MINUTE == 0 {

@@ -21,7 +21,7 @@ use crate::store::{Misnamed, Names, Renames};
 
 pub use document::Secret;
 pub use file::ConfigFile;
-pub use listing::{Line, Listing, Subject};
+pub use listing::{Line, Listing, Subject, written_duration};
 
 const INACTIVE_MESSAGE: &str = "This payment link is closed. If your order is not paid yet, please use the link in our latest e-mail.";
 /// Refused by Stripe only when a link is minted, it would have left orders without any.

@@ -46,6 +46,7 @@ pub use progress::Progress;
 pub use prompt::{Answer, NoTerminal, Question};
 pub use replay::Tense;
 pub use report::{detail as outcome_detail, outcome_words};
+pub use standing::age;
 pub use stdout::Reader;
 pub use talk::{Banner, Stderr};
 

@@ -161,7 +161,8 @@ fn summary(saved: &SavedPlan, standing: &Standing) -> String {
 }
 
 /// `26 h 5 min`
-fn age(seconds: i64) -> String {
+#[must_use]
+pub fn age(seconds: i64) -> String {
     let minutes = seconds.max(0) / MINUTE;
     match (minutes / 60, minutes % 60) {
         (0, minutes) => format!("{minutes} min"),

@@ -167,8 +167,20 @@ async fn a_plan_expires_on_stripes_clock() {
     world.pass(25 * 3600).await;
     let output = commit(&world, &desk.plan(), &[]).await;
     assert_eq!(output.code, Some(7), "{}{}", output.stdout, output.stderr);
-    assert!(output.stderr.contains("25 hours ago"), "{}", output.stderr);
+    assert!(
+        output
+            .stderr
+            .contains("25 h 0 min ago, and --plan-max-age is, unless given, 24h"),
+        "{}",
+        output.stderr
+    );
     assert_eq!(world.writes().await, Vec::<Value>::new());
+    let output = commit(&world, &desk.plan(), &["--plan-max-age", "90m"]).await;
+    assert!(
+        output.stderr.contains("--plan-max-age says 90m"),
+        "{}",
+        output.stderr
+    );
     let output = commit(&world, &desk.plan(), &["--plan-max-age", "26h"]).await;
     assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
     assert!(holds_a_link(&world, order).await);
