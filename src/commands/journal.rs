@@ -65,6 +65,12 @@ async fn show(
     currency: Currency,
     context: &Context<'_>,
 ) -> Result<(), Error> {
+        if args.mailing.csv_out.is_some() {
+            return Err(Error::usage(
+                "--csv-out lists what one run stored, and --order-id names no run",
+                "give a run's id in place of it: relink journal list names them",
+            ));
+        }
     if let Some(order) = args.order_id.map(OrderId) {
         let history = store.order_history(order).await?;
         return Ok(context

@@ -126,6 +126,23 @@ async fn inspect_lists_all_that_is_well_whoever_stored_it() {
     assert_eq!(orders(&desk.people()), Vec::<String>::new());
 }
 
+/// It would have been passed over without a word.
+#[tokio::test]
+async fn one_order_over_all_runs_is_no_list() {
+    let world = World::on(Backend::Sqlite).await;
+    let desk = Desk::new();
+    let file = desk.file().display().to_string();
+    let arguments = ["journal", "show", "--order-id", "1", "--csv-out", &file];
+    let output = world.relink(&arguments).await;
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("--order-id names no run"),
+        "{}",
+        output.stderr
+    );
+    assert!(!desk.file().exists());
+}
+
 #[tokio::test]
 async fn a_list_is_made_of_what_is_stored_alone() {
     let world = World::on(Backend::Sqlite).await;
