@@ -19,6 +19,7 @@ pub mod execute;
 pub mod exit;
 pub mod files;
 pub mod guards;
+pub mod host_clock;
 pub mod interrupt;
 pub mod logging;
 pub mod loopback;

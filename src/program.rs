@@ -7,7 +7,6 @@
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use secrecy::ExposeSecret;
@@ -17,9 +16,9 @@ use crate::command_line::{CommandLine, quote};
 use crate::commands::{self, Context};
 use crate::config::Environment;
 use crate::confine;
-use crate::domain::Timestamp;
 use crate::error::Error;
 use crate::exit::{ExitStatus, Failure};
+use crate::host_clock;
 use crate::interrupt::Interrupt;
 use crate::logging;
 use crate::monitor::{Ended, Monitor};
@@ -157,7 +156,10 @@ fn conclude(ended: Result<ExitStatus, Error>, monitor: &Monitor, ui: &Ui) -> Exi
         ui.failure(&failure);
         failure.status
     });
-    if let Err(error) = monitor.finish(Ended { at: now(), status }) {
+    if let Err(error) = monitor.finish(Ended {
+        at: host_clock::now(),
+        status,
+    }) {
         ui.warn(&format!("monitoring was not told of this run: {error}"));
     }
     status
@@ -173,13 +175,6 @@ fn begin_ping(cli: &Cli, ui: &Ui) -> Option<Ping> {
             None
         }
     }
-}
-
-/// The host's clock, for monitoring alone.
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = since.map_or(0, |since| since.as_secs());
-    Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
 /// Arguments are no secret: `ps` lists them.
@@ -300,6 +295,11 @@ fn asked_format() -> ui::Format {
         Some("jsonl") => ui::Format::Jsonl,
         // Nothing but a document can tell of a failure.
         Some("csv") => ui::Format::Csv,
+        Some("ids") => ui::Format::Ids,
+        _ => ui::Format::Table,
+    }
+}
+
 /// What this word gives to `-o` or `--output`: nothing yet where the next word does.
 fn format_in(word: &str) -> Option<&str> {
     const SWITCHES: &str = "qvhV";
@@ -311,11 +311,6 @@ fn format_in(word: &str) -> Option<&str> {
     let (before, rest) = word.strip_prefix('-')?.split_once('o')?;
     let are_switches = before.chars().all(|c| SWITCHES.contains(c));
     are_switches.then(|| rest.strip_prefix('=').unwrap_or(rest))
-}
-
-        Some("ids") => ui::Format::Ids,
-        _ => ui::Format::Table,
-    }
 }
 
 fn ui_settings(cli: &Cli) -> ui::Settings {

@@ -1,11 +1,10 @@
 //! `relink journal`: what past runs did, as the journal tells it. Needs the database and nothing else.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use crate::cli::{Common, JournalCommand, JournalListArgs, JournalShowArgs, Moment};
 use crate::domain::{Currency, OrderId, Timestamp};
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::host_clock;
 use crate::store::{Store, StoredBy};
 use crate::ui::Runs;
 
@@ -40,7 +39,7 @@ async fn list(
 ) -> Result<(), Error> {
     let since = args.since.map(|moment| match moment {
         Moment::At(moment) => moment,
-        Moment::Ago(seconds) => Timestamp(now().0.saturating_sub(seconds)),
+        Moment::Ago(seconds) => Timestamp(host_clock::now().0.saturating_sub(seconds)),
     });
     // One more than is shown tells whether there are more.
     let mut entries = store.list_runs(since, args.limit.saturating_add(1)).await?;
@@ -65,13 +64,13 @@ async fn show(
     currency: Currency,
     context: &Context<'_>,
 ) -> Result<(), Error> {
+    if let Some(order) = args.order_id.map(OrderId) {
         if args.mailing.csv_out.is_some() {
             return Err(Error::usage(
                 "--csv-out lists what one run stored, and --order-id names no run",
                 "give a run's id in place of it: relink journal list names them",
             ));
         }
-    if let Some(order) = args.order_id.map(OrderId) {
         let history = store.order_history(order).await?;
         return Ok(context
             .ui
@@ -86,11 +85,4 @@ async fn show(
     Ok(context
         .ui
         .run(&run, &history, |advice| context.with_connection(advice))?)
-}
-
-/// This host's clock, only to tell "24 hours ago" on the command line.
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = since.map_or(0, |since| since.as_secs());
-    Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX))
 }

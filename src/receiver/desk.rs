@@ -4,13 +4,12 @@
 //! malformed delivery is always the same.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 
 use super::metrics::Tally;
 use super::rounds::Rounds;
-use crate::domain::Timestamp;
+use crate::host_clock;
 use crate::store::Receiver;
 use crate::webhook::{Verifier, decode};
 
@@ -58,7 +57,7 @@ impl Desk {
     }
 
     async fn answer(&self, signature: Option<&[u8]>, body: &[u8]) -> Answer {
-        if let Err(unverified) = self.verifier.verify(signature, body, now()) {
+        if let Err(unverified) = self.verifier.verify(signature, body, host_clock::now()) {
             tracing::debug!(reason = unverified.reason(), "a delivery was refused");
             return Answer::Refused;
         }
@@ -93,12 +92,4 @@ impl Desk {
         }
         Answer::Taken
     }
-}
-
-/// This host's clock: Stripe's signature carries a time, and nothing else is compared with it.
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Timestamp(since.map_or(0, |since| {
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    }))
 }

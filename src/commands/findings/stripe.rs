@@ -1,10 +1,9 @@
 //! The Stripe half: the account first, then one harmless read for each permission, the webhook endpoints, and the clock
 //! as the first answer told it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use crate::doctor::{AccountFacts, Clock, Endpoint, Finding, Resource};
 use crate::domain::Timestamp;
+use crate::host_clock;
 use crate::stripe::{Client, StripeError};
 
 use super::{NO_KEY, Subject, found, told};
@@ -30,7 +29,7 @@ impl StripeFindings {
             Err(Finding::Skipped(why)) => return StripeFindings::none(api_base, &why),
             Err(Finding::Found(())) => return StripeFindings::none(api_base, NO_KEY),
         };
-        let asked = host_clock();
+        let asked = host_clock::now();
         let account = client.account().await;
         let clock = clock(subject, client.now(), asked);
         let mut ended = account.as_ref().err().and_then(end_of_reading);
@@ -108,7 +107,7 @@ fn end_of_reading(error: &StripeError) -> Option<&'static str> {
 }
 
 fn clock(subject: &Subject, stripe: Option<Timestamp>, asked: Timestamp) -> Finding<Clock> {
-    let answered = host_clock();
+    let answered = host_clock::now();
     match (&subject.sandbox, stripe) {
         (Some(_), _) => Finding::Skipped("the sandbox has a clock of its own".to_owned()),
         (None, None) => Finding::Skipped("Stripe could not be reached".to_owned()),
@@ -118,10 +117,4 @@ fn clock(subject: &Subject, stripe: Option<Timestamp>, asked: Timestamp) -> Find
             answered,
         }),
     }
-}
-
-fn host_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = since.map_or(0, |since| since.as_secs());
-    Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
