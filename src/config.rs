@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use url::Url;
 
-use crate::cli::{Approval, Commit, Common, Narrow, Releases, RetireSelect, Select};
+use crate::cli::{Approval, Common, Narrow, Releases, RetireSelect, Select};
 use crate::domain::{AccountId, Currency, Mode, OrderId, TournamentId};
 use crate::error::Error;
 use crate::guards::Guards;
@@ -163,7 +163,7 @@ pub fn refuse_beside_sandbox(common: &Common, environment: &Environment) -> Resu
     Ok(())
 }
 
-/// `DIR` of `--sandbox` without a value.
+/// Where the sandbox lives: `given` is `DIR` of `--sandbox`, empty without a value.
 ///
 /// # Errors
 /// Configuration: no folder is named, and neither XDG_STATE_HOME nor HOME is set.
@@ -195,12 +195,7 @@ pub struct Pieces {
 
 impl Pieces {
     #[must_use]
-    pub fn read(
-        common: &Common,
-        environment: &Environment,
-        settings: &Settings,
-        is_typed: bool,
-    ) -> Pieces {
+    pub fn read(common: &Common, environment: &Environment, settings: &Settings) -> Pieces {
         let keys = connection::keys(common, environment, settings);
         let key = keys.and_then(|keys| agree_on_key(&keys));
         let mode = key.as_ref().ok().map(|key| key.mode);
@@ -211,8 +206,7 @@ impl Pieces {
                 common.stripe_api_base.as_deref(),
                 mode.unwrap_or(Mode::Test),
             ),
-            database_url: connection::database_url(common, environment, settings, is_typed)
-                .map(|url| url.value),
+            database_url: connection::database_url(common, environment, settings),
             key,
         }
     }
@@ -223,7 +217,7 @@ fn real_place(
     environment: &Environment,
     settings: &Settings,
 ) -> Result<(Place, StripeKey), Error> {
-    let pieces = Pieces::read(common, environment, settings, false);
+    let pieces = Pieces::read(common, environment, settings);
     let key = pieces.key?;
     pieces.mode.unwrap_or(Ok(()))?;
     let stripe_base = pieces.stripe_base?;
@@ -293,22 +287,10 @@ fn parse_rps(rps: Option<f64>, own_base: bool, settings: &Settings) -> Result<Rp
     }
 }
 
-/// # Errors
-/// Usage: not an `acct_…` id.
-pub fn parse_account(flag: &str, text: Option<&str>) -> Result<Option<AccountId>, Error> {
-    text.map(AccountId::parse)
-        .transpose()
-        .map_err(|e| Error::usage(format!("{flag}: {e}"), "give it as `acct_…`"))
-}
-
 /// The orders that `select` and `narrow` name.
 #[must_use]
 pub fn selection(select: &Select, narrow: &Narrow) -> Selection {
-    let scope = match select.tournament_id {
-        Some(id) => Scope::Tournament(TournamentId(id)),
-        None if select.all => Scope::All,
-        None => Scope::Orders(select.order_id.iter().copied().map(OrderId).collect()),
-    };
+    let scope = scope(select.tournament_id, select.all, &select.order_id);
     Selection {
         scope,
         exclude: excluded(narrow),
@@ -318,18 +300,22 @@ pub fn selection(select: &Select, narrow: &Narrow) -> Selection {
 /// The same for `retire`, whose selection may name objects; `None` then.
 #[must_use]
 pub fn retire_selection(select: &RetireSelect, narrow: &Narrow) -> Option<Selection> {
-    let scope = match select.tournament_id {
-        Some(id) => Scope::Tournament(TournamentId(id)),
-        None if select.all => Scope::All,
-        None if !select.order_id.is_empty() => {
-            Scope::Orders(select.order_id.iter().copied().map(OrderId).collect())
-        }
-        None => return None,
-    };
+    if !select.objects.is_empty() {
+        return None;
+    }
+    let scope = scope(select.tournament_id, select.all, &select.order_id);
     Some(Selection {
         scope,
         exclude: excluded(narrow),
     })
+}
+
+fn scope(tournament: Option<i64>, all: bool, orders: &[i64]) -> Scope {
+    match tournament {
+        Some(id) => Scope::Tournament(TournamentId(id)),
+        None if all => Scope::All,
+        None => Scope::Orders(orders.iter().copied().map(OrderId).collect()),
+    }
 }
 
 /// The orders of `--exclude-order-id`.
@@ -412,18 +398,11 @@ pub fn guards(approval: &Approval, settings: &Settings) -> Guards {
     }
 }
 
-/// The account of `--expect-account`.
-///
-/// # Errors
-/// Usage: not an `acct_…` id.
-pub fn expected_account(commit: &Commit) -> Result<Option<AccountId>, Error> {
-    named_account(commit.expect_account.as_deref())
-}
-
 /// What `--expect-account` names.
 ///
 /// # Errors
 /// Usage: it is no account id.
-pub fn named_account(given: Option<&str>) -> Result<Option<AccountId>, Error> {
-    parse_account("--expect-account", given)
+pub fn expected_account(given: Option<&str>) -> Result<Option<AccountId>, Error> {
+    let account = given.map(AccountId::parse).transpose();
+    account.map_err(|e| Error::usage(format!("--expect-account: {e}"), "give it as `acct_…`"))
 }

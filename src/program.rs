@@ -331,7 +331,6 @@ fn ui_settings(cli: &Cli) -> ui::Settings {
             When::Never => ui::ColorChoice::Never,
         },
         quiet: cli.common.quiet,
-        ..ui::Settings::default()
     }
 }
 

@@ -451,13 +451,6 @@ pub enum Output {
     Ids,
 }
 
-impl Output {
-    #[must_use]
-    pub fn is_for_people(self) -> bool {
-        matches!(self, Output::Table | Output::Wide)
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogOutput {
     Text,

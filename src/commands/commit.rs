@@ -3,7 +3,7 @@
 //! Without `--commit` the run ends after the plan was shown: that is all there is to a dry run.
 
 use crate::approval::{Answer, Approved, Consent, Terms, approve, unsound};
-use crate::cli::{Approval, Commit, Common};
+use crate::cli::{Approval, Commit};
 use crate::command_line::CommandLine;
 use crate::config;
 use crate::domain::{AccountId, Mode, RunId, Timestamp};
@@ -23,8 +23,9 @@ use super::opening::Opened;
 use super::survey::Survey;
 use super::{Context, mailing, owed, saved};
 
-pub fn access(commit: &Commit) -> Access {
-    if commit.commit {
+/// With `--commit`, and not otherwise, the database may be written to.
+pub fn access(commits: bool) -> Access {
+    if commits {
         Access::ReadWrite
     } else {
         Access::ReadOnly
@@ -74,13 +75,12 @@ impl Proposal {
 /// Shows the plan, saves it if that is wanted, and, with `--commit`, has it approved and carries it out.
 ///
 /// # Errors
-/// A guard's refusal, another plan than the expected one, an account that is not known, an unsound plan. What happens to single orders is in
-/// the report, not an error.
+/// A guard's refusal, another plan than the expected one, an account that is not known, an unsound plan. What happens to
+/// single orders is in the report, not an error.
 pub async fn conclude(
     opened: &Opened,
     proposal: Proposal,
     args: (&Commit, &Approval),
-    common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
     let (commit, approval) = args;
@@ -95,37 +95,62 @@ pub async fn conclude(
         saved::save(path, &proposal.survey, opened, context).await?;
     }
     if !commit.commit {
-        let next = next_step(&proposal.survey.plan, args, context);
-        let agreed = Some(proposal.agreed());
-        context.ui.plan(&proposal.survey.plan, agreed, &next)?;
-        if proposal.survey.plan.has_work() {
-            let cost = proposal.survey.plan.cost();
-            context.ui.cost(&cost, opened.stripe.pace());
-        }
-        return Ok(ExitStatus::Done);
+        return propose(opened, &proposal, args, context);
     }
-    if common.output.is_for_people() {
-        let agreed = proposal.agreed();
-        context
-            .ui
-            .plan_before_commit(&proposal.survey.plan, agreed)?;
+    context
+        .ui
+        .plan_before_commit(&proposal.survey.plan, proposal.agreed())?;
+    if proposal.survey.plan.has_work() {
+        carry_out(opened, proposal, args, context).await
+    } else {
+        do_nothing(opened, proposal, approval, context).await
     }
-    if !proposal.survey.plan.has_work() {
-        // An empty list is another list than the expected one, too.
-        let guards = config::guards(approval, &context.settings);
-        let (plan, digest) = (&proposal.survey.plan, &proposal.digest);
-        guards.check(
-            plan,
-            digest,
-            &guards.accepted(plan, digest, &context.command_line),
-        )?;
-        let mut report = nothing_done(opened, proposal);
-        write_mailing(approval, &mut report, opened, context).await;
-        context
-            .ui
-            .report(&report, |advice| context.with_connection(advice))?;
-        return Ok(report.exit_status());
+}
+
+/// The end of a dry run: what would be done, and what that would ask of Stripe.
+fn propose(
+    opened: &Opened,
+    proposal: &Proposal,
+    args: (&Commit, &Approval),
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let plan = &proposal.survey.plan;
+    let next = next_step(plan, args, context);
+    context.ui.plan(plan, Some(proposal.agreed()), &next)?;
+    if plan.has_work() {
+        context.ui.cost(&plan.cost(), opened.stripe.pace());
     }
+    Ok(ExitStatus::Done)
+}
+
+/// Nobody is asked about an empty list; it is held to the guards all the same, since it is another list than the expected
+/// one, too.
+async fn do_nothing(
+    opened: &Opened,
+    proposal: Proposal,
+    approval: &Approval,
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let guards = config::guards(approval, &context.settings);
+    let (plan, digest) = (&proposal.survey.plan, &proposal.digest);
+    let accepted = guards.accepted(plan, digest, &context.command_line);
+    guards.check(plan, digest, &accepted)?;
+    let mut report = nothing_done(opened, proposal);
+    write_mailing(approval, &mut report, opened, context).await;
+    context
+        .ui
+        .report(&report, |advice| context.with_connection(advice))?;
+    Ok(report.exit_status())
+}
+
+/// Has the plan approved, and does what it says.
+async fn carry_out(
+    opened: &Opened,
+    proposal: Proposal,
+    args: (&Commit, &Approval),
+    context: &Context<'_>,
+) -> Result<ExitStatus, Error> {
+    let (commit, approval) = args;
     let Proposal {
         survey,
         digest,
@@ -139,7 +164,7 @@ pub async fn conclude(
         ..
     } = survey;
     let terms = Terms {
-        consent: consent(commit, common, context),
+        consent: consent(commit, context),
         guards: &config::guards(approval, &context.settings),
         digest,
         command: &context.command_line,
@@ -297,10 +322,10 @@ async fn prepare(opened: &Opened, index: &mut Index, context: &Context<'_>) -> R
     context.interrupt.unless_asked(trying).await
 }
 
-fn consent(commit: &Commit, common: &Common, context: &Context<'_>) -> Consent {
+fn consent(commit: &Commit, context: &Context<'_>) -> Consent {
     if commit.yes {
         Consent::Given
-    } else if !common.output.is_for_people() {
+    } else if !context.ui.is_for_people() {
         Consent::Nobody("the question cannot be asked together with this -o")
     } else if !context.ui.can_prompt() {
         Consent::Nobody("there is no terminal to ask at")

@@ -36,13 +36,13 @@ pub async fn run(
         &context.settings,
     )?;
     let verdicts = config::verdicts(&args.narrow);
-    let expected = config::expected_account(&args.commit)?;
-    let access = commit::access(&args.commit);
+    let expected = config::expected_account(args.commit.expect_account.as_deref())?;
+    let access = commit::access(args.commit.commit);
 
     let opened = Opened::open(common, context, access, expected).await?;
     let survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
     let proposal = Proposal::of(survey, &opened).await?;
-    let status = commit::conclude(&opened, proposal, approving, common, context).await?;
+    let status = commit::conclude(&opened, proposal, approving, context).await?;
     opened.close().await?;
     Ok(status)
 }

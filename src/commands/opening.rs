@@ -120,9 +120,7 @@ pub async fn open_database(common: &Common, context: &Context<'_>) -> Result<Sto
 /// # Errors
 /// There is none.
 pub fn database_url(common: &Common, context: &Context<'_>) -> Result<SecretString, Error> {
-    let (environment, settings) = (context.environment, &context.settings);
-    let is_typed = context.command_line.gives("--database-url");
-    connection::database_url(common, environment, settings, is_typed).map(|url| url.value)
+    connection::database_url(common, context.environment, &context.settings)
 }
 
 /// A double on this host is not waited for as Stripe is.

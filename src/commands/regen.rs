@@ -30,8 +30,8 @@ pub async fn run(
     )?;
     policy.min_age = args.releases.min_age.unwrap_or(policy.min_age);
     let verdicts = config::verdicts(&args.narrow);
-    let expected = config::expected_account(&args.commit)?;
-    let access = commit::access(&args.commit);
+    let expected = config::expected_account(args.commit.expect_account.as_deref())?;
+    let access = commit::access(args.commit.commit);
 
     let opened = Opened::open(common, context, access, expected).await?;
     let mut survey = survey(&opened, &selection, &policy, &verdicts, context).await?;
@@ -42,7 +42,7 @@ pub async fn run(
         owed::add(store, mode, &mut survey.plan).await?;
     }
     let proposal = Proposal::of(survey, &opened).await?;
-    let status = commit::conclude(&opened, proposal, approving, common, context).await?;
+    let status = commit::conclude(&opened, proposal, approving, context).await?;
     opened.close().await?;
     Ok(status)
 }

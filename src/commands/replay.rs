@@ -9,14 +9,15 @@ use crate::domain::{OrderId, StripeObject, Timestamp};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files;
+use crate::plan::objects;
 use crate::receiver::{Foreseen, foresee, take_in};
 use crate::stripe::observe_order;
-use crate::ui::{self, NextStep, NoTerminal, Tense};
+use crate::ui::{self, NextStep, NoTerminal, Tense, counted};
 use crate::webhook::{Event, decode};
 
-use super::Context;
 use super::opening::Opened;
 use super::webhook::{account, policy, retiring};
+use super::{Context, commit};
 
 /// Seconds. Stripe keeps its events for 30 days (docs.stripe.com/api/events).
 const KEPT: i64 = 30 * 86_400;
@@ -26,11 +27,11 @@ pub async fn run(
     common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
-    let expected = config::expected_account(&args.commit)?;
+    let expected = config::expected_account(args.commit.expect_account.as_deref())?;
     let is_named = expected.is_some();
-    let access = super::commit::access(&args.commit);
+    let access = commit::access(args.commit.commit);
     let opened = Opened::open(common, context, access, expected).await?;
-    let status = replay(args, &opened, is_named, common, context).await?;
+    let status = replay(args, &opened, is_named, context).await?;
     opened.close().await?;
     Ok(status)
 }
@@ -39,10 +40,9 @@ async fn replay(
     args: &ReplayArgs,
     opened: &Opened,
     is_named: bool,
-    common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
-    let is_asked = common.output.is_for_people() && context.ui.can_prompt();
+    let is_asked = context.ui.is_for_people() && context.ui.can_prompt();
     let accepted = if is_asked {
         context.command_line.clone()
     } else {
@@ -62,11 +62,11 @@ async fn replay(
         context.ui.replay(&foreseen, Tense::Would, &next)?;
         return Ok(ExitStatus::Done);
     }
-    if common.output.is_for_people() {
+    if context.ui.is_for_people() {
         let next = NextStep::default();
         context.ui.replay(&foreseen, Tense::Would, &next)?;
     }
-    agree(args, &foreseen, common, context)?;
+    agree(args, &foreseen, context)?;
     let receiver = opened.store.open_receiver(policy).await?;
     let done = take_in(&receiver, &events).await?;
     // Once each; what cannot be closed now is closed by the receiver, or by `retire --all`.
@@ -145,36 +145,28 @@ async fn of_orders(args: &ReplayArgs, opened: &Opened) -> Result<Vec<Event>, Err
         })?;
         let facts = observe_order(stripe, order.into(), &index).await?;
         let now = stripe.stripe_time().await?;
-        for session in crate::plan::objects(&facts).flat_map(StripeObject::sessions) {
+        for session in objects(&facts).flat_map(StripeObject::sessions) {
             events.extend(Event::of_session(session, mode, now));
         }
     }
     Ok(events)
 }
 
-fn agree(
-    args: &ReplayArgs,
-    foreseen: &Foreseen,
-    common: &Common,
-    context: &Context<'_>,
-) -> Result<(), Error> {
+fn agree(args: &ReplayArgs, foreseen: &Foreseen, context: &Context<'_>) -> Result<(), Error> {
     if args.commit.yes {
         return Ok(());
     }
+    let events = counted(foreseen.news.len(), "event");
     let nobody = |why: &str| {
         Err(Error::refused(
-            format!(
-                "nothing was written: {} events wait for a yes, and {why}",
-                foreseen.news.len()
-            ),
+            format!("nothing was written: for {events} a yes is needed, and {why}"),
             "look at what would follow, then add --yes to the same command",
         ))
     };
-    if !common.output.is_for_people() {
+    if !context.ui.is_for_people() {
         return nobody("the question cannot be asked together with this -o");
     }
-    let question = format!("take in {} events?", foreseen.news.len());
-    match context.ui.ask(&question) {
+    match context.ui.ask(&format!("take in {events}?")) {
         Ok(ui::Answer::Approved) => Ok(()),
         Ok(ui::Answer::Declined) => Err(Error::refused("declined, nothing was written", "")),
         Ok(ui::Answer::Interrupted) => Err(Error::Interrupted(ExitStatus::Interrupted)),
@@ -195,8 +187,8 @@ async fn left_over(
         return Ok(NextStep {
             command: Some(context.with_connection("relink retire --all --commit")),
             note: Some(format!(
-                "{} links of paid orders are not closed yet",
-                open.len()
+                "not closed yet: {} of paid orders",
+                counted(open.len(), "link")
             )),
         });
     }

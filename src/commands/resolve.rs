@@ -9,13 +9,13 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::operator;
 use crate::redact::redact;
-use crate::store::{Access, OpenIncident, Resolution, Resolved, Resolving};
-use crate::ui::{Incident, NextStep};
+use crate::store::{OpenIncident, Resolution, Resolved, Resolving};
+use crate::ui::{Incident, NextStep, counted};
 use crate::webhook::IncidentId;
 
-use super::Context;
 use super::opening::Opened;
 use super::webhook::{account, policy};
+use super::{Context, commit};
 
 pub async fn run(
     args: &ResolveArgs,
@@ -28,12 +28,7 @@ pub async fn run(
             "an incident is twelve hexadecimal digits: relink inspect --all --check names those that are open",
         )
     })?;
-    let access = if args.commit {
-        Access::ReadWrite
-    } else {
-        Access::ReadOnly
-    };
-    let opened = Opened::open(common, context, access, None).await?;
+    let opened = Opened::open(common, context, commit::access(args.commit), None).await?;
     let status = resolve(args, incident, &opened, context).await?;
     opened.close().await?;
     Ok(status)
@@ -84,10 +79,8 @@ async fn resolve(
     match resolved {
         Resolved::Done(links) => {
             let note = (!links.is_empty()).then(|| {
-                format!(
-                    "{} links are to be closed now: the receiver does it, or relink retire",
-                    links.len()
-                )
+                let links = counted(links.len(), "link");
+                format!("to be closed now: {links}; the receiver does it, or relink retire --all")
             });
             let next = NextStep {
                 command: None,

@@ -32,8 +32,8 @@ pub async fn run(
     let (named, odd) = parse_objects(&args.select.objects)?;
     let mut policy = policy(args, &named, context)?;
     let verdicts = config::verdicts(&args.narrow);
-    let expected = config::expected_account(&args.commit)?;
-    let access = commit::access(&args.commit);
+    let expected = config::expected_account(args.commit.expect_account.as_deref())?;
+    let access = commit::access(args.commit.commit);
 
     let opened = Opened::open(common, context, access, expected).await?;
     let resolved = if let Some(run) = &args.select.run {
@@ -53,7 +53,7 @@ pub async fn run(
     }
     survey.plan.left_alone = odd.iter().map(|text| redact(text)).collect();
     let proposal = Proposal::of(survey, &opened).await?;
-    let status = commit::conclude(&opened, proposal, approving, common, context).await?;
+    let status = commit::conclude(&opened, proposal, approving, context).await?;
     opened.close().await?;
     Ok(status)
 }

@@ -145,8 +145,9 @@ pub async fn run(
             format!("run it as that: {instead}"),
         ));
     }
-    let expected = config::expected_account(commit)?;
-    let opened = Opened::open(common, context, commit::access(commit), expected).await?;
+    let expected = config::expected_account(commit.expect_account.as_deref())?;
+    let access = commit::access(commit.commit);
+    let opened = Opened::open(common, context, access, expected).await?;
     let (survey, standing) = stand(&saved, path, &opened, context).await?;
     refuse_expired(&saved, &standing, approval.plan_max_age, context)?;
     refuse_moved(&saved, &standing, approval.strict_plan, path, context)?;
@@ -161,7 +162,7 @@ pub async fn run(
         skipped,
         saved_at: Some(saved.made_at_database),
     };
-    let status = commit::conclude(&opened, proposal, args, common, context).await?;
+    let status = commit::conclude(&opened, proposal, args, context).await?;
     opened.close().await?;
     Ok(status)
 }
@@ -345,9 +346,9 @@ fn refuse_expired(
     context: &Context<'_>,
 ) -> Result<(), Error> {
     let age = standing.age(saved);
-    let what = if age < -SKEW {
     let limit = &context.settings.limits.plan_max_age;
     let max_age = typed_max_age.unwrap_or(limit.value);
+    let what = if age < -SKEW {
         format!(
             "{}, which is {} minutes from now, and so would never be too old",
             saved.made_at,

@@ -48,7 +48,7 @@ async fn receive(
         ));
     }
     let verifier = verifier(args, context)?;
-    let expected = config::named_account(args.expect_account.as_deref())?;
+    let expected = config::expected_account(args.expect_account.as_deref())?;
     let is_named = expected.is_some();
     let opened = Opened::open(common, context, Access::ReadWrite, expected).await?;
     let account = account(&opened, is_named, &context.command_line).await?;

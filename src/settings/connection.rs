@@ -59,10 +59,9 @@ pub fn database_url(
     common: &Common,
     environment: &Environment,
     settings: &Settings,
-    is_typed: bool,
-) -> Result<Setting<SecretString>, Error> {
-    let found = find_database_url(common, environment, settings, is_typed)?;
-    found.ok_or_else(|| {
+) -> Result<SecretString, Error> {
+    let found = find_database_url(common, environment, settings, false)?;
+    found.map(|url| url.value).ok_or_else(|| {
         Error::configuration(
             "no database",
             "set DATABASE_URL or --database-url, or rehearse with --sandbox",
@@ -70,6 +69,8 @@ pub fn database_url(
     })
 }
 
+/// `is_typed` says which of the flag and its variable is named as the source.
+///
 /// # Errors
 /// Configuration: a file that cannot be read, or that others can read.
 pub fn find_database_url(

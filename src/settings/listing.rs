@@ -100,7 +100,7 @@ fn judge(lines: &mut [Line], subject: &Subject<'_>) {
         settings,
         ..
     } = subject;
-    let base = Pieces::read(common, environment, settings, false).stripe_base;
+    let base = Pieces::read(common, environment, settings).stripe_base;
     let wrong = match base {
         Err(error) => Some(("stripe_api_base", error)),
         Ok(base) => rps_for(&base, settings)

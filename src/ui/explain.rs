@@ -362,15 +362,11 @@ fn verdict(decision: &Decision, facts: &OrderFacts, look: Look) -> Section {
         look.paint(decision.verdict, Hue::of(decision.verdict)),
     );
     section.say("reason", words::reason(&decision.reason, Ids::Full));
-    let regen = words::would(decision, Ids::Full);
-    section.say(
-        "action",
-        if regen == "—" {
-            "nothing".to_owned()
-        } else {
-            regen
-        },
-    );
+    let action = match decision.action {
+        Action::Nothing => "nothing".to_owned(),
+        _ => words::would(decision, Ids::Full),
+    };
+    section.say("action", action);
     if let Some(open) = &facts.journal.open {
         let how = if open.is_held {
             "being worked on"

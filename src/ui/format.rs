@@ -21,7 +21,7 @@ pub enum Format {
 impl Format {
     /// Whether a person reads it; what programs read holds nothing but the result.
     #[must_use]
-    pub fn is_table(self) -> bool {
+    pub fn is_for_people(self) -> bool {
         matches!(self, Format::Table | Format::Wide)
     }
 }
@@ -36,8 +36,6 @@ pub struct Settings {
     pub color: ColorChoice,
     /// No banner, no notes, no progress. Warnings, failures and questions are still shown.
     pub quiet: bool,
-    /// Columns of the result; `None` takes the terminal's, or 200 when stdout is none.
-    pub width: Option<u16>,
 }
 
 impl Default for Settings {
@@ -48,7 +46,6 @@ impl Default for Settings {
             show_pii: false,
             color: ColorChoice::default(),
             quiet: false,
-            width: None,
         }
     }
 }

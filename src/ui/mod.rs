@@ -113,9 +113,7 @@ impl Ui {
             let is_wide = settings.format == Format::Wide;
             Look {
                 color: wants_color(settings.color, variable, is_terminal),
-                width: settings
-                    .width
-                    .unwrap_or(if is_wide { u16::MAX } else { width }),
+                width: if is_wide { u16::MAX } else { width },
                 is_wide,
                 headers: settings.headers,
                 show_pii: settings.show_pii,
@@ -142,6 +140,12 @@ impl Ui {
         self.stderr_is_terminal
     }
 
+    /// Whether the result is for a person to read, and not for a program.
+    #[must_use]
+    pub fn is_for_people(&self) -> bool {
+        self.format.is_for_people()
+    }
+
     /// `agreed` where a commit of this very plan could follow.
     ///
     /// # Errors
@@ -157,20 +161,15 @@ impl Ui {
         )
     }
 
-    /// The plan as a person reads it before a question, on stderr when stdout must stay one JSON document.
+    /// The plan as a person reads it before a question. A program, which is asked none, is told by the report alone.
     ///
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn plan_before_commit(&self, plan: &Plan, agreed: Agreed<'_>) -> io::Result<()> {
-        let next = NextStep::default();
-        if self.has_nothing_to_say(plan, &Tally::of(plan)) && agreed.skipped.is_empty() {
-            Ok(())
-        } else if self.format.is_table() {
-            print(&plan::text(plan, Some(agreed), &next, self.stdout))
-        } else {
-            talk::write_stderr(&plan::text(plan, Some(agreed), &next, self.stderr));
-            Ok(())
+        if !self.is_for_people() {
+            return Ok(());
         }
+        self.plan(plan, Some(agreed), &NextStep::default())
     }
 
     /// One order in full.
@@ -314,7 +313,7 @@ impl Ui {
         }
     }
 
-    /// A fact in one line and the next command, or, with JSON, the whole value.
+    /// A checkout session of the sandbox, in one line for a person.
     ///
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
@@ -386,7 +385,7 @@ impl Ui {
     /// Quiet means silent where nothing would be done and nobody is needed: cron sends no mail then.
     fn has_nothing_to_say(&self, plan: &Plan, tally: &Tally) -> bool {
         self.quiet
-            && self.format.is_table()
+            && self.format.is_for_people()
             && !tally.has_work()
             && plan.left_alone.is_empty()
             && tally.for_a_person() == 0
@@ -479,12 +478,5 @@ impl Ui {
             return Err(NoTerminal);
         }
         Ok(prompt::confirm(question))
-    }
-
-    /// Shows the cursor again after a question was cut short by a signal.
-    pub fn restore_terminal(&self) {
-        if self.stderr_is_terminal {
-            prompt::show_cursor();
-        }
     }
 }

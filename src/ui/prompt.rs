@@ -113,7 +113,7 @@ pub(super) fn confirm(question: &str) -> Answer {
     }
 }
 
-pub(super) fn show_cursor() {
+fn show_cursor() {
     // A terminal that went away has no cursor to show.
     let _ = Term::stderr().show_cursor();
 }

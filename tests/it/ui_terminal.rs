@@ -25,7 +25,6 @@ fn child() {
         format,
         color,
         quiet: false,
-        width: None,
     };
     let plain = Ui::new(settings(Format::Table, ColorChoice::Auto));
     match task.as_str() {

@@ -53,8 +53,7 @@ impl Subject {
             return Subject::in_sandbox(config, categories).await;
         }
         let settings = &context.settings;
-        let is_typed = context.command_line.gives("--database-url");
-        let pieces = Pieces::read(common, context.environment, settings, is_typed);
+        let pieces = Pieces::read(common, context.environment, settings);
         let rps = match &pieces.stripe_base {
             Ok(base) => config::rps_for(base, settings),
             Err(_) => Ok(Rps::Default),
