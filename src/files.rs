@@ -1,4 +1,4 @@
-//! The only place that writes files, and that judges whether one is private enough to be read.
+//! The only place that writes files, the sandbox's own aside, and that judges whether one is private enough to be read.
 //!
 //! A file is written whole or not at all, and nothing but a regular file is ever replaced.
 
@@ -89,15 +89,12 @@ fn within(folder: &Path, why: &io::Error) -> io::Error {
     io::Error::new(why.kind(), told)
 }
 
-/// The text of a file of ours that may be missing; at most 1 MiB. `None` too for what cannot be read or is no text.
+/// The text of a file of ours that may be missing, of a long one the first MiB. `None` too for what cannot be read or is
+/// no text.
 #[must_use]
 pub fn read_if_there(path: &Path) -> Option<String> {
     const LONGEST: u64 = 1024 * 1024;
-    let file = fs::File::open(path).ok()?;
-    // A pipe or a device would keep us waiting.
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
+    let file = open_file(path).ok()?;
     let mut text = String::new();
     file.take(LONGEST).read_to_string(&mut text).ok()?;
     Some(text)
@@ -203,17 +200,15 @@ pub fn may_write(path: &Path) -> std::io::Result<()> {
 /// Far more than any key; a device or a huge file given by mistake must not fill the memory.
 const LARGEST_SECRET: u64 = 64 * 1024;
 
-/// Reads a secret's file; `name` is what it is called in an error. What was read is wiped when it is dropped.
+/// Reads a secret's file; `name` is what it is called in an error, and `remedy` what to do where it cannot be read. What
+/// was read is wiped when it is dropped.
 ///
 /// # Errors
 /// Configuration: it is missing, unreadable, not a regular file, readable by others, or not text.
-pub fn read_private(path: &Path, name: &str) -> Result<Zeroizing<String>, Error> {
+pub fn read_private(path: &Path, name: &str, remedy: &str) -> Result<Zeroizing<String>, Error> {
     let shown = path.display();
     let unreadable = |why: &dyn std::fmt::Display| {
-        Error::configuration(
-            format!("{name} `{shown}` cannot be read: {why}"),
-            "give --stripe-key-file a readable file that holds the key alone",
-        )
+        Error::configuration(format!("{name} `{shown}` cannot be read: {why}"), remedy)
     };
     let file = open_file(path).map_err(|e| unreadable(&e))?;
     let metadata = file.metadata().map_err(|e| unreadable(&e))?;
@@ -379,6 +374,19 @@ mod tests {
         assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(names(directory.path()), ["link", "target"]);
+    }
+
+    /// Whoever opens a pipe for reading waits until somebody writes: a run would never come to its end.
+    #[test]
+    fn a_pipe_in_a_files_place_is_no_file_of_ours_and_keeps_nobody_waiting() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("metrics.prom");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let (said, heard) = std::sync::mpsc::channel();
+        std::thread::spawn(move || said.send(read_if_there(&pipe)));
+        let patience = std::time::Duration::from_secs(10);
+        assert_eq!(heard.recv_timeout(patience), Ok(None));
     }
 
     #[test]

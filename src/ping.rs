@@ -159,13 +159,12 @@ fn describe(error: &reqwest::Error) -> String {
 
 /// Never with a word of what was read.
 fn read_url(file: &Path) -> Result<Url, Error> {
-    let text = files::read_private(file, "ping URL file")?;
-    let unusable = |why: &str| {
-        Error::configuration(
-            format!("ping URL file `{}` {why}", file.display()),
-            "give --ping-url-file a file that holds one URL, such as https://hc-ping.com/…",
-        )
-    };
+    const NAME: &str = "ping URL file";
+    const REMEDY: &str =
+        "give --ping-url-file a file that holds one URL, such as https://hc-ping.com/…";
+    let text = files::read_private(file, NAME, REMEDY)?;
+    let unusable =
+        |why: &str| Error::configuration(format!("{NAME} `{}` {why}", file.display()), REMEDY);
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let (Some(line), None) = (lines.next(), lines.next()) else {
         return Err(unusable("does not hold exactly one line"));

@@ -15,9 +15,6 @@ use crate::settings::Source;
 const KEY_HINT: &str = "set STRIPE_API_KEY, or --stripe-key-file FILE, to a secret or restricted key \
      (sk_test_…, rk_test_…, sk_live_…, rk_live_…)";
 
-/// What the file of a secret is called in an error.
-const KEY_FILE: &str = "key file";
-
 /// A secret or restricted key with the mode that its prefix names.
 #[derive(Debug)]
 pub struct StripeKey {
@@ -74,7 +71,17 @@ pub fn key_of(secret: SecretString) -> Result<StripeKey, Error> {
 /// # Errors
 /// Configuration: it cannot be read, or others can read it.
 pub fn read_key_file(path: &Path) -> Result<SecretString, Error> {
-    let text = files::read_private(path, KEY_FILE)?;
+    let remedy = "give --stripe-key-file a readable file that holds the key alone";
+    read_secret(path, "key file", remedy)
+}
+
+/// The secret that is alone in a file; `name` is what the file is called in an error, and `remedy` what to do where it
+/// cannot be read.
+///
+/// # Errors
+/// Configuration: it cannot be read, or others can read it.
+pub fn read_secret(path: &Path, name: &str, remedy: &str) -> Result<SecretString, Error> {
+    let text = files::read_private(path, name, remedy)?;
     Ok(SecretString::from(text.trim_end_matches(['\n', '\r'])))
 }
 
@@ -92,23 +99,15 @@ pub fn signing_secrets(
     let hint = format!(
         "set {name}, or give --webhook-secret-file a file that nobody else can read and that holds the secret alone"
     );
-    let from_file = match file {
-        Some(path) => Some(
-            files::read_private(path, KEY_FILE).map_err(|error| match error {
-                Error::Configuration { message, .. } => Error::configuration(message, hint.clone()),
-                other => other,
-            })?,
-        ),
-        None => None,
-    };
-    let from_file = from_file.map(|text| SecretString::from(text.trim()));
+    let from_file = file.map(|path| read_secret(path, "webhook secret file", &hint));
+    let from_file = from_file.transpose()?;
     let given = [
         (name, environment),
         ("--webhook-secret-file", from_file.as_ref()),
         ("the credential stripe_webhook_secret", credential.as_ref()),
     ];
     let given = given.map(|(place, secret)| secret.map(|secret| (place, secret)));
-    let secret = match given.into_iter().flatten().collect::<Vec<_>>().as_slice() {
+    let (place, secret) = match given.into_iter().flatten().collect::<Vec<_>>().as_slice() {
         [] => return Err(Error::configuration("no secret that signs events", hint)),
         [(one, secret), others @ ..] => {
             let differs = |(_, other): &&(&str, &SecretString)| {
@@ -123,7 +122,6 @@ pub fn signing_secrets(
             (*one, *secret)
         }
     };
-    let (place, secret) = secret;
     let secrets: Vec<&str> = secret.expose_secret().split_whitespace().collect();
     // With anything else, every event would be refused, and nothing would say why.
     if secrets.is_empty() {
@@ -204,5 +202,24 @@ mod tests {
             let message = mode(key).unwrap_err();
             assert!(!message.contains("zebra"), "{message}");
         }
+    }
+    #[test]
+    fn a_file_that_cannot_be_read_is_called_what_it_is() {
+        let missing = Path::new("/nonexistent/secret");
+        let key = read_key_file(missing).unwrap_err().describe();
+        assert!(key.message.starts_with("key file"), "{}", key.message);
+        assert!(key.hint.contains("--stripe-key-file"), "{}", key.hint);
+        let signing = signing_secrets("SIGNING", None, Some(missing), None);
+        let signing = signing.unwrap_err().describe();
+        assert!(
+            signing.message.starts_with("webhook secret file"),
+            "{}",
+            signing.message
+        );
+        assert!(
+            signing.hint.contains("--webhook-secret-file"),
+            "{}",
+            signing.hint
+        );
     }
 }

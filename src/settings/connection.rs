@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::config::Environment;
 use crate::error::Error;
 use crate::files;
-use crate::secrets::{Candidate, read_key_file};
+use crate::secrets::{Candidate, read_key_file, read_secret};
 
 pub const KEY_CREDENTIAL: &str = "stripe_api_key";
 pub const WEBHOOK_CREDENTIAL: &str = "stripe_webhook_secret";
@@ -117,5 +117,6 @@ pub fn credential(
     if !files::exists(&path)? {
         return Ok(None);
     }
-    read_key_file(&path).map(Some)
+    let remedy = "let the unit's LoadCredential= lay down a readable file that holds the secret alone, or none";
+    read_secret(&path, "credential", remedy).map(Some)
 }
