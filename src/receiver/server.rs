@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,21 +17,24 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 use tokio::task::JoinSet;
 
 use super::metrics::render;
 use super::{Answer, Desk};
+use crate::store::{ReceiverCounts, StoreError};
 use crate::timings::Timings;
 use crate::webhook::MAX_BODY;
 
 const CONNECTIONS: usize = 512;
 /// Deliveries that wait for the database at once.
 const DELIVERIES: usize = 64;
-/// Bytes. Stripe's events are smaller; whoever sends more, or does not say how much, waits for one of a few places, so
-/// that all connections together hold no more than a few tens of MiB.
+/// Bytes. Stripe's events are smaller; whoever sends more, or does not say how much, waits for one of a few places and has
+/// it until it is answered, so that all connections together hold no more than a few tens of MiB.
 const SMALL: u64 = 64 * 1024;
 const LARGE_AT_ONCE: usize = 16;
+/// Questions about health and metrics at once: anybody may ask them, and deliveries need the database.
+const LOOKS: usize = 2;
 const SIGNATURE: &str = "stripe-signature";
 const TEXT: &str = "text/plain; charset=utf-8";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -41,6 +44,7 @@ struct Front {
     desk: Arc<Desk>,
     places: Arc<Semaphore>,
     large: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
     timings: Timings,
 }
 
@@ -55,6 +59,7 @@ pub async fn serve(
         desk,
         places: Arc::new(Semaphore::new(DELIVERIES)),
         large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
+        looks: Arc::new(Semaphore::new(LOOKS)),
         timings,
     };
     let router = router(front);
@@ -140,7 +145,7 @@ fn router(front: Front) -> Router {
 async fn deliver(State(front): State<Front>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     // Whole before it takes its turn: who dawdles keeps nobody waiting.
-    let Some(body) = read(body, &front).await else {
+    let Some((body, _large)) = read(body, &front).await else {
         return plain(Answer::Refused);
     };
     let waiting = front.places.acquire();
@@ -150,15 +155,15 @@ async fn deliver(State(front): State<Front>, request: Request) -> Response {
     plain(front.desk.take(signature(&head.headers), &body).await)
 }
 
-/// `None` for a body that is too long, too slow, or cut off.
-async fn read(body: Body, front: &Front) -> Option<axum::body::Bytes> {
+/// `None` for a body that is too long, too slow, or cut off. A large one comes with its place, for as long as it is held.
+async fn read(body: Body, front: &Front) -> Option<(Bytes, Option<SemaphorePermit<'_>>)> {
     let reading = async {
         let is_small = body.size_hint().upper().is_some_and(|most| most <= SMALL);
-        let _place = match is_small {
+        let place = match is_small {
             true => None,
             false => Some(front.large.acquire().await.ok()?),
         };
-        to_bytes(body, MAX_BODY).await.ok()
+        Some((to_bytes(body, MAX_BODY).await.ok()?, place))
     };
     tokio::time::timeout(front.timings.body, reading)
         .await
@@ -185,18 +190,16 @@ fn plain(answer: Answer) -> Response {
 
 /// The database can be reached, and the tables that an event needs are there.
 async fn health(State(front): State<Front>) -> Response {
-    let receiver = front.desk.receiver();
-    let asked = receiver.store().receiver_counts(receiver.policy().mode);
-    let (status, text) = match tokio::time::timeout(front.timings.body, asked).await {
-        Ok(Ok(_)) => (StatusCode::OK, "ok\n"),
-        Ok(Err(error)) => {
+    let (status, text) = match counts(&front).await {
+        Some(Ok(_)) => (StatusCode::OK, "ok\n"),
+        Some(Err(error)) => {
             tracing::error!(%error, "not healthy");
             (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the database does not answer as it should\n",
             )
         }
-        Err(_) => (
+        None => (
             StatusCode::SERVICE_UNAVAILABLE,
             "the database does not answer\n",
         ),
@@ -205,11 +208,18 @@ async fn health(State(front): State<Front>) -> Response {
 }
 
 async fn metrics(State(front): State<Front>) -> Response {
-    let receiver = front.desk.receiver();
-    let counts = receiver
-        .store()
-        .receiver_counts(receiver.policy().mode)
-        .await;
-    let text = render(&front.desk.tally, counts.ok().as_ref());
+    let counts = counts(&front).await.and_then(Result::ok);
+    let text = render(&front.desk.tally, counts.as_ref());
     ([(header::CONTENT_TYPE, METRICS)], text).into_response()
+}
+
+/// `None` where the database did not answer in time: that it does not is to be told while somebody still listens.
+async fn counts(front: &Front) -> Option<Result<ReceiverCounts, StoreError>> {
+    let receiver = front.desk.receiver();
+    let asked = async {
+        let _place = front.looks.acquire().await.ok()?;
+        let counts = receiver.store().receiver_counts(receiver.policy().mode);
+        Some(counts.await)
+    };
+    tokio::time::timeout(front.timings.look, asked).await.ok()?
 }

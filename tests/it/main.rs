@@ -133,6 +133,7 @@ mod webhook_replay;
 mod webhook_serve;
 mod webhook_settling;
 mod webhook_signature;
+mod webhook_stalled;
 mod webhook_together;
 mod webhook_world;
 mod wiped;

@@ -1,14 +1,14 @@
 //! A sender that hangs up while its delivery is being written: the delivery is taken in all the same, since what is written with
 //! it, in the same transaction, is others'.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::support::kill_points::{self, KillPoints};
 use crate::support::serving::{SECRET, Serving, client, free_port};
 use crate::support::world::*;
-use crate::webhook_world::{Told, header, paid};
+use crate::webhook_world::{Told, header, now, paid};
 
 const SOON: Duration = Duration::from_secs(10);
 /// Long enough for a server to see the end of a connection.
@@ -38,8 +38,7 @@ async fn is_taken_in_without_its_sender(backend: Backend) {
         ..paid()
     };
     let body = told.body("evt_hung_up").to_string().into_bytes();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let signature = header(SECRET, now.as_secs().cast_signed(), &body);
+    let signature = header(SECRET, now(), &body);
     let posting = client()
         .post(serving.url())
         .header("Stripe-Signature", signature)

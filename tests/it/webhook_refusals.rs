@@ -1,7 +1,7 @@
 //! Whatever reaches the receiver's port that is not Stripe's word about an order of ours: each is answered as it should,
 //! changes no order, and costs no memory that is not given back.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,15 +12,10 @@ use crate::support::tally::tell;
 use crate::support::world::*;
 use crate::webhook_event::no_events;
 use crate::webhook_signature::odd_headers;
-use crate::webhook_world::{Told, header, paid};
+use crate::webhook_world::{Told, header, now, paid};
 
 /// Kibibytes. One body alone may have 1024.
 const ROOM: u64 = 24 * 1024;
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    since.as_secs().try_into().unwrap()
-}
 
 /// Told of the world's first order.
 fn told() -> Told {

@@ -1,6 +1,8 @@
 //! Deliveries for the receiver's tests: bodies as Stripe makes them, and the header that signs them, made here and not
 //! by the code under test.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -22,6 +24,12 @@ pub fn signature(secret: &str, time: &str, body: &[u8]) -> String {
     mac.update(body);
     let digits = mac.finalize().into_bytes();
     digits.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The clock by which a receiver judges a signature.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    since.as_secs().try_into().unwrap()
 }
 
 pub fn header(secret: &str, time: i64, body: &[u8]) -> String {
