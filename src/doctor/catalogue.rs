@@ -33,11 +33,20 @@ fn tables(name: &'static str, catalogue: &Catalogue) -> Check {
         .iter()
         .map(|table| format!("`{table}`"))
         .collect();
-    if missing.is_empty() {
-        return Check::passed(name, format!("all {} that relink reads", catalogue.tables));
+    if !missing.is_empty() {
+        let found = format!("missing: {}", missing.join(", "));
+        return Check::failed(name, Trouble::Configuration, found, SCHEMA);
     }
-    let found = format!("missing: {}", missing.join(", "));
-    Check::failed(name, Trouble::Configuration, found, SCHEMA)
+    let doubled = catalogue.doubled_tables.iter();
+    let doubled: Vec<String> = doubled
+        .map(|(one, other)| format!("`{one}` and `{other}` are one table"))
+        .collect();
+    if !doubled.is_empty() {
+        let remedy = "let each of relink's tables stand for one of the database's: [schema.tables] of the configuration \
+                      file says which";
+        return Check::failed(name, Trouble::Configuration, doubled.join("; "), remedy);
+    }
+    Check::passed(name, format!("all {} that relink reads", catalogue.tables))
 }
 
 /// Columns of a table that is missing are not missing once more.

@@ -80,6 +80,7 @@ mod tests {
             length: None,
             may_select: true,
             may_update: true,
+            is_updatable: true,
         }
     }
 

@@ -67,6 +67,8 @@ pub struct Catalogue {
     /// How many tables relink reads.
     pub tables: usize,
     pub missing_tables: Vec<String>,
+    /// Pairs of names that are one table, spelled in two ways.
+    pub doubled_tables: Vec<(String, String)>,
     /// Every column that relink knows, those of missing tables left out.
     pub columns: Vec<ColumnFacts>,
     /// Tables whose rows the database filters for this role.
@@ -161,6 +163,8 @@ pub struct Found {
     pub length: Option<u32>,
     pub may_select: bool,
     pub may_update: bool,
+    /// Whatever the rights: no change goes through most views.
+    pub is_updatable: bool,
 }
 
 /// What a type amounts to for relink.

@@ -51,6 +51,18 @@ fn update(name: &'static str, catalogue: &Catalogue) -> Check {
     if let Some(check) = cannot_write(name, &catalogue.writing) {
         return check;
     }
+    let linked = |column: &ColumnFacts| matches!(column.uses, Use::Link | Use::Touched);
+    let fixed = lacking(catalogue, |column, found| {
+        linked(column) && !found.is_updatable
+    });
+    if !fixed.is_empty() {
+        return Check::failed(
+            name,
+            Trouble::Configuration,
+            read_through_a_view(&fixed),
+            format!("{NAME_THE_TABLE}, unless only dry runs are meant"),
+        );
+    }
     let Some(role) = of_role(name, catalogue) else {
         return Check::passed(name, "the file and its folder can be written");
     };
@@ -59,7 +71,7 @@ fn update(name: &'static str, catalogue: &Catalogue) -> Check {
         Err(check) => return check,
     };
     let closed = lacking(catalogue, |column, found| {
-        matches!(column.uses, Use::Link | Use::Touched) && !found.may_update
+        linked(column) && !found.may_update
     });
     if closed.is_empty() {
         return Check::passed(name, format!("{role} may store a link, and lock its row"));
@@ -92,6 +104,13 @@ fn receiver(name: &'static str, catalogue: &Catalogue) -> Check {
     if catalogue.writing != Writing::Possible {
         return Check::not_checked(name, "nothing can be written here at all");
     }
+    let fixed = lacking(catalogue, |column, found| {
+        written(column.uses) && !found.is_updatable
+    });
+    if !fixed.is_empty() {
+        let remedy = format!("{NAME_THE_TABLE}, {UNLESS}");
+        return Check::warned(name, read_through_a_view(&fixed), remedy);
+    }
     let Some(role) = of_role(name, catalogue) else {
         return Check::passed(name, "a payment can be recorded");
     };
@@ -113,6 +132,14 @@ fn receiver(name: &'static str, catalogue: &Catalogue) -> Check {
             orders_table(catalogue)
         ),
     )
+}
+
+const NAME_THE_TABLE: &str =
+    "name the table itself under [schema.tables] of the configuration file";
+
+fn read_through_a_view(columns: &[String]) -> String {
+    let columns = columns.join(", ");
+    format!("a view stands for the table, and nothing can be changed through it: {columns}")
 }
 
 /// As this database calls it.

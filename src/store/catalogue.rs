@@ -7,19 +7,20 @@ use super::dialect::Dialect;
 use super::schema::Table;
 
 impl Dialect {
-    /// A query for `(table, column)` of these tables: relink's word for the table, as `search_path` resolves its name,
-    /// and the column. It reads the catalogue, not `information_schema`: the latter hides columns that the role may not
-    /// read, and a missing right is not a missing column.
+    /// A query for `(table, column, place)` of these tables: relink's word for the table, as `search_path` resolves its
+    /// name, the column, and by what the database itself knows the table. It reads the catalogue, not
+    /// `information_schema`: the latter hides columns that the role may not read, and a missing right is not a missing
+    /// column.
     pub fn columns_of(self, tables: &[&Table]) -> String {
         let wanted = self.wanted(tables);
         match self {
             Dialect::Postgres => format!(
-                "SELECT CAST(w.word AS TEXT) AS table_name, CAST(a.attname AS TEXT) AS column_name \
-                 FROM ({wanted}) AS w JOIN pg_attribute a ON a.attrelid = w.place \
+                "SELECT CAST(w.word AS TEXT) AS table_name, CAST(a.attname AS TEXT) AS column_name, \
+                 CAST(a.attrelid AS TEXT) AS place FROM ({wanted}) AS w JOIN pg_attribute a ON a.attrelid = w.place \
                  WHERE a.attnum > 0 AND NOT a.attisdropped"
             ),
             Dialect::Sqlite => format!(
-                "SELECT w.word AS table_name, c.name AS column_name \
+                "SELECT w.word AS table_name, c.name AS column_name, m.name AS place \
                  FROM ({wanted}) AS w JOIN sqlite_master m ON m.name = w.place \
                  JOIN pragma_table_info(m.name) c WHERE m.type IN ('table', 'view')"
             ),
@@ -47,28 +48,34 @@ impl Dialect {
         wanted.join(" UNION ALL ")
     }
 
-    /// As `columns_of`, with the declared type, what kind of type it is, how long a value may be, and what this role
-    /// may do with it. A domain counts as what it is made of. Labels of an enum are separated by U+001F.
+    /// As `columns_of`, with the declared type, what kind of type it is, how long a value may be, whether anybody can
+    /// change it there, and what this role may do with it. A domain counts as what it is made of. Labels of an enum are
+    /// separated by U+001F.
+    ///
+    /// What an `INSTEAD OF` trigger writes, SQLite counts as no row: to relink, no view can be changed there.
     pub fn described_columns(self, tables: &[&Table]) -> String {
         let wanted = self.wanted(tables);
         match self {
             Dialect::Postgres => format!(
                 "SELECT CAST(w.word AS TEXT) AS table_name, CAST(a.attname AS TEXT) AS column_name, \
-                 CAST(format_type(a.atttypid, a.atttypmod) AS TEXT) AS declared, CAST(b.typname AS TEXT) AS base, \
+                 CAST(a.attrelid AS TEXT) AS place, CAST(format_type(a.atttypid, a.atttypmod) AS TEXT) AS declared, \
+                 CAST(b.typname AS TEXT) AS base, \
                  CAST(CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END AS BIGINT) AS modifier, \
                  (SELECT string_agg(CAST(e.enumlabel AS TEXT), chr(31) ORDER BY e.enumsortorder) \
                  FROM pg_enum e WHERE e.enumtypid = b.oid) AS labels, \
                  CAST(CASE WHEN has_column_privilege(c.oid, a.attnum, 'SELECT') THEN 1 ELSE 0 END AS BIGINT) AS may_select, \
-                 CAST(CASE WHEN has_column_privilege(c.oid, a.attnum, 'UPDATE') THEN 1 ELSE 0 END AS BIGINT) AS may_update \
+                 CAST(CASE WHEN has_column_privilege(c.oid, a.attnum, 'UPDATE') THEN 1 ELSE 0 END AS BIGINT) AS may_update, \
+                 CAST(CASE WHEN pg_column_is_updatable(c.oid, a.attnum, true) THEN 1 ELSE 0 END AS BIGINT) AS is_updatable \
                  FROM ({wanted}) AS w JOIN pg_class c ON c.oid = w.place \
                  JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid \
                  JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END \
                  WHERE a.attnum > 0 AND NOT a.attisdropped"
             ),
             Dialect::Sqlite => format!(
-                "SELECT w.word AS table_name, c.name AS column_name, CAST(c.type AS TEXT) AS declared, \
+                "SELECT w.word AS table_name, c.name AS column_name, m.name AS place, CAST(c.type AS TEXT) AS declared, \
                  CAST(NULL AS TEXT) AS base, CAST(-1 AS BIGINT) AS modifier, CAST(NULL AS TEXT) AS labels, \
-                 CAST(1 AS BIGINT) AS may_select, CAST(1 AS BIGINT) AS may_update \
+                 CAST(1 AS BIGINT) AS may_select, CAST(1 AS BIGINT) AS may_update, \
+                 CAST(m.type = 'table' AS BIGINT) AS is_updatable \
                  FROM ({wanted}) AS w JOIN sqlite_master m ON m.name = w.place \
                  JOIN pragma_table_info(m.name) c WHERE m.type IN ('table', 'view')"
             ),

@@ -21,7 +21,8 @@ pub enum StoreError {
     /// The role may not do this, or the session is read-only.
     #[error("the database role may not {what}: {detail}")]
     AccessDenied { what: &'static str, detail: String },
-    /// Each entry reads "table `orders` is missing" or "column `orders.amount_cents` is missing".
+    /// Each entry reads "table `orders` is missing", "column `orders.amount_cents` is missing", or names two that are one
+    /// table.
     #[error(
         "the database does not hold the application's tables as relink knows them: {}; \
          check that the URL names the application's database, that `search_path` reaches its schema, and that other names \

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::address::Address;
 use super::dialect::Dialect;
 use super::pool::Alone;
-use super::schema::{Column, Table};
+use super::schema::{Column, Places, Table, doubled_tables, places};
 use super::{Access, Store, StoreError, kinds};
 use crate::doctor::{Catalogue, ColumnFacts, Database, Found, Writing};
 use crate::files;
@@ -32,7 +32,7 @@ impl Store {
         categories: &[String],
     ) -> Result<Catalogue, StoreError> {
         let tables = self.names.tables();
-        let columns = self.described_columns(&tables).await?;
+        let (columns, places) = self.described_columns(&tables).await?;
         let is_there = |table: &str| columns.keys().any(|(known, _)| known == table);
         let filtered = match self.dialect.filtered_tables(&tables) {
             Some(statement) => self.texts(statement).await?,
@@ -58,6 +58,7 @@ impl Store {
                 .filter(|table| !is_there(table.word))
                 .map(|table| table.path())
                 .collect(),
+            doubled_tables: doubled_tables(&self.names, &places),
             columns: self
                 .names
                 .known()
@@ -101,12 +102,13 @@ impl Store {
         }
     }
 
-    async fn described_columns(&self, tables: &[&Table]) -> Result<Columns, StoreError> {
+    async fn described_columns(&self, tables: &[&Table]) -> Result<(Columns, Places), StoreError> {
         let rows = sqlx::query(AssertSqlSafe(self.dialect.described_columns(tables)))
             .all(self, WHAT)
             .await?;
         let columns: Result<Columns, _> = rows.iter().map(|row| self.described(row)).collect();
-        columns.map_err(StoreError::query(WHAT))
+        let columns = columns.map_err(StoreError::query(WHAT))?;
+        Ok((columns, places(&rows).map_err(StoreError::query(WHAT))?))
     }
 
     fn described(&self, row: &AnyRow) -> Result<((String, String), Found), sqlx::Error> {
@@ -125,6 +127,7 @@ impl Store {
             length,
             may_select: row.try_get::<i64, _>("may_select")? == 1,
             may_update: row.try_get::<i64, _>("may_update")? == 1,
+            is_updatable: row.try_get::<i64, _>("is_updatable")? == 1,
         };
         Ok((
             (row.try_get("table_name")?, row.try_get("column_name")?),

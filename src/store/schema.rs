@@ -3,9 +3,10 @@
 //!
 //! relink owns none of these tables and adds nothing to them. A name only ever reaches SQL quoted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::StoreError;
@@ -221,19 +222,44 @@ fn column(table: &'static str, word: &'static str) -> Column {
     }
 }
 
+/// By relink's word for a table, what the database itself knows the table by.
+pub(super) type Places = BTreeMap<String, String>;
+
+/// From rows that have both, for each column of a table.
+pub(super) fn places(rows: &[AnyRow]) -> Result<Places, sqlx::Error> {
+    let pair = |row: &AnyRow| Ok((row.try_get("table_name")?, row.try_get("place")?));
+    rows.iter().map(pair).collect()
+}
+
+/// Pairs of names that are one table in the database, though they are spelled in two ways: what is written to the one
+/// would be read from the other.
+pub(super) fn doubled_tables(names: &Names, places: &Places) -> Vec<(String, String)> {
+    let mut seen = BTreeMap::new();
+    let tables = names.tables().into_iter();
+    let doubled = tables.filter_map(|table| {
+        let other = seen.insert(places.get(table.word)?, table.path())?;
+        Some((other, table.path()))
+    });
+    doubled.collect()
+}
+
 /// The columns that the database has, of the tables that relink knows: relink's word for the table, and the column.
-pub(super) struct FoundColumns(BTreeSet<(String, String)>);
+pub(super) struct FoundColumns {
+    columns: BTreeSet<(String, String)>,
+    places: Places,
+}
 
 impl FoundColumns {
     pub fn has(&self, column: &Column) -> bool {
         let key = (column.table.to_owned(), column.name.clone());
-        self.0.contains(&key)
+        self.columns.contains(&key)
     }
 
     /// # Errors
-    /// [`StoreError::Schema`] with every missing table, and every missing column of the tables there are.
+    /// [`StoreError::Schema`] with every missing table, every missing column of the tables there are, and every table
+    /// that stands for two.
     pub fn require(&self, names: &Names) -> Result<(), StoreError> {
-        let present = |word: &str| self.0.iter().any(|(table, _)| table == word);
+        let present = |word: &str| self.places.contains_key(word);
         let tables = names
             .tables()
             .into_iter()
@@ -249,7 +275,9 @@ impl FoundColumns {
             .into_iter()
             .filter(|column| present(column.table) && !self.has(column))
             .map(|column| format!("column `{}` is missing", column.path()));
-        let missing: Vec<String> = tables.chain(columns).collect();
+        let doubled = doubled_tables(names, &self.places).into_iter();
+        let doubled = doubled.map(|(one, other)| format!("`{one}` and `{other}` are one table"));
+        let missing: Vec<String> = tables.chain(columns).chain(doubled).collect();
         if missing.is_empty() {
             Ok(())
         } else {
@@ -269,9 +297,12 @@ pub(super) async fn read_columns(
         .fetch_all(connection)
         .await
         .map_err(StoreError::query(what))?;
-    let pair = |row: &sqlx::any::AnyRow| -> Result<(String, String), sqlx::Error> {
+    let pair = |row: &AnyRow| -> Result<(String, String), sqlx::Error> {
         Ok((row.try_get("table_name")?, row.try_get("column_name")?))
     };
-    let found: Result<_, _> = rows.iter().map(pair).collect();
-    found.map(FoundColumns).map_err(StoreError::query(what))
+    let columns: Result<_, _> = rows.iter().map(pair).collect();
+    Ok(FoundColumns {
+        columns: columns.map_err(StoreError::query(what))?,
+        places: places(&rows).map_err(StoreError::query(what))?,
+    })
 }

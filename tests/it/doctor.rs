@@ -41,6 +41,24 @@ on_each_backend! {
     }
 }
 
+/// Two spellings of one name: what relink takes for two tables would be one.
+#[tokio::test]
+async fn a_table_that_stands_for_two_is_named_and_nothing_works_with_it() {
+    let world = World::on(Backend::Postgres(Flavour::NativeEnums)).await;
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("config.toml");
+    std::fs::write(&file, "schema.tables.tournaments = 'public.parents'\n").unwrap();
+    let variable = ("RELINK_CONFIG", file.to_str().unwrap());
+    let said = diagnosed_with(&world, &[variable]).await;
+    said.fails(4, "tables", "`parents` and `public.parents` are one table");
+    let refused = world.relink_with(&["inspect", "--all"], &[variable]).await;
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    let named = refused
+        .stderr
+        .contains("`parents` and `public.parents` are one table");
+    assert!(named, "{}", refused.stderr);
+}
+
 on_each_backend! {
     async fn a_database_without_any_table_says_so_and_what_could_not_be_checked(world) {
         for table in ["tournament_products", "orders", "tournaments", "players", "products", "parents"] {

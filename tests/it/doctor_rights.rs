@@ -194,6 +194,26 @@ on_each_backend! {
     }
 }
 
+// With every right, as the tables' owner: no change goes through it.
+on_each_backend! {
+    async fn a_view_that_cannot_be_updated_is_no_table_to_store_a_link_in(world) {
+        world.rows.execute("ALTER TABLE orders RENAME TO orders_kept").await;
+        world.rows.execute("CREATE VIEW orders AS SELECT * FROM orders_kept LIMIT 1000").await;
+        let said = diagnosed(&world).await;
+        said.fails(4, "update_rights", "a view stands for the table");
+        said.tells("update_rights", "`orders.stripe_checkout_session_id`, `orders.stripe_checkout_url`");
+        assert_eq!(said.outcome("receiver_rights"), "warned");
+        said.tells("receiver_rights", "`orders.stripe_payment_intent_id`");
+        if world.database_url().starts_with("sqlite") {
+            return;
+        }
+        let plain = "DROP VIEW orders; CREATE VIEW orders AS SELECT * FROM orders_kept";
+        world.rows.execute(plain).await;
+        let said = diagnosed(&world).await;
+        assert_eq!((said.code, said.outcome("update_rights")), (Some(0), "passed"));
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_may_only_be_read_is_named() {
     let world = World::on(Backend::Sqlite).await;
