@@ -119,10 +119,11 @@ impl Sandbox {
     /// Puts the sample incident back as it was, rows and Stripe objects.
     ///
     /// # Errors
-    /// As `open`.
+    /// As `open`; then both are as they were.
     pub async fn reset(dir: &Path) -> Result<(), SandboxError> {
-        database::create(dir).await?;
+        // First: another process that works in this folder would go on with rows that are no longer there.
         let sandbox = Sandbox::open(dir).await?;
+        database::create(dir).await?;
         client::reset(&sandbox.base_url).await?;
         sandbox.seed_if_empty().await?;
         sandbox.close().await
@@ -186,5 +187,32 @@ impl Sandbox {
             double.stop().await?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sandbox_that_is_in_use_is_not_reset_by_half() {
+        let folder = tempfile::tempdir().unwrap();
+        let at_work = Sandbox::open(folder.path()).await.unwrap();
+        let rows = folder.path().join("club.db");
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(&rows)
+            .and_then(|mut file| std::io::Write::write_all(&mut file, b"at work"))
+            .unwrap();
+        let before = std::fs::read(&rows).unwrap();
+        let refused = Sandbox::reset(folder.path()).await;
+        assert!(matches!(
+            refused,
+            Err(SandboxError::Double(DoubleError::InUse { .. }))
+        ));
+        assert!(std::fs::read(&rows).unwrap() == before);
+        at_work.close().await.unwrap();
+        Sandbox::reset(folder.path()).await.unwrap();
+        assert!(std::fs::read(&rows).unwrap() != before);
     }
 }

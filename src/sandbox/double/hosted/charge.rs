@@ -7,10 +7,11 @@ use super::super::objects::{account, items};
 use super::super::world::{Kind, Realm, Record};
 use super::text;
 
-/// Currencies without a minor unit, and those with three digits (docs.stripe.com/currencies).
-const NO_DIGITS: [&str; 16] = [
-    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv",
-    "xaf", "xof", "xpf",
+/// Currencies without a minor unit, and those with three digits (docs.stripe.com/currencies). UGX has none either, and
+/// Stripe takes it in hundredths all the same.
+const NO_DIGITS: [&str; 15] = [
+    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf",
+    "xof", "xpf",
 ];
 const THREE_DIGITS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
@@ -113,6 +114,7 @@ mod tests {
         assert_eq!(money(5, "eur"), "0.05 EUR");
         assert_eq!(money(-5500, "usd"), "-55.00 USD");
         assert_eq!(money(5500, "jpy"), "5500 JPY");
+        assert_eq!(money(5500, "ugx"), "55.00 UGX");
         assert_eq!(money(5500, "kwd"), "5.500 KWD");
     }
 }
