@@ -1,17 +1,34 @@
-//! Prometheus' text format, as far as relink needs it: gauges of whole numbers, written and read back.
+//! Prometheus' text format, as far as relink needs it: whole numbers, written and read back.
 //!
 //! Reading is lenient: a line that is none of ours is passed over, so that a file that somebody else wrote, or that
 //! was cut off, can keep no run from writing its own.
 
 use std::fmt::Write;
 
-/// One gauge with all its samples. Without a sample it is not written.
+/// One metric with all its samples. Without a sample it is not written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Family {
     pub name: &'static str,
     /// One line, without a backslash.
     pub help: &'static str,
+    pub kind: Kind,
     pub samples: Vec<Sample>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It only grows, as long as the process lives.
+    Counter,
+    Gauge,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +53,12 @@ pub fn render(families: &[Family]) -> String {
         let Family {
             name,
             help,
+            kind,
             samples,
         } = family;
+        let kind = kind.name();
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
         for sample in samples {
             let _ = writeln!(text, "{name}{} {}", braced(&sample.labels), sample.value);
         }
@@ -125,6 +144,7 @@ mod tests {
         Family {
             name: "relink_orders",
             help: "Orders by verdict",
+            kind: Kind::Gauge,
             samples: vec![Sample { labels, value }],
         }
     }
@@ -138,10 +158,17 @@ mod tests {
                 Family {
                     samples: Vec::new(),
                     ..family(Vec::new(), 0)
+                },
+                Family {
+                    name: "relink_answers_total",
+                    kind: Kind::Counter,
+                    ..family(Vec::new(), 7)
                 }
             ]),
             "# HELP relink_orders Orders by verdict\n# TYPE relink_orders gauge\n\
-             relink_orders{scope=\"a \\\"b\\\" c\\\\d\\ne\"} 3\n"
+             relink_orders{scope=\"a \\\"b\\\" c\\\\d\\ne\"} 3\n\
+             # HELP relink_answers_total Orders by verdict\n# TYPE relink_answers_total counter\n\
+             relink_answers_total 7\n"
         );
     }
 

@@ -5,7 +5,7 @@
 //! guessed; `relink_observed_timestamp_seconds` says how old it is. No names and no addresses: a metric never tells who
 //! owes what.
 
-use super::exposition::{Family, Sample};
+use super::exposition::{Family, Kind, Sample};
 use super::observation::Observation;
 use crate::domain::{AccountId, Mode, Money, RunId, Timestamp};
 use crate::exit::ExitStatus;
@@ -160,6 +160,7 @@ fn run_families(
     let one = |name, help, value: i64| Family {
         name,
         help,
+        kind: Kind::Gauge,
         samples: vec![labels.sample(&[], value)],
     };
     let is_success = is_success(
@@ -187,6 +188,7 @@ fn run_families(
         Family {
             name: "relink_last_run_info",
             help: "The last run, with its id in the journal if it wrote",
+            kind: Kind::Gauge,
             samples: vec![
                 labels.sample(&[("run", told.run.as_ref().map_or("", RunId::as_str))], 1),
             ],
@@ -250,6 +252,7 @@ impl<'a> Former<'a> {
         Family {
             name,
             help,
+            kind: Kind::Gauge,
             samples: now.unwrap_or_else(before),
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! It changes nothing about a run, and never its exit status.
 
-mod exposition;
+pub(crate) mod exposition;
 mod gauges;
 mod observation;
 mod scope;

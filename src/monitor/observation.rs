@@ -158,8 +158,7 @@ impl Watched {
 ///
 /// `unowned` and `duplicate` can be paid, `withdrawn` is so on purpose; of `in_doubt`, `unobserved` and
 /// `invalid_order` nobody knows.
-#[must_use]
-pub fn is_stranded(verdict: Verdict) -> bool {
+fn is_stranded(verdict: Verdict) -> bool {
     match verdict {
         Verdict::Dead
         | Verdict::Dying

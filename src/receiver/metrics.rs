@@ -2,10 +2,10 @@
 //!
 //! No ids and no names: a metric never tells who paid.
 
-use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Answer;
+use crate::monitor::exposition::{self, Family, Kind, Sample};
 use crate::store::ReceiverCounts;
 
 /// Deliveries by answer, since this process began.
@@ -27,77 +27,73 @@ impl Tally {
     }
 }
 
-/// The text format, version 0.0.4. `counts`: `None` when the database could not be asked.
+/// `counts`: `None` when the database could not be asked.
 pub fn render(tally: &Tally, counts: Option<&ReceiverCounts>) -> String {
-    let mut text = String::new();
-    head(
-        &mut text,
-        "relink_webhook_deliveries_total",
-        "counter",
-        "Deliveries by answer",
-    );
-    for (answer, counter) in [
+    let answers = [
         ("taken", &tally.taken),
         ("refused", &tally.refused),
         ("later", &tally.later),
-    ] {
-        let count = counter.load(Ordering::Relaxed);
-        line(
-            &mut text,
-            &format!("relink_webhook_deliveries_total{{answer=\"{answer}\"}}"),
-            count,
-        );
-    }
-    head(
-        &mut text,
-        "relink_database_up",
-        "gauge",
-        "Whether the database answers",
-    );
-    line(&mut text, "relink_database_up", u64::from(counts.is_some()));
-    let Some(counts) = counts else {
-        return text;
-    };
-    head(
-        &mut text,
-        "relink_webhook_events",
-        "gauge",
-        "Events taken in, by ruling",
-    );
-    for (ruling, count) in &counts.events {
-        line(
-            &mut text,
-            &format!("relink_webhook_events{{ruling=\"{ruling}\"}}"),
-            *count,
-        );
-    }
-    for (name, help, value) in [
-        (
+    ];
+    let deliveries = answers
+        .map(|(answer, counter)| sample(&[("answer", answer)], counter.load(Ordering::Relaxed)));
+    let mut families = vec![
+        Family {
+            name: "relink_webhook_deliveries_total",
+            help: "Deliveries by answer",
+            kind: Kind::Counter,
+            samples: deliveries.to_vec(),
+        },
+        gauge(
+            "relink_database_up",
+            "Whether the database answers",
+            u64::from(counts.is_some()),
+        ),
+    ];
+    families.extend(counts.map(of_database).into_iter().flatten());
+    exposition::render(&families)
+}
+
+fn of_database(counts: &ReceiverCounts) -> [Family; 4] {
+    let events = counts.events.iter();
+    let events = events.map(|(ruling, count)| sample(&[("ruling", ruling)], *count));
+    [
+        Family {
+            name: "relink_webhook_events",
+            help: "Events taken in, by ruling",
+            kind: Kind::Gauge,
+            samples: events.collect(),
+        },
+        gauge(
             "relink_open_incidents",
             "Incidents that wait for a person",
             counts.open_incidents,
         ),
-        (
+        gauge(
             "relink_links_to_close",
             "Links of paid orders that are not closed yet",
             counts.open_retirements,
         ),
-        (
+        gauge(
             "relink_links_to_close_oldest_seconds",
             "How long the oldest of them has waited",
             counts.oldest_retirement,
         ),
-    ] {
-        head(&mut text, name, "gauge", help);
-        line(&mut text, name, value);
+    ]
+}
+
+fn gauge(name: &'static str, help: &'static str, value: u64) -> Family {
+    Family {
+        name,
+        help,
+        kind: Kind::Gauge,
+        samples: vec![sample(&[], value)],
     }
-    text
 }
 
-fn head(text: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-fn line(text: &mut String, name: &str, value: u64) {
-    let _ = writeln!(text, "{name} {value}");
+fn sample(labels: &[(&str, &str)], value: u64) -> Sample {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    Sample {
+        labels: labels.iter().map(owned).collect(),
+        value: i64::try_from(value).unwrap_or(i64::MAX),
+    }
 }
