@@ -1,7 +1,7 @@
 //! Whether Stripe sends anybody the events by which relink settles orders. Whose endpoint it is, Stripe does not say:
 //! the check names its URL, for a person to know it by.
 //!
-//! Nothing here fails: an application may record payments by itself.
+//! Whatever is registered, nothing fails by it: an application may record payments by itself.
 
 use crate::webhook::SessionEvent;
 

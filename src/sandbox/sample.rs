@@ -11,8 +11,8 @@ pub const SCHEMA_SQLITE: &str = include_str!("../../fixtures/schema.sqlite.sql")
 /// The rows: one text for SQLite and Postgres, for freshly created tables.
 pub const ROWS: &str = include_str!("../../fixtures/sample.sql");
 
-/// The sample's present, 2026-03-14 09:00 UTC in unix seconds: ages in the fixtures are told from here.
-pub const PRESENT: i64 = 1_773_478_800;
+/// The sample's present, in unix seconds: ages in the fixtures are told from where the double's clock starts.
+pub const PRESENT: i64 = super::double::CLOCK_START;
 
 const STRIPE_OBJECTS: &str = include_str!("../../fixtures/sample-stripe.json");
 

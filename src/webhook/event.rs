@@ -204,7 +204,7 @@ pub fn decode(body: &[u8]) -> Result<Event, Undecodable> {
         id: EventId::parse(&envelope.id)?,
         created: Timestamp(envelope.created),
         mode,
-        account: account.transpose().map_err(|_| none("account"))?,
+        account: account.transpose().map_err(|_| no_id_of("account"))?,
         what,
     })
 }
@@ -279,7 +279,7 @@ fn session(wire: WireSession, mode: Mode) -> Result<SessionFacts, Undecodable> {
     let intent = wire.payment_intent.as_ref().map(Expandable::id);
     let link = wire.payment_link.as_ref().map(Expandable::id);
     Ok(SessionFacts {
-        id: SessionId::parse(&wire.id).map_err(|_| none("session"))?,
+        id: SessionId::parse(&wire.id).map_err(|_| no_id_of("session"))?,
         payment_status: payment_status(wire.payment_status.as_deref()),
         amount: wire
             .amount_total
@@ -288,11 +288,11 @@ fn session(wire: WireSession, mode: Mode) -> Result<SessionFacts, Undecodable> {
         intent: intent
             .map(PaymentIntentId::parse)
             .transpose()
-            .map_err(|_| none("payment intent"))?,
+            .map_err(|_| no_id_of("payment intent"))?,
         link: link
             .map(LinkId::parse)
             .transpose()
-            .map_err(|_| none("payment link"))?,
+            .map_err(|_| no_id_of("payment link"))?,
         owner: Owner::read(
             wire.metadata
                 .and_then(|metadata| metadata.order_id)
@@ -326,6 +326,6 @@ fn expect(field: &str, found: &str, wanted: &str) -> Result<(), Undecodable> {
     }
 }
 
-fn none(what: &str) -> Undecodable {
+fn no_id_of(what: &str) -> Undecodable {
     Undecodable(format!("an id in it is no {what}'s"))
 }

@@ -305,10 +305,6 @@ impl Case<'_> {
 
     fn incident(&self, kind: IncidentKind, payment: &str, more: Value) -> Incident {
         let session = self.session;
-        let order = match &session.owner {
-            Owner::Order(id) => Some(*id),
-            Owner::Nobody | Owner::Unreadable(_) => None,
-        };
         let mut detail = json!({
             "session": session.id,
             "payment_intent": session.intent,
@@ -321,7 +317,7 @@ impl Case<'_> {
         Incident {
             id: IncidentId::of(kind, self.event.mode, payment),
             kind,
-            order,
+            order: session.owner.order(),
             session: session.id.clone(),
             detail,
         }

@@ -314,7 +314,7 @@ fn refundable(change: &Change, params: &Value) -> Result<Record, ApiError> {
     Ok(record.clone())
 }
 
-/// Used when a delayed payment ends.
+/// A delayed payment that has not come to its end.
 pub(in super::super) fn is_pending(intent: &Value) -> bool {
     matches!(
         intent["status"].as_str(),

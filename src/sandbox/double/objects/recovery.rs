@@ -36,7 +36,7 @@ pub(in super::super) fn grant(change: &mut Change, record: &mut Record, at: i64)
     recovery["url"] = json!(url);
 }
 
-pub(in super::super) fn fresh_url(change: &mut Change) -> String {
+fn fresh_url(change: &mut Change) -> String {
     let test = if change.mode == Mode::Live {
         "live_"
     } else {

@@ -326,7 +326,7 @@ pub(in super::super) fn settle(change: &mut Change, record: &Record, paid: bool)
     session
 }
 
-/// Used by seeds and tests alike: the session of an intent.
+/// The session that an intent pays.
 pub(in super::super) fn of_intent<'w>(
     world: &'w World,
     mode: Mode,
