@@ -1,5 +1,6 @@
 //! The architecture, held by the sources themselves: which room may reach for what.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -182,6 +183,37 @@ fn only_the_approval_makes_an_approved_plan() {
 #[test]
 fn nothing_below_the_approval_knows_of_a_dry_run() {
     assert_eq!(uses(|_| true, &["dry_run", "is_dry"]), Vec::<String>::new());
+}
+
+/// On the page a room stands at the beginning of a line, two spaces in; several may share a line.
+#[test]
+fn the_page_names_every_room_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let (_, rooms) = page.split_once("```\nsrc/\n").unwrap();
+    let (rooms, _) = rooms.split_once("```").unwrap();
+    let named: BTreeSet<String> = rooms
+        .lines()
+        .filter_map(|line| line.strip_prefix("  "))
+        .filter(|line| !line.starts_with(' '))
+        .flat_map(|line| {
+            let words = line.split(' ').map(str::to_owned);
+            words.take_while(|word| word.ends_with('/') || word.ends_with(".rs"))
+        })
+        .collect();
+    let there: BTreeSet<String> = fs::read_dir(root.join("src"))
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            if entry.path().is_dir() {
+                format!("{name}/")
+            } else {
+                name
+            }
+        })
+        .collect();
+    assert_eq!(named, there);
 }
 
 #[test]
