@@ -1,13 +1,11 @@
 //! `relink doctor`: looks at everything that relink needs, each part whatever became of the others, and says what it
 //! found. It writes nothing. With `--print-sql` and `--config` it connects to nothing.
 
-use secrecy::SecretString;
-
 use crate::cli::{Common, DoctorArgs};
 use crate::doctor::{Facts, diagnose};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::store::Store;
+use crate::store::{DatabaseKind, Store, journal_sql};
 
 use super::findings::{DatabaseFindings, StripeFindings, Subject};
 use super::opening::database_url;
@@ -56,12 +54,12 @@ fn print_sql(
     common: &Common,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
-    let url = match &common.sandbox {
-        // The sandbox's database is a SQLite file, and its tables do not depend on where it lies.
-        Some(_) => SecretString::from("sqlite://sandbox.db".to_owned()),
-        None => database_url(common, context)?,
+    let role = args.role.as_deref();
+    let sql = match &common.sandbox {
+        // A SQLite file, which may not be there yet: its tables do not depend on where it lies.
+        Some(_) => journal_sql(DatabaseKind::Sqlite, role),
+        None => Store::journal_sql(&database_url(common, context)?, role)?,
     };
-    let sql = Store::journal_sql(&url, args.role.as_deref())?;
     context.ui.text(&sql)?;
     Ok(ExitStatus::Done)
 }

@@ -211,24 +211,13 @@ async fn a_role_that_may_not_create_tables_is_told_the_sql_that_its_owner_runs_a
         .await;
 }
 
-/// A run that SIGKILL ends with its mint's answer under way.
-async fn kill_at_the_mint(world: &World) {
-    let mint = json!({"method": "POST", "path": "/v1/payment_links", "when": "arrival", "kind": "park", "times": 1});
-    world.fault(mint).await;
-    let running = world.spawn(&COMMIT);
-    let parked = world.wait_for_parked().await;
-    running.signal("KILL");
-    running.finish().await;
-    world.drop_parked(parked).await;
-    world.clear_faults().await;
-}
-
 /// It may mint as well: what its link may ask for is held against the limit and put before whoever agrees.
 #[tokio::test]
 async fn an_order_that_is_gone_on_with_counts_with_its_amount() {
     let world = World::on(Backend::Sqlite).await;
     let order = world.order(pending(5500).behind(expired_session())).await;
-    kill_at_the_mint(&world).await;
+    let mint = json!({"method": "POST", "path": "/v1/payment_links", "when": "arrival", "kind": "park", "times": 1});
+    world.kill_unheard(&COMMIT, mint).await;
     world.order(pending(1000).behind(expired_session())).await;
     let before = world.writes().await.len();
     let id = order.to_string();

@@ -8,20 +8,8 @@ use crate::support::world::*;
 
 const COMMIT: [&str; 4] = ["regen", "--all", "--commit", "--yes"];
 
-/// A run that SIGKILL ends when Stripe has done what the request asked for, or before.
-async fn kill_at(world: &World, path: &str, when: &str) {
-    let rule = json!({"method": "POST", "path": path, "when": when, "kind": "park", "times": 1});
-    world.fault(rule).await;
-    let running = world.spawn(&COMMIT);
-    let parked = world.wait_for_parked().await;
-    running.signal("KILL");
-    running.finish().await;
-    if when == "after" {
-        world.release(parked).await;
-    } else {
-        world.drop_parked(parked).await;
-    }
-    world.clear_faults().await;
+fn parked(path: &str, when: &str) -> Value {
+    json!({"method": "POST", "path": path, "when": when, "kind": "park", "times": 1})
 }
 
 async fn open_operations(world: &World) -> Vec<String> {
@@ -61,14 +49,7 @@ on_each_backend! {
         let order = world.order(pending(5500).behind(active_link().of(4500).with(open_session().minutes_old(600)))).await;
         let mut releasing = COMMIT.to_vec();
         releasing.push("--allow-amount-change");
-        let rule = json!({"method": "POST", "path": "/v1/payment_links/*", "when": "before", "kind": "park", "times": 1});
-        world.fault(rule).await;
-        let running = world.spawn(&releasing);
-        let parked = world.wait_for_parked().await;
-        running.signal("KILL");
-        running.finish().await;
-        world.drop_parked(parked).await;
-        world.clear_faults().await;
+        world.kill_unheard(&releasing, parked("/v1/payment_links/*", "before")).await;
         delete_row(&world, order).await;
         assert!(!world.live_objects_of(order).await.is_empty());
 
@@ -85,7 +66,7 @@ on_each_backend! {
 on_each_backend! {
     async fn a_link_that_was_minted_for_a_row_that_is_gone_since_is_closed(world) {
         let order = world.order(pending(5500).behind(expired_session())).await;
-        kill_at(&world, "/v1/payment_links", "after").await;
+        world.kill_at(&COMMIT, parked("/v1/payment_links", "after")).await;
         assert_eq!(world.live_objects_of(order).await.len(), 1);
         delete_row(&world, order).await;
 
@@ -107,7 +88,7 @@ on_each_backend! {
 on_each_backend! {
     async fn an_order_that_left_the_scope_half_done_loses_its_new_link_and_gets_no_other(world) {
         let order = world.order(pending(5500).behind(expired_session())).await;
-        kill_at(&world, "/v1/payment_links", "after").await;
+        world.kill_at(&COMMIT, parked("/v1/payment_links", "after")).await;
         let set = format!("UPDATE products SET category = 'jersey' WHERE id = (SELECT product_id FROM orders WHERE id = {order})");
         world.rows.execute(&set).await;
         let again = world.relink(&COMMIT).await;
@@ -127,7 +108,7 @@ on_each_backend! {
         let order = world.order(pending(5500).behind(open_session().minutes_old(600))).await;
         let healthy = world.order(pending(7000).behind(active_link())).await;
         let session = world.row(order.0).await.reference.unwrap();
-        kill_at(&world, "/v1/checkout/sessions/*/expire", "before").await;
+        world.kill_unheard(&COMMIT, parked("/v1/checkout/sessions/*/expire", "before")).await;
         // No list shows it any more either.
         world.pass(90_000).await;
         let gone = json!({"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "No such checkout session"}});
@@ -182,7 +163,9 @@ async fn no_more_at_an_end(world: &World) {
 /// another one is due.
 async fn edited_in_doubt(world: &World) -> OrderId {
     let order = world.order(pending(5500).behind(expired_session())).await;
-    kill_at(world, "/v1/payment_links", "after").await;
+    world
+        .kill_at(&COMMIT, parked("/v1/payment_links", "after"))
+        .await;
     world.rows.set(order.0, "amount_cents", "6000").await;
     order
 }

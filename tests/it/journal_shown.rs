@@ -81,13 +81,7 @@ on_each_backend! {
 on_each_backend! {
     async fn what_a_killed_run_left_open_is_told_with_the_command_that_goes_on_and_then_who_ended_it(world) {
         let order = world.order(pending(5500).behind(expired_session())).await;
-        world.fault(json!({"method": "POST", "path": "/v1/payment_links", "when": "after", "kind": "park", "times": 1})).await;
-        let running = world.spawn(&COMMIT);
-        let parked = world.wait_for_parked().await;
-        running.signal("KILL");
-        running.finish().await;
-        world.release(parked).await;
-        world.clear_faults().await;
+        world.kill_at(&COMMIT, json!({"method": "POST", "path": "/v1/payment_links", "when": "after", "kind": "park", "times": 1})).await;
 
         let first = runs(&world).await.remove(0);
         assert_eq!(first["exit_code"], Value::Null);
@@ -188,4 +182,21 @@ async fn the_sql_for_the_databases_owner_is_printed_without_a_connection_or_a_pa
         &[("DATABASE_URL", url)],
     );
     assert!(other.stdout.contains("TO \"night\""), "{}", other.stdout);
+}
+
+/// Before anything of the sandbox is there, and without making it.
+#[tokio::test]
+async fn the_sql_of_a_sandbox_that_nobody_has_used_yet_is_printed_too() {
+    let home = tempfile::tempdir().unwrap();
+    let sandbox = format!("--sandbox={}", home.path().join("sandbox").display());
+    let output = run_binary(&["doctor", "--print-sql", &sandbox], &[]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(
+        output
+            .stdout
+            .contains("CREATE TABLE IF NOT EXISTS relink_runs"),
+        "{}",
+        output.stdout
+    );
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
 }

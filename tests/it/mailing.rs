@@ -86,15 +86,9 @@ on_each_backend! {
         let first = world.order(pending(5500).behind(expired_session())).await;
         world.order(pending(5500).behind(expired_session())).await;
         let second = json!({"method": "POST", "path": "/v1/payment_links", "nth": 2, "when": "after", "kind": "park", "times": 1});
-        world.fault(second).await;
         let desk = Desk::new();
         let path = desk.file();
-        let running = world.spawn(&["regen", "--all", "--commit", "--yes", "--concurrency", "1", "--csv-out", path.to_str().unwrap()]);
-        let parked = world.wait_for_parked().await;
-        running.signal("KILL");
-        running.finish().await;
-        world.release(parked).await;
-        world.clear_faults().await;
+        world.kill_at(&["regen", "--all", "--commit", "--yes", "--concurrency", "1", "--csv-out", path.to_str().unwrap()], second).await;
         assert!(!path.exists());
         let list = ["journal", "list", "--since", "1h", "--csv-out", path.to_str().unwrap()];
         let output = world.relink(&list).await;
@@ -290,14 +284,8 @@ async fn a_later_run_tells_of_the_links_that_a_killed_one_stored() {
     world.order(pending(5500).behind(expired_session())).await;
     world.order(pending(5500).behind(expired_session())).await;
     let second = json!({"method": "POST", "nth": 2, "when": "before", "kind": "park", "times": 1});
-    world.fault(second).await;
     let commit = ["regen", "--all", "--commit", "--yes", "--concurrency", "1"];
-    let running = world.spawn(&commit);
-    let parked = world.wait_for_parked().await;
-    running.signal("KILL");
-    running.finish().await;
-    world.release(parked).await;
-    world.clear_faults().await;
+    world.kill_at(&commit, second).await;
     let output = world.relink(&commit).await;
     assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
     let told = output

@@ -7,15 +7,9 @@ use relink::domain::*;
 use relink::plan::*;
 
 use crate::support::facts::*;
+use crate::support::plans::{decided, regen_of};
 
 const ORDER: i64 = 42;
-
-fn moment() -> Moment {
-    Moment {
-        taken_at: Timestamp(NOW),
-        witness: Witness::Absent,
-    }
-}
 
 fn policy(goal: Goal, releases: &[Release]) -> Policy {
     Policy {
@@ -25,7 +19,7 @@ fn policy(goal: Goal, releases: &[Release]) -> Policy {
 }
 
 fn acts(facts: &OrderFacts, policy: &Policy) -> Action {
-    decide_order(facts, moment(), policy).action
+    decided(facts, policy).action
 }
 
 fn link(id: &str) -> Family {
@@ -184,24 +178,13 @@ fn the_releases_that_need_a_name_are_those_that_no_listing_could_bear_out() {
     }
 }
 
-fn plan(orders: Vec<OrderFacts>) -> Plan {
-    let snapshot = Snapshot {
-        taken_at: Timestamp(NOW),
-        mode: Mode::Test,
-        account: None,
-        witness: Witness::Absent,
-        orders,
-    };
-    decide(&snapshot, &Policy::new(Goal::Regen))
-}
-
 /// Two dead orders: both get a link.
 fn sound() -> Plan {
     let dead = |id: i64, reference: &str| {
         let old = StripeObject::Session(session(reference, id, SessionState::Expired));
         facts(order(id, Some(reference)), Some(old), vec![])
     };
-    plan(vec![dead(1, "cs_one"), dead(2, "cs_two")])
+    regen_of(vec![dead(1, "cs_one"), dead(2, "cs_two")])
 }
 
 #[test]
@@ -273,7 +256,7 @@ fn what_the_audit_found_is_said_with_the_order_and_the_object() {
 #[test]
 fn a_plan_has_work_for_an_order_a_gone_row_a_paid_link_or_a_forced_object() {
     let healthy = StripeObject::Link(link("plink_own"));
-    let quiet = plan(vec![facts(
+    let quiet = regen_of(vec![facts(
         order(ORDER, Some("plink_own")),
         Some(healthy),
         vec![],
@@ -318,7 +301,7 @@ fn a_person_is_asked_about_holds_and_about_money_to_be_given_back() {
         Some(StripeObject::Link(other_amount)),
         vec![],
     );
-    let mut plan = plan(vec![overpaid, healthy, wrong]);
+    let mut plan = regen_of(vec![overpaid, healthy, wrong]);
     let asked = |plan: &Plan| -> Vec<i64> { plan.for_a_person().map(|d| d.order.id.0).collect() };
     assert_eq!(asked(&plan), [1, 3]);
     assert_eq!(plan.decisions[0].verdict, Verdict::Overpaid);

@@ -4,16 +4,9 @@ use relink::domain::*;
 use relink::plan::*;
 
 use crate::support::facts::*;
+use crate::support::plans::decided_by_regen;
 
 const ORDER: i64 = 42;
-
-fn decided(facts: &OrderFacts) -> Decision {
-    let moment = Moment {
-        taken_at: Timestamp(NOW),
-        witness: Witness::Absent,
-    };
-    decide_order(facts, moment, &Policy::new(Goal::Regen))
-}
 
 fn link(id: &str) -> Family {
     family(id, ORDER, true, vec![])
@@ -25,7 +18,7 @@ fn of_two_good_links_the_one_that_the_row_does_not_hold_is_closed() {
     let own = StripeObject::Link(link("plink_own"));
     let other = StripeObject::Link(link("plink_two"));
     let second = other.reference();
-    let decision = decided(&facts(row, Some(own), vec![other]));
+    let decision = decided_by_regen(&facts(row, Some(own), vec![other]));
     assert_eq!(decision.verdict, Verdict::Duplicate);
     assert_eq!(decision.action, Action::Retire(vec![second]));
 }
@@ -56,18 +49,24 @@ fn an_amount_that_was_not_read_matters_only_where_something_may_still_be_charged
     unread.link.amount = None;
     let row = order(ORDER, Some("plink_own"));
     let seen = |row| facts(row, Some(StripeObject::Link(unread.clone())), vec![]);
-    assert_eq!(decided(&seen(row.clone())).verdict, Verdict::Unobserved);
+    assert_eq!(
+        decided_by_regen(&seen(row.clone())).verdict,
+        Verdict::Unobserved
+    );
     let canceled = Order {
         status: OrderStatus::Canceled,
         ..row
     };
-    assert_ne!(decided(&seen(canceled)).verdict, Verdict::Unobserved);
+    assert_ne!(
+        decided_by_regen(&seen(canceled)).verdict,
+        Verdict::Unobserved
+    );
 }
 
 #[test]
 fn an_order_that_has_no_object_and_was_never_withdrawn_is_not_withdrawn() {
     let mut of_the_row = facts(order(ORDER, None), None, vec![]);
-    let never = decided(&of_the_row);
+    let never = decided_by_regen(&of_the_row);
     assert_ne!(never.verdict, Verdict::Withdrawn);
     of_the_row = facts(
         order(ORDER, Some("cs_old")),
@@ -79,9 +78,9 @@ fn an_order_that_has_no_object_and_was_never_withdrawn_is_not_withdrawn() {
         vec![],
     );
     of_the_row.journal.withdrawn = Some(CheckoutReference::classify("cs_old"));
-    assert_eq!(decided(&of_the_row).verdict, Verdict::Withdrawn);
+    assert_eq!(decided_by_regen(&of_the_row).verdict, Verdict::Withdrawn);
     of_the_row.journal.withdrawn = Some(CheckoutReference::classify("cs_before"));
-    assert_ne!(decided(&of_the_row).verdict, Verdict::Withdrawn);
+    assert_ne!(decided_by_regen(&of_the_row).verdict, Verdict::Withdrawn);
 }
 
 #[test]
@@ -100,7 +99,7 @@ fn a_link_whose_sessions_were_not_all_listed_leaves_its_order_unread() {
         vec![],
     );
     for facts in [beside, held] {
-        assert_eq!(decided(&facts).verdict, Verdict::Unobserved);
+        assert_eq!(decided_by_regen(&facts).verdict, Verdict::Unobserved);
     }
 }
 

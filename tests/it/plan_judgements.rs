@@ -7,19 +7,12 @@ use relink::domain::*;
 use relink::plan::*;
 
 use crate::support::facts::*;
+use crate::support::plans::decided_by_regen;
 
 const ORDER: i64 = 42;
 
-fn decided(facts: &OrderFacts) -> Decision {
-    let moment = Moment {
-        taken_at: Timestamp(NOW),
-        witness: Witness::Absent,
-    };
-    decide_order(facts, moment, &Policy::new(Goal::Regen))
-}
-
 fn verdict(facts: &OrderFacts) -> Verdict {
-    decided(facts).verdict
+    decided_by_regen(facts).verdict
 }
 
 fn behind(object: StripeObject) -> OrderFacts {
@@ -167,7 +160,7 @@ fn what_was_paid_more_than_once_is_owed_from_the_second_payment_on() {
         returned.clone(),
         StripeObject::Session(first.clone()),
     ];
-    let decision = decided(&beside(objects));
+    let decision = decided_by_regen(&beside(objects));
     assert_eq!(decision.verdict, Verdict::Overpaid);
     assert_eq!(
         decision.reason,
@@ -184,7 +177,7 @@ fn what_was_paid_more_than_once_is_owed_from_the_second_payment_on() {
 fn of_a_canceled_order_everything_that_was_paid_is_owed() {
     let canceled = |state| {
         let facts = beside(vec![page("cs_one", state)]);
-        decided(&with_status(facts, OrderStatus::Canceled))
+        decided_by_regen(&with_status(facts, OrderStatus::Canceled))
     };
     let decision = canceled(money("pi_1", 5500, 500));
     assert_eq!(
@@ -262,7 +255,7 @@ fn an_order_that_lacks_something_is_invalid_and_says_what() {
     let spoilt = |spoil: &Spoil| {
         let mut facts = behind(page("cs_own", SessionState::Expired));
         spoil(Arc::make_mut(&mut facts.order));
-        let decision = decided(&facts);
+        let decision = decided_by_regen(&facts);
         (decision.verdict, decision.reason.to_string())
     };
     let sold_out = |order: &mut Order| {
@@ -310,7 +303,7 @@ fn an_order_that_lacks_something_is_invalid_and_says_what() {
 #[test]
 fn an_inactive_link_dies_with_its_open_pages_and_not_with_the_others() {
     let visits = |state| vec![session("cs_visit", ORDER, state)];
-    let open = decided(&behind(link(
+    let open = decided_by_regen(&behind(link(
         "plink_own",
         false,
         visits(SessionState::Open),
@@ -350,7 +343,7 @@ fn a_dead_order_says_why() {
         (read_as(Reading::NotLive), Reason::Unconfirmed),
         (beside(vec![]), Reason::NoObject),
     ] {
-        let decision = decided(&facts);
+        let decision = decided_by_regen(&facts);
         assert_eq!((decision.verdict, decision.reason), (Verdict::Dead, reason));
     }
 }

@@ -7,16 +7,9 @@ use relink::domain::*;
 use relink::plan::*;
 
 use crate::support::facts::*;
+use crate::support::plans::decided;
 
 const ORDER: i64 = 42;
-
-fn decided(facts: &OrderFacts, policy: &Policy) -> Decision {
-    let moment = Moment {
-        taken_at: Timestamp(NOW),
-        witness: Witness::Absent,
-    };
-    decide_order(facts, moment, policy)
-}
 
 fn acts(facts: &OrderFacts, goal: Goal) -> Action {
     decided(facts, &Policy::new(goal)).action

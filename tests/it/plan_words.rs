@@ -8,16 +8,9 @@ use relink::domain::*;
 use relink::plan::*;
 
 use crate::support::facts::*;
+use crate::support::plans::{decided_by_regen, regen_of};
 
 const ORDER: i64 = 42;
-
-fn decided(facts: &OrderFacts, goal: Goal) -> Decision {
-    let moment = Moment {
-        taken_at: Timestamp(NOW),
-        witness: Witness::Absent,
-    };
-    decide_order(facts, moment, &Policy::new(goal))
-}
 
 #[test]
 fn every_release_is_the_flag_of_its_name() {
@@ -89,7 +82,7 @@ fn what_the_rows_object_looked_like_is_said_in_two_words() {
         (stored(SessionState::Failed), "session failed"),
         (stored(SessionState::Unknown("new".to_owned())), "unread"),
     ] {
-        let said = decided(&facts, Goal::Regen).stored.to_string();
+        let said = decided_by_regen(&facts).stored.to_string();
         assert_eq!(said, words);
     }
 }
@@ -99,7 +92,7 @@ fn of(verdict: Verdict, action: Action) -> Decision {
     Decision {
         verdict,
         action,
-        ..decided(&held(true), Goal::Regen)
+        ..decided_by_regen(&held(true))
     }
 }
 
@@ -184,21 +177,10 @@ fn every_verdict_that_leaves_something_to_do_names_the_next_command() {
     }
 }
 
-fn plan_of(orders: Vec<OrderFacts>) -> Plan {
-    let snapshot = Snapshot {
-        taken_at: Timestamp(NOW),
-        mode: Mode::Test,
-        account: None,
-        witness: Witness::Absent,
-        orders,
-    };
-    decide(&snapshot, &Policy::new(Goal::Regen))
-}
-
 /// It is written into approvals and into the journal.
 #[test]
 fn the_digest_of_a_plan_stays_and_every_deed_of_it_counts() {
-    let plan = plan_of(vec![stored(SessionState::Expired)]);
+    let plan = regen_of(vec![stored(SessionState::Expired)]);
     let digest = plan.digest();
     assert_eq!(digest.as_str().len(), 9, "{digest}");
     assert_eq!(digest, plan.clone().digest());

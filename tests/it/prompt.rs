@@ -86,14 +86,10 @@ async fn the_question_names_what_is_gone_on_with() {
     let world = World::on(Backend::Sqlite).await;
     world.order(pending(5500).behind(expired_session())).await;
     let lost = json!({"method": "POST", "path": "/v1/payment_links", "when": "arrival", "kind": "park", "times": 1});
-    world.fault(lost).await;
     let commit = ["regen", "--all", "--commit"];
-    let running = world.spawn(&["regen", "--all", "--commit", "--yes"]);
-    let parked = world.wait_for_parked().await;
-    running.signal("KILL");
-    running.finish().await;
-    world.drop_parked(parked).await;
-    world.clear_faults().await;
+    world
+        .kill_unheard(&["regen", "--all", "--commit", "--yes"], lost)
+        .await;
     let mut session =
         rexpect::session::spawn_command(world.command(&commit), Some(LIMIT_MS)).unwrap();
     let asked = session.exp_regex(r"\[y/N\]").unwrap().0;

@@ -14,17 +14,6 @@ async fn assert_one_link_in_its_row(world: &World, order: OrderId) {
     assert_eq!(world.live_objects_of(order).await, [held]);
 }
 
-/// A run that SIGKILL ends while the request that `rule` parks is under way; what was parked goes on.
-async fn kill_at(world: &World, rule: Value) {
-    world.fault(rule).await;
-    let running = world.spawn(&COMMIT);
-    let parked = world.wait_for_parked().await;
-    running.signal("KILL");
-    running.finish().await;
-    world.release(parked).await;
-    world.clear_faults().await;
-}
-
 fn at_the_mint(when: &str) -> Value {
     json!({"method": "POST", "path": "/v1/payment_links", "when": when, "kind": "park", "times": 1})
 }
@@ -38,7 +27,7 @@ async fn mints(world: &World) -> Vec<Value> {
 on_each_backend! {
     async fn a_run_killed_at_its_mint_is_shown_in_doubt_and_the_next_one_ends_with_that_very_link(world) {
         let order = world.order(pending(5500).behind(expired_session())).await;
-        kill_at(&world, at_the_mint("after")).await;
+        world.kill_at(&COMMIT, at_the_mint("after")).await;
         let minted = world.live_objects_of(order).await;
         assert_eq!(minted.len(), 1, "{minted:?}");
 
@@ -61,13 +50,7 @@ on_each_backend! {
     async fn a_mint_that_never_arrived_is_made_by_the_next_run_with_the_same_key_and_body(world) {
         let order = world.order(pending(5500).behind(expired_session())).await;
         let lost = json!({"method": "POST", "path": "/v1/payment_links", "when": "arrival", "kind": "park", "times": 1});
-        world.fault(lost).await;
-        let running = world.spawn(&COMMIT);
-        let parked = world.wait_for_parked().await;
-        running.signal("KILL");
-        running.finish().await;
-        world.drop_parked(parked).await;
-        world.clear_faults().await;
+        world.kill_unheard(&COMMIT, lost).await;
         // What would be asked for today is another request; Stripe takes a key for one only.
         world.rows.execute("UPDATE products SET name = 'Renamed since'").await;
 
@@ -86,7 +69,7 @@ on_each_backend! {
 on_each_backend! {
     async fn a_day_later_the_link_is_found_and_adopted_and_none_is_minted_twice(world) {
         let order = world.order(pending(5500).behind(expired_session())).await;
-        kill_at(&world, at_the_mint("after")).await;
+        world.kill_at(&COMMIT, at_the_mint("after")).await;
         world.a_day_passes().await;
         let again = world.relink(&COMMIT).await;
         assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
@@ -148,7 +131,7 @@ on_each_backend! {
 on_each_backend! {
     async fn an_order_edited_while_its_mint_is_in_doubt_loses_that_link_and_gets_one_of_the_new_amount(world) {
         let order = world.order(pending(5500).behind(expired_session())).await;
-        kill_at(&world, at_the_mint("after")).await;
+        world.kill_at(&COMMIT, at_the_mint("after")).await;
         let first = world.live_objects_of(order).await;
         world.rows.set(order.0, "amount_cents", "6000").await;
         let again = world.relink(&COMMIT).await;
@@ -164,11 +147,7 @@ on_each_backend! {
         let order = world.order(pending(5500).behind(open_session().minutes_old(600))).await;
         let session = world.row(order.0).await.reference.unwrap();
         let rule = json!({"method": "POST", "path": "/v1/checkout/sessions/*/expire", "when": "before", "kind": "park", "times": 1});
-        world.fault(rule).await;
-        let running = world.spawn(&COMMIT);
-        let parked = world.wait_for_parked().await;
-        running.signal("KILL");
-        running.finish().await;
+        let parked = world.kill_while_parked(&COMMIT, rule).await;
         world.pay(&session).await;
         world.release(parked).await;
         world.clear_faults().await;
@@ -272,29 +251,13 @@ on_each_backend! {
     }
 }
 
-/// A run that SIGKILL ends right after the first commit whose transaction is this one.
-async fn kill_after_the_commit(world: &World, args: &[&str], what: &str) {
-    let points = KillPoints::listen().await;
-    let mut command = world.command(args);
-    command.env(kill_points::ADDRESS, points.address());
-    let running = Running::start(command);
-    loop {
-        let reached = points.next().await;
-        if !reached.before && reached.what == what {
-            break running.signal("KILL");
-        }
-        reached.go_on();
-    }
-    running.finish().await;
-}
-
 on_each_backend! {
     async fn a_retirement_by_id_that_was_killed_goes_on_with_the_same_command(world) {
         for killed_at in ["claim an order", "journal an intent"] {
             let order = world.order(canceled(5500).behind(active_link())).await;
             let link = world.row(order.0).await.reference.unwrap();
             let args = ["retire", &link, "--commit", "--yes"];
-            kill_after_the_commit(&world, &args, killed_at).await;
+            world.kill_after_the_commit(&args, killed_at).await;
             assert_eq!(world.object(&link).await["active"], true, "{killed_at}");
 
             let again = world.relink(&args).await;
@@ -311,7 +274,7 @@ on_each_backend! {
         let order = world.order(pending(5500).behind(expired_session())).await;
         world.order(pending(7000).behind(expired_session())).await;
         let one_by_one = ["regen", "--all", "--commit", "--yes", "--concurrency", "1"];
-        kill_after_the_commit(&world, &one_by_one, "claim an order").await;
+        world.kill_after_the_commit(&one_by_one, "claim an order").await;
         let operations = world.journal_table("operations");
         world.rows.execute(&format!("UPDATE {operations} SET record = '{{}}'")).await;
 
@@ -327,7 +290,7 @@ on_each_backend! {
     /// Whoever approved the plan saw another amount: what an earlier run left is concluded, and nothing is begun.
     async fn an_order_edited_since_the_approval_is_only_concluded(world) {
         let order = world.order(pending(5500).behind(expired_session())).await;
-        kill_at(&world, at_the_mint("after")).await;
+        world.kill_at(&COMMIT, at_the_mint("after")).await;
         let points = KillPoints::listen().await;
         let mut command = world.command(&COMMIT);
         command.env(kill_points::ADDRESS, points.address());

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::on_each_backend;
-use crate::support::kill_points::{self, KillPoints};
 use crate::support::world::*;
 
 /// A folder for one test's plan.
@@ -105,15 +104,9 @@ on_each_backend! {
         let desk = Desk::new();
         save(&world, &desk.plan(), &["regen", "--all"]).await;
         let at_the_second = json!({"method": "POST", "path": "/v1/payment_links", "nth": 2, "when": "after", "kind": "park", "times": 1});
-        world.fault(at_the_second).await;
         let path = desk.plan();
         let path = path.to_str().unwrap();
-        let running = world.spawn(&["regen", "--plan", path, "--commit", "--yes", "--concurrency", "1"]);
-        let parked = world.wait_for_parked().await;
-        running.signal("KILL");
-        running.finish().await;
-        world.release(parked).await;
-        world.clear_faults().await;
+        world.kill_at(&["regen", "--plan", path, "--commit", "--yes", "--concurrency", "1"], at_the_second).await;
         assert!(holds_a_link(&world, first).await);
         assert!(!holds_a_link(&world, third).await);
 
@@ -268,21 +261,10 @@ async fn an_order_that_another_run_did_meanwhile_is_not_this_plans() {
     assert_eq!(world.writes().await.len(), 2);
 }
 
-/// A commit of the plan that SIGKILL ends right after the first commit whose transaction is this one.
 async fn kill_after(world: &World, path: &Path, what: &str) {
-    let points = KillPoints::listen().await;
     let path = path.to_str().unwrap();
-    let mut command = world.command(&["regen", "--plan", path, "--commit", "--yes"]);
-    command.env(kill_points::ADDRESS, points.address());
-    let running = Running::start(command);
-    loop {
-        let reached = points.next().await;
-        if !reached.before && reached.what == what {
-            break running.signal("KILL");
-        }
-        reached.go_on();
-    }
-    running.finish().await;
+    let args = ["regen", "--plan", path, "--commit", "--yes"];
+    world.kill_after_the_commit(&args, what).await;
 }
 
 async fn standing(world: &World, path: &Path) -> Value {

@@ -1,6 +1,6 @@
 //! `retire --run`: what a run minted is closed, and nothing mints it again until a person asks.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::on_each_backend;
 use crate::support::world::*;
@@ -10,14 +10,6 @@ const REGEN: [&str; 4] = ["regen", "--all", "--commit", "--yes"];
 async fn last_run(world: &World) -> String {
     let query = "SELECT run_id FROM {} ORDER BY started_at DESC LIMIT 1";
     world.journaled("runs", query).await.remove(0)
-}
-
-async fn verdict(world: &World, order: OrderId) -> String {
-    let output = world
-        .relink(&["inspect", "--order-id", &order.to_string(), "-o", "json"])
-        .await;
-    let shown: Value = serde_json::from_str(&output.stdout).unwrap();
-    shown["verdict"].as_str().unwrap().to_owned()
 }
 
 on_each_backend! {
@@ -39,7 +31,7 @@ on_each_backend! {
         assert_eq!(world.live_objects_of(earlier).await, [kept]);
         for order in [one, other] {
             assert!(world.live_objects_of(order).await.is_empty());
-            assert_eq!(verdict(&world, order).await, "withdrawn");
+            assert_eq!(world.verdict(order).await, "withdrawn");
         }
         let cron = world.relink(&REGEN).await;
         assert_eq!(cron.code, Some(0), "{}{}", cron.stdout, cron.stderr);
@@ -140,17 +132,11 @@ async fn undo(world: &World, run: &str) -> Output {
 /// A run that SIGKILL ends while its mint is under way, before or after Stripe made the link.
 async fn kill_at_the_mint(world: &World, when: &str) -> String {
     let mint = json!({"method": "POST", "path": "/v1/payment_links", "when": when, "kind": "park", "times": 1});
-    world.fault(mint).await;
-    let running = world.spawn(&REGEN);
-    let parked = world.wait_for_parked().await;
-    running.signal("KILL");
-    running.finish().await;
     if when == "arrival" {
-        world.drop_parked(parked).await;
+        world.kill_unheard(&REGEN, mint).await;
     } else {
-        world.release(parked).await;
+        world.kill_at(&REGEN, mint).await;
     }
-    world.clear_faults().await;
     last_run(world).await
 }
 
@@ -178,12 +164,12 @@ on_each_backend! {
         assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
         assert_eq!(world.writes().await.len(), before, "what is closed was closed again");
         assert_eq!(world.live_objects_of(doubled).await.len(), 1);
-        assert_eq!(verdict(&world, order).await, "withdrawn");
+        assert_eq!(world.verdict(order).await, "withdrawn");
         let cron = world.relink(&REGEN).await;
         assert_eq!(cron.code, Some(0), "{}{}", cron.stdout, cron.stderr);
         for order in [order, doubled] {
             assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
-            assert_eq!(verdict(&world, order).await, "withdrawn");
+            assert_eq!(world.verdict(order).await, "withdrawn");
         }
     }
 }
@@ -200,7 +186,7 @@ on_each_backend! {
         let output = undo(&world, &run).await;
         assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
         assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
-        assert_eq!(verdict(&world, order).await, "withdrawn");
+        assert_eq!(world.verdict(order).await, "withdrawn");
     }
 }
 
@@ -310,6 +296,6 @@ async fn a_saved_undo_is_carried_out_as_it_was_approved() {
     assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
     for order in [live, closed] {
         assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
-        assert_eq!(verdict(&world, order).await, "withdrawn");
+        assert_eq!(world.verdict(order).await, "withdrawn");
     }
 }

@@ -97,13 +97,7 @@ on_each_backend! {
     async fn a_link_paid_after_its_run_was_killed_before_storing_it_settles_and_the_next_run_closes_the_rest(world) {
         let order = world.order(pending(5500).behind(expired_session())).await;
         let serving = receive(&world).await;
-        world.fault(park(MINT, "after")).await;
-        let running = world.spawn(&REGEN);
-        let parked = world.wait_for_parked().await;
-        running.signal("KILL");
-        running.finish().await;
-        world.release(parked).await;
-        world.clear_faults().await;
+        world.kill_at(&REGEN, park(MINT, "after")).await;
         let [link] = &links(&world).await[..] else { panic!("one link") };
         world.visit(link).await;
         world.pay(link).await;

@@ -1,17 +1,7 @@
 //! What an operator closed on purpose stays closed until somebody asks for a new link by the order's own id.
 
-use serde_json::Value;
-
 use crate::on_each_backend;
 use crate::support::world::*;
-
-async fn verdict(world: &World, order: OrderId) -> String {
-    let output = world
-        .relink(&["inspect", "--order-id", &order.to_string(), "-o", "json"])
-        .await;
-    let shown: Value = serde_json::from_str(&output.stdout).unwrap();
-    shown["verdict"].as_str().unwrap().to_owned()
-}
 
 on_each_backend! {
     async fn a_withdrawn_order_is_held_by_regen_and_mint_and_reopened_by_mint_with_its_id(world) {
@@ -22,7 +12,7 @@ on_each_backend! {
         assert_eq!(retired.code, Some(0), "{}{}", retired.stdout, retired.stderr);
         assert!(world.live_objects_of(order).await.is_empty());
         assert_eq!(world.row(order.0).await.reference.as_deref(), Some(link.as_str()));
-        assert_eq!(verdict(&world, order).await, "withdrawn");
+        assert_eq!(world.verdict(order).await, "withdrawn");
 
         for command in [
             &["regen", "--all", "--commit", "--yes"][..],
@@ -37,7 +27,7 @@ on_each_backend! {
         let minted = world.relink(&["mint", "--order-id", &id, "--commit", "--yes"]).await;
         assert_eq!(minted.code, Some(0), "{}{}", minted.stdout, minted.stderr);
         assert_eq!(world.live_objects_of(order).await, [world.row(order.0).await.reference.unwrap()]);
-        assert_eq!(verdict(&world, order).await, "healthy");
+        assert_eq!(world.verdict(order).await, "healthy");
     }
 }
 
@@ -51,7 +41,7 @@ on_each_backend! {
         let session = world.row(other.0).await.reference.unwrap();
         world.rows.set(other.0, "stripe_checkout_session_id", "NULL").await;
         world.rows.set(order.0, "stripe_checkout_session_id", &format!("'{session}'")).await;
-        assert_eq!(verdict(&world, order).await, "dead");
+        assert_eq!(world.verdict(order).await, "dead");
     }
 }
 
@@ -61,7 +51,7 @@ on_each_backend! {
         let order = world.order(pending(5500).behind(active_link()).and_also(active_link())).await;
         let output = world.relink(&["retire", "--all", "--commit", "--yes"]).await;
         assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
-        assert_eq!(verdict(&world, order).await, "healthy");
+        assert_eq!(world.verdict(order).await, "healthy");
     }
 }
 
@@ -79,7 +69,7 @@ on_each_backend! {
             let output = world.relink(command).await;
             assert_eq!(output.code, Some(0), "{command:?}: {}{}", output.stdout, output.stderr);
             assert_eq!(world.live_objects_of(order).await, Vec::<String>::new(), "{command:?}");
-            assert_eq!(verdict(&world, order).await, "withdrawn", "{command:?}");
+            assert_eq!(world.verdict(order).await, "withdrawn", "{command:?}");
             world.relink(&["regen", "--all", "--commit", "--yes"]).await;
             assert_eq!(world.live_objects_of(order).await, Vec::<String>::new(), "{command:?}");
         }

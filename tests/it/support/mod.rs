@@ -7,6 +7,7 @@ pub mod front;
 pub mod grammar;
 pub mod invariants;
 pub mod kill_points;
+pub mod plans;
 pub mod postgres;
 pub mod receiver;
 pub mod serving;

@@ -8,6 +8,7 @@
 //! It judges nothing: what a row or an object must look like afterwards is the test's to say.
 
 mod journal;
+mod kills;
 mod objects;
 mod process;
 mod rows;
@@ -209,6 +210,16 @@ impl World {
     /// Starts the real binary, for a test that does something meanwhile.
     pub fn spawn(&self, args: &[&str]) -> Running {
         Running::start(self.command(args))
+    }
+
+    /// What `inspect` calls the order now.
+    pub async fn verdict(&self, order: OrderId) -> String {
+        let id = order.to_string();
+        let output = self
+            .relink(&["inspect", "--order-id", &id, "-o", "json"])
+            .await;
+        let shown: Value = serde_json::from_str(&output.stdout).unwrap();
+        shown["verdict"].as_str().unwrap().to_owned()
     }
 
     /// The command that `relink` runs, for a test that gives it a terminal. Nothing but this world is in its

@@ -1,4 +1,5 @@
-//! Which ends of a run ask for a person, and which are no bug of ours.
+//! Which ends of a run ask for a person and which do not, by its exit code and by the verdict; and that an operator's odd
+//! order is never told as a bug of relink.
 
 use serde_json::{Value, json};
 
