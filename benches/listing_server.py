@@ -23,12 +23,6 @@ def kind(n):
     return "paid" if n % 100 < 70 else "link" if n % 100 < 90 else "expired"
 
 
-def links_of(n):
-    """The numbers of an order's links: a second one has a number of its own."""
-    own = [n] if kind(n) == "link" else []
-    return [*own, n + 10 ** 9] if n % SECOND == 70 else own
-
-
 def is_by_link(n):
     return 35 <= n % 100 < 70
 
