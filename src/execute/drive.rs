@@ -63,8 +63,10 @@ impl Run<'_> {
             observed = match next {
                 Next::Look => self.look(&mut held).await,
                 Next::Send { write, round } => {
-                    if let Write::Deactivate(link) = &write {
-                        held.recall.forget_link(link);
+                    match &write {
+                        Write::Deactivate(link) => held.recall.forget_link(link),
+                        // Of sessions only those that are over are kept, and none of them is expired again.
+                        Write::Expire(_) => {}
                     }
                     let (seen, done) = self.retire(&held, &write, round).await;
                     concluded = done;

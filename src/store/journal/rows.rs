@@ -49,7 +49,9 @@ impl Journal {
             } => {
                 let also = match intent.action {
                     StepAction::Mint => Also::Mint(intent),
-                    _ => Also::Nothing,
+                    StepAction::Expire | StepAction::Deactivate | StepAction::Publish => {
+                        Also::Nothing
+                    }
                 };
                 self.save(transaction, what, lease, operation, name, &also)
                     .await?

@@ -60,7 +60,10 @@ impl Mind {
         let (at, write) = match &operation.state {
             State::Retiring { queue, .. } => match queue.first() {
                 None => (world::LOOK, None),
-                Some(write) => (world::INTEND, Some(place(&write.target()))),
+                // Each closes what it is aimed at, and the model's requests do nothing else.
+                Some(write @ (Write::Deactivate(_) | Write::Expire(_))) => {
+                    (world::INTEND, Some(place(&write.target())))
+                }
             },
             State::Claimed | State::Doubting | State::Examining | State::Confirming => {
                 (world::LOOK, None)
