@@ -5,7 +5,7 @@ use crate::config;
 use crate::domain::{OrderFacts, Snapshot};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::plan::{Goal, Plan, Tally, Verdict, advise};
+use crate::plan::{Goal, Plan, Tally, advise};
 use crate::store::{Access, OpenIncident};
 use crate::ui::{Explanation, NextStep, Reader};
 
@@ -86,13 +86,8 @@ pub async fn run(
 /// What monitoring is told, the first that holds: money, an order that a person must look at (one that could not be read
 /// among them), work.
 fn found(tally: &Tally, has_incidents: bool) -> ExitStatus {
-    let money = [
-        Verdict::Overpaid,
-        Verdict::PaidUnrecorded,
-        Verdict::Leaked,
-        Verdict::Duplicate,
-    ];
-    if has_incidents || money.into_iter().any(|verdict| tally.with(verdict) > 0) {
+    let mut counts = tally.counts().into_iter();
+    if has_incidents || counts.any(|(verdict, _)| verdict.is_about_money()) {
         ExitStatus::MoneyNeedsPerson
     } else if tally.for_a_person() > 0 {
         ExitStatus::Partial

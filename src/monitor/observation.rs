@@ -158,7 +158,7 @@ impl Watched {
 ///
 /// `unowned` and `duplicate` can be paid, `withdrawn` is so on purpose; of `in_doubt`, `unobserved` and
 /// `invalid_order` nobody knows.
-fn is_stranded(verdict: Verdict) -> bool {
+pub(super) fn is_stranded(verdict: Verdict) -> bool {
     match verdict {
         Verdict::Dead
         | Verdict::Dying

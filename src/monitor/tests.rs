@@ -1,13 +1,14 @@
 //! The metrics file of a small invented club: what it says, what it keeps, and that it is Prometheus' own format.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use insta::assert_snapshot;
 
 use super::exposition::{Sample, parse, render};
 use super::gauges::*;
-use super::observation::Observation;
+use super::observation::{Observation, is_stranded};
 use crate::domain::*;
 use crate::exit::ExitStatus;
 use crate::plan::{Decision, Goal, Plan, Policy, StoredState, Verdict, decide};
@@ -105,6 +106,19 @@ fn club() -> Plan {
 fn written(told: &Told, ended: Ended, former: &str) -> String {
     let families = families(&job("inspect", "all"), told, ended, &parse(former));
     render(&families)
+}
+
+#[test]
+fn the_page_names_the_verdicts_that_count_as_stranded() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitoring.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let row = page
+        .lines()
+        .find(|line| line.starts_with("| `relink_stranded_orders` "))
+        .unwrap();
+    let named: BTreeSet<&str> = row.split('`').skip(3).step_by(2).collect();
+    let stranded = Verdict::ALL.into_iter().filter(|it| is_stranded(*it));
+    assert_eq!(named, stranded.map(Verdict::name).collect());
 }
 
 #[test]

@@ -81,6 +81,33 @@ impl Verdict {
             Verdict::Healthy => "healthy",
         }
     }
+
+    /// Money was taken, or can be taken, that the row does not ask for: only a person can put it right. Red on a screen,
+    /// and exit 11 of `--check`.
+    #[must_use]
+    pub fn is_about_money(self) -> bool {
+        match self {
+            Verdict::Overpaid | Verdict::PaidUnrecorded | Verdict::Leaked | Verdict::Duplicate => {
+                true
+            }
+            Verdict::OutOfScope
+            | Verdict::Unobserved
+            | Verdict::InDoubt
+            | Verdict::Missing
+            | Verdict::UnknownObject
+            | Verdict::Foreign
+            | Verdict::Processing
+            | Verdict::Recoverable
+            | Verdict::Settled
+            | Verdict::InvalidOrder
+            | Verdict::Unowned
+            | Verdict::Wrong
+            | Verdict::Dying
+            | Verdict::Withdrawn
+            | Verdict::Dead
+            | Verdict::Healthy => false,
+        }
+    }
 }
 
 impl fmt::Display for Verdict {

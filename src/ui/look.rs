@@ -73,21 +73,8 @@ impl Hue {
             Verdict::Healthy | Verdict::Settled => Hue::Good,
             Verdict::OutOfScope => Hue::Dim,
             Verdict::Dead => Hue::Plain,
-            Verdict::Overpaid | Verdict::PaidUnrecorded | Verdict::Leaked | Verdict::Duplicate => {
-                Hue::Money
-            }
-            Verdict::Unobserved
-            | Verdict::InDoubt
-            | Verdict::Missing
-            | Verdict::UnknownObject
-            | Verdict::Foreign
-            | Verdict::Processing
-            | Verdict::Recoverable
-            | Verdict::InvalidOrder
-            | Verdict::Unowned
-            | Verdict::Wrong
-            | Verdict::Dying
-            | Verdict::Withdrawn => Hue::Attention,
+            other if other.is_about_money() => Hue::Money,
+            _not_as_it_should_be => Hue::Attention,
         }
     }
 

@@ -119,6 +119,7 @@ mod store_read;
 mod store_world;
 mod support;
 mod tls_and_proxies;
+mod told;
 mod ui_terminal;
 mod undo;
 mod webhook_event;
