@@ -85,7 +85,11 @@ impl ConfigFile {
         place.replace('`', "")
     }
 
-    fn parse(path: &Path, found: &FoundText) -> Result<ConfigFile, Error> {
+    /// `path` is for the messages, and for paths that are meant from beside the file.
+    ///
+    /// # Errors
+    /// Configuration: it is no TOML, has an unknown key, a value of another type, or is open to others.
+    pub fn parse(path: &Path, found: &FoundText) -> Result<ConfigFile, Error> {
         let text: &str = &found.text;
         let table = DeTable::parse(text).map_err(|error| {
             let message = error.message().lines().next().unwrap_or_default();

@@ -32,8 +32,9 @@ pub(super) fn session(wire: &wire::Session) -> Result<Session, StripeError> {
             .as_ref()
             .map(|link| link_id(link.id()))
             .transpose()?,
+        // Where it does not say that it is off, expiring the session may hand out another URL.
         recovery: recovery
-            .filter(|recovery| recovery.enabled == Some(true))
+            .filter(|recovery| recovery.enabled != Some(false))
             .map(|recovery| Recovery {
                 expires_at: recovery.expires_at.map(Timestamp),
             }),
@@ -117,11 +118,16 @@ fn link_amount(items: &wire::List<wire::LineItem>) -> Option<Money> {
     if items.has_more {
         return None;
     }
-    let amounts: Option<Vec<Money>> = items.data.iter().map(item_amount).collect();
-    match Money::totals(amounts?).as_slice() {
-        [one] => Some(*one),
-        _ => None,
-    }
+    let mut amounts = items.data.iter().map(item_amount);
+    let first = amounts.next()??;
+    // No saturation: a sum that has no room would be taken for the order's amount where a later item is negative.
+    amounts.try_fold(first, |sum, amount| {
+        let amount = amount.filter(|amount| amount.currency == sum.currency)?;
+        Some(Money::new(
+            sum.minor.checked_add(amount.minor)?,
+            sum.currency,
+        ))
+    })
 }
 
 fn item_amount(item: &wire::LineItem) -> Option<Money> {

@@ -142,6 +142,8 @@ fn only_an_enabled_recovery_counts() {
         recovery(json!({"recovery": {"enabled": false, "expires_at": null, "url": null}})),
         None
     );
+    let silent = recovery(json!({"recovery": {"expires_at": null, "url": null}}));
+    assert_eq!(silent, Some(Recovery { expires_at: None }));
     let open = json!({"recovery": {"enabled": true, "expires_at": null, "url": null}});
     assert_eq!(recovery(open), Some(Recovery { expires_at: None }));
     let expired = json!({"recovery": {"enabled": true, "expires_at": 5, "url": "https://x"}});
@@ -222,6 +224,10 @@ fn a_link_has_an_amount_only_when_every_item_has_a_fixed_one() {
     assert_eq!(items(json!([]), false), Ok(None));
     let euro = json!({"amount_total": 100, "currency": "eur", "quantity": 1});
     assert_eq!(items(json!([item, euro]), false), Ok(None));
+    // Their sum has no room before the last one; cut off at the most there is, it would be the order's amount.
+    let most = json!({"amount_total": i64::MAX, "currency": "usd"});
+    let back = json!({"amount_total": 5500 - i64::MAX, "currency": "usd"});
+    assert_eq!(items(json!([most, most, back]), false), Ok(None));
     let counted = json!({"currency": "usd", "quantity": 3, "price": {"unit_amount": 500}});
     assert_eq!(items(json!([counted]), false), Ok(usd(1500)));
     let chosen = json!({"amount_total": 0, "currency": "usd", "price": {"custom_unit_amount": {"minimum": 1}}});

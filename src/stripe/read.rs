@@ -343,6 +343,7 @@ impl Client {
             Some(told) if told != mode => Err(StripeError::WrongMode {
                 message: format!("`{id}` is a {told} mode object, but a {mode} mode key is set"),
             }),
+            None if T::TELLS_MODE => Err(garbage(format!("`{id}` says nothing of its mode"))),
             _ => Ok(()),
         }
     }

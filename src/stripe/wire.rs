@@ -9,15 +9,18 @@ use serde_json::{Map, Value};
 pub(super) trait Object: DeserializeOwned {
     /// The value of its `object` field.
     const KIND: &'static str;
+    /// Whether Stripe always says of it which mode it is of.
+    const TELLS_MODE: bool;
     fn id(&self) -> &str;
     fn kind(&self) -> Option<&str>;
     fn livemode(&self) -> Option<bool>;
 }
 
 macro_rules! object {
-    ($name:ident, $kind:literal) => {
+    ($name:ident, $kind:literal, $tells_mode:literal) => {
         impl Object for $name {
             const KIND: &'static str = $kind;
+            const TELLS_MODE: bool = $tells_mode;
             fn id(&self) -> &str {
                 &self.id
             }
@@ -37,7 +40,7 @@ pub(super) type Metadata = Option<Map<String, Value>>;
 pub(super) struct List<T> {
     pub object: String,
     pub data: Vec<T>,
-    #[serde(default)]
+    /// Without a word about it, nobody knows whether there is more.
     pub has_more: bool,
 }
 
@@ -76,7 +79,7 @@ pub(super) struct Session {
     pub after_expiration: Option<AfterExpiration>,
     pub recovered_from: Option<String>,
 }
-object!(Session, "checkout.session");
+object!(Session, "checkout.session", true);
 
 #[derive(Debug, Deserialize)]
 pub(super) struct AfterExpiration {
@@ -101,7 +104,7 @@ pub(super) struct PaymentLink {
     pub line_items: Option<List<LineItem>>,
     pub restrictions: Option<Restrictions>,
 }
-object!(PaymentLink, "payment_link");
+object!(PaymentLink, "payment_link", true);
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Restrictions {
@@ -141,7 +144,7 @@ pub(super) struct PaymentIntent {
     pub livemode: Option<bool>,
     pub status: Option<String>,
 }
-object!(PaymentIntent, "payment_intent");
+object!(PaymentIntent, "payment_intent", true);
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Refund {
@@ -152,7 +155,7 @@ pub(super) struct Refund {
     pub currency: Option<String>,
     pub status: Option<String>,
 }
-object!(Refund, "refund");
+object!(Refund, "refund", false);
 
 #[derive(Debug, Deserialize)]
 pub(super) struct WebhookEndpoint {
@@ -165,7 +168,7 @@ pub(super) struct WebhookEndpoint {
     pub enabled_events: Vec<String>,
     pub api_version: Option<String>,
 }
-object!(WebhookEndpoint, "webhook_endpoint");
+object!(WebhookEndpoint, "webhook_endpoint", false);
 
 /// Any object, where only its id matters.
 #[derive(Debug, Deserialize)]
@@ -174,7 +177,7 @@ pub(super) struct Named {
     pub object: Option<String>,
     pub livemode: Option<bool>,
 }
-object!(Named, "");
+object!(Named, "", false);
 
 pub(super) const LINK_CREATED: &str = "payment_link.created";
 
@@ -192,7 +195,7 @@ pub(super) struct Event {
     pub data: EventData,
     pub request: Option<EventRequest>,
 }
-object!(Event, "event");
+object!(Event, "event", true);
 
 /// An event with everything in it, to be read by somebody else.
 #[derive(Debug, Deserialize, Serialize)]
@@ -203,7 +206,7 @@ pub(super) struct WholeEvent {
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
-object!(WholeEvent, "event");
+object!(WholeEvent, "event", true);
 
 #[derive(Debug, Deserialize)]
 pub(super) struct EventData {

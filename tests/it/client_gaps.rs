@@ -214,6 +214,43 @@ async fn a_list_that_never_ends_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_list_that_does_not_say_where_it_ends_proves_nothing() {
+    let world = World {
+        links: vec![link("plink_1", 1, json!({"active": false}))],
+        ..World::default()
+    };
+    let fault = |request: &Request| {
+        let is_of_link = request.query("payment_link").is_some();
+        is_of_link.then(|| answer(json!({"object": "list", "data": []})))
+    };
+    let server = world.serve_with(Box::new(fault)).await;
+    let id = LinkId::parse("plink_1").unwrap();
+    let family = server.client().link_family(&id).await.unwrap();
+    assert!(
+        matches!(&family.sessions, Listing::Unfinished(reason) if reason.contains("not Stripe's")),
+        "{family:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_object_that_does_not_say_which_mode_it_is_of_is_not_read() {
+    let world = World {
+        sessions: vec![session("cs_test_a1", 1, json!({"livemode": null}))],
+        ..World::default()
+    };
+    let server = world.serve().await;
+    let reading = server
+        .client()
+        .read(&CheckoutReference::classify("cs_test_a1"))
+        .await
+        .unwrap();
+    assert!(
+        matches!(&reading, Reading::Unread(reason) if reason.contains("says nothing of its mode")),
+        "{reading:?}"
+    );
+}
+
+#[tokio::test]
 async fn another_object_than_asked_for_is_garbage() {
     let fault = |_: &Request| Some(answer(session("cs_test_b1", 1, json!({}))));
     let server = World::default().serve_with(Box::new(fault)).await;

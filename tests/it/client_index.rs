@@ -92,7 +92,7 @@ async fn a_watched_object_shows_in_every_look_whatever_became_of_it() {
 async fn a_lost_mint_is_found_by_its_key_or_by_its_metadata() {
     let event = |id: &str, link: &str, key: &str, relink_key: &str| {
         json!({
-            "id": id, "object": "event", "type": "payment_link.created", "created": 1_795_500_010,
+            "id": id, "object": "event", "type": "payment_link.created", "created": 1_795_500_010, "livemode": false,
             "request": {"idempotency_key": key},
             "data": {"object": {"id": link, "metadata": {"relink_key": relink_key}}},
         })
