@@ -2,6 +2,7 @@
 //!
 //! It judges nothing; a test looks at the world for that.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::world::*;
@@ -32,23 +33,26 @@ impl Serving {
             process: Running::start(command),
             port,
         };
-        serving.wait_until_healthy().await;
-        serving
+        serving.once_healthy().await
     }
 
-    async fn wait_until_healthy(&self) {
+    async fn once_healthy(mut self) -> Serving {
         let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(20) {
+        while begun.elapsed() < Duration::from_secs(40) && !self.process.has_ended() {
             if self
                 .get("healthz")
                 .await
                 .is_some_and(|(code, _)| code == 200)
             {
-                return;
+                return self;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("the receiver is not healthy");
+        if !self.process.has_ended() {
+            self.process.signal("KILL");
+        }
+        let said = self.process.finish().await;
+        panic!("the receiver is not healthy: {said:?}");
     }
 
     pub fn url(&self) -> String {
@@ -97,7 +101,19 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
+/// One that nobody listens on, below those that a system gives to connections: one of these may be taken by a connection
+/// of another test before the receiver listens there.
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
+    const FIRST: u32 = 20_000;
+    const HOW_MANY: u32 = 12_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(97);
+    for _ in 0..HOW_MANY {
+        let next = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + next % HOW_MANY).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free");
 }
