@@ -125,16 +125,21 @@ impl Answers {
         self.at(Place::Own).value()
     }
 
-    /// The same, with the row's own object a field short.
-    pub fn without_a_field(&self, which: usize) -> Option<Answers> {
+    /// The same with the row's own object written anew, so that no key is in it twice; and with a field less.
+    pub fn without_a_field(&self, which: usize) -> Option<(Answers, Answers)> {
         let mut own = self.own()?;
+        let whole = self.with_own(&own)?;
         let (holder, field) = FIELDS[which % FIELDS.len()];
         let holder = own.pointer_mut(holder)?.as_object_mut()?;
         holder.remove(field)?;
-        let mut less = self.clone();
-        let body = serde_json::to_vec(&own).ok()?;
-        less.0.insert(Place::Own, Answer { status: 200, body });
-        Some(less)
+        Some((whole, self.with_own(&own)?))
+    }
+
+    fn with_own(&self, own: &Value) -> Option<Answers> {
+        let body = serde_json::to_vec(own).ok()?;
+        let mut answers = self.clone();
+        answers.0.insert(Place::Own, Answer { status: 200, body });
+        Some(answers)
     }
 
     /// What is known of the order then; nothing where the answers end the run.
