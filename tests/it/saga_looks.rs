@@ -143,3 +143,59 @@ fn what_turned_up_while_the_old_object_was_closed_is_closed_before_the_mint() {
         ]
     );
 }
+
+#[test]
+fn the_next_attempt_forgets_the_link_of_the_one_before() {
+    let (row, old) = stored(expired());
+    let mut operation = begin(&row);
+    for observed in [
+        Observed::Claimed,
+        look(row.clone(), Some(old.clone()), vec![]),
+        Observed::Minted(new_link()),
+        look(row.clone(), Some(old), vec![new_family(false)]),
+    ] {
+        operation = step(operation, observed).0;
+    }
+    assert_eq!((operation.attempt, operation.minted), (2, None));
+}
+
+#[test]
+fn a_target_that_dropped_out_of_sight_proves_nothing() {
+    let row = order(ORDER, Some("cs_old"));
+    let duplicate = StripeObject::Link(family("plink_two", ORDER, true, vec![]));
+    let asked = run(
+        begin(&row),
+        vec![
+            Observed::Claimed,
+            look(row.clone(), Some(expired()), vec![duplicate]),
+            Observed::Done,
+            look(row.clone(), Some(expired()), vec![]),
+        ],
+    );
+    assert!(
+        matches!(&asked[3], Next::End(Ending::Unknown { .. })),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn what_stays_live_is_given_up_after_some_rounds() {
+    let (row, open) = stored(StripeObject::Session(session(
+        "cs_old",
+        ORDER,
+        SessionState::Open,
+    )));
+    let mut observations = vec![Observed::Claimed];
+    for _ in 0..10 {
+        observations.push(look(row.clone(), Some(open.clone()), vec![]));
+        observations.push(Observed::Done);
+    }
+    let asked = run(begin(&row), observations);
+    assert!(
+        asked
+            .iter()
+            .any(|next| matches!(next, Next::End(Ending::StillLive(_)))),
+        "{asked:?}"
+    );
+    assert!(!asked.iter().any(|next| matches!(next, Next::Mint { .. })));
+}
