@@ -2,6 +2,8 @@
 //!
 //! It sends nothing itself: every operation, its own or another's, is driven by `drive.rs`.
 
+use std::collections::BTreeSet;
+
 use super::drive::{Held, discreet};
 use super::key::FirstTried;
 use super::{Job, Run};
@@ -55,7 +57,8 @@ impl Run<'_> {
             }
             Err(ending) => (Vec::new(), Conclusion::Ended(ending)),
         };
-        retired.dedup();
+        let mut named = BTreeSet::new();
+        retired.retain(|one| named.insert(one.clone()));
         (retired, discreet_conclusion(conclusion))
     }
 

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 
 use super::metrics::render;
 use super::{Answer, Desk};
-use crate::store::{ReceiverCounts, StoreError};
+use crate::store::StoreError;
 use crate::timings::Timings;
 use crate::webhook::MAX_BODY;
 
@@ -190,8 +190,9 @@ fn plain(answer: Answer) -> Response {
 
 /// The database can be reached, and the tables that an event needs are there.
 async fn health(State(front): State<Front>) -> Response {
-    let (status, text) = match counts(&front).await {
-        Some(Ok(_)) => (StatusCode::OK, "ok\n"),
+    let looking = front.desk.receiver().store().look_for_tables();
+    let (status, text) = match in_time(&front, looking).await {
+        Some(Ok(())) => (StatusCode::OK, "ok\n"),
         Some(Err(error)) => {
             tracing::error!(%error, "not healthy");
             (
@@ -208,18 +209,21 @@ async fn health(State(front): State<Front>) -> Response {
 }
 
 async fn metrics(State(front): State<Front>) -> Response {
-    let counts = counts(&front).await.and_then(Result::ok);
+    let receiver = front.desk.receiver();
+    let counting = receiver.store().receiver_counts(receiver.policy().mode);
+    let counts = in_time(&front, counting).await.and_then(Result::ok);
     let text = render(&front.desk.tally, counts.as_ref());
     ([(header::CONTENT_TYPE, METRICS)], text).into_response()
 }
 
 /// `None` where the database did not answer in time: that it does not is to be told while somebody still listens.
-async fn counts(front: &Front) -> Option<Result<ReceiverCounts, StoreError>> {
-    let receiver = front.desk.receiver();
-    let asked = async {
+async fn in_time<T>(
+    front: &Front,
+    asked: impl Future<Output = Result<T, StoreError>>,
+) -> Option<Result<T, StoreError>> {
+    let look = async {
         let _place = front.looks.acquire().await.ok()?;
-        let counts = receiver.store().receiver_counts(receiver.policy().mode);
-        Some(counts.await)
+        Some(asked.await)
     };
-    tokio::time::timeout(front.timings.look, asked).await.ok()?
+    tokio::time::timeout(front.timings.look, look).await.ok()?
 }

@@ -31,6 +31,19 @@ pub fn text(foreseen: &Foreseen, tense: Tense, next: &NextStep, look: Look) -> S
         }
         out.push_str(&render(&table));
     }
+    let events = count(news.len() + known, "event");
+    out.push_str(&format!(
+        "{events}, {known} received before; {}\n",
+        sum(news, tense)
+    ));
+    out.push_str(&next_step(next, look));
+    out
+}
+
+fn sum(news: &[Replayed], tense: Tense) -> String {
+    if news.is_empty() {
+        return "nothing to take in".to_owned();
+    }
     let settled = news
         .iter()
         .filter(|event| event.ruling == Ruling::Settled)
@@ -40,14 +53,11 @@ pub fn text(foreseen: &Foreseen, tense: Tense, next: &NextStep, look: Look) -> S
         Tense::Would => ("would settle", "would open"),
         Tense::Did => ("settled", "opened"),
     };
-    out.push_str(&format!(
-        "{}, {known} received before; {settle} {}, {open} {}\n",
-        count(news.len() + known, "event"),
+    format!(
+        "{settle} {}, {open} {}",
         count(settled, "order"),
         count(incidents, "incident"),
-    ));
-    out.push_str(&next_step(next, look));
-    out
+    )
 }
 
 fn row(event: &Replayed) -> Vec<Cell> {

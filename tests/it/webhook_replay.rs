@@ -86,7 +86,7 @@ on_each_backend! {
         assert_eq!(named.code, Some(0), "{}{}", named.stdout, named.stderr);
         assert_eq!(status(&world, order).await, "paid");
         let again = committed(&world, &["webhook", "replay", "--order-id", &order.to_string()]).await;
-        assert!(again.stdout.contains("would settle 0 orders"), "{}", again.stdout);
+        assert!(again.stdout.contains("1 received before; nothing to take in"), "{}", again.stdout);
     }
 }
 
@@ -191,4 +191,34 @@ async fn a_payment_for_an_order_that_is_nowhere_is_an_alarm_by_itself_until_it_i
         resolved.stderr
     );
     assert_eq!(world.relink(&CHECK).await.code, Some(0));
+}
+
+/// The database took the payment in and then refuses what the closing would journal.
+#[tokio::test]
+async fn what_was_taken_in_is_told_where_the_rest_fails() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = paid_unheard(&world).await;
+    let refused =
+        "CREATE TRIGGER refused BEFORE INSERT ON relink_runs BEGIN SELECT RAISE(ABORT, 'no'); END";
+    world.rows.execute(refused).await;
+    let done = committed(&world, &REPLAY).await;
+    assert_ne!(done.code, Some(0), "{}", done.stderr);
+    assert!(
+        done.stdout.contains("settled 1 order, opened 0 incidents"),
+        "{}{}",
+        done.stdout,
+        done.stderr
+    );
+    assert_eq!(status(&world, order).await, "paid");
+
+    world.rows.execute("DROP TRIGGER refused").await;
+    let retired = committed(&world, &["retire", "--all"]).await;
+    assert_eq!(
+        retired.code,
+        Some(0),
+        "{}{}",
+        retired.stdout,
+        retired.stderr
+    );
+    assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
 }

@@ -248,3 +248,25 @@ on_each_backend! {
         }
     }
 }
+
+async fn rename(world: &World, table: &str, other: &str) {
+    let bare = other.rsplit('.').next().unwrap();
+    let sql = format!("ALTER TABLE {table} RENAME TO {bare}");
+    world.rows.execute(&sql).await;
+}
+
+on_each_backend! {
+    async fn a_receiver_whose_tables_are_gone_is_not_healthy(world) {
+        let serving = Serving::start(&world).await;
+        let gone = world.journal_table("gone");
+        for name in ["events", "payments", "incidents", "retirements"] {
+            let table = world.journal_table(name);
+            rename(&world, &table, &gone).await;
+            let (status, said) = serving.get("healthz").await.unwrap();
+            assert_eq!(status, 503, "{name}: {said}");
+            rename(&world, &gone, &table).await;
+            assert_eq!(serving.get("healthz").await.unwrap().0, 200, "{name}");
+        }
+        serving.stop().await;
+    }
+}

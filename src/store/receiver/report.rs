@@ -6,11 +6,13 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::super::journal::Tables;
 use super::super::pool::Alone;
+use super::super::schema::Names;
 use super::super::{Store, StoreError};
 use crate::domain::Mode;
 use crate::webhook::IncidentKind;
 
 const READ: &str = "count what was received";
+const LOOK: &str = "look for the tables of the receiver";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReceiverCounts {
@@ -23,6 +25,26 @@ pub struct ReceiverCounts {
 }
 
 impl Store {
+    /// Whether the tables are there that an event is written to, and may be read. No row of them is.
+    ///
+    /// # Errors
+    /// What any query can meet.
+    pub async fn look_for_tables(&self) -> Result<(), StoreError> {
+        let Names { orders_table, .. } = &*self.names;
+        let Tables {
+            events,
+            payments,
+            incidents,
+            retirements,
+            ..
+        } = Tables::of(self.dialect);
+        let sql = format!(
+            "SELECT 1 FROM {orders_table}, {events}, {payments}, {incidents}, {retirements} WHERE 1 = 0"
+        );
+        let looked = sqlx::query(AssertSqlSafe(sql)).all(self, LOOK).await;
+        looked.map(|_| ())
+    }
+
     /// # Errors
     /// What any query can meet.
     pub async fn receiver_counts(&self, mode: Mode) -> Result<ReceiverCounts, StoreError> {
