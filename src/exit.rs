@@ -96,7 +96,7 @@ impl ExitStatus {
                 "`inspect --check`: money needs a person (overpaid, paid_unrecorded, leaked, duplicate, or an incident)"
             }
             ExitStatus::Interrupted => "interrupted between orders (SIGINT)",
-            ExitStatus::Terminated => "interrupted between orders (SIGTERM)",
+            ExitStatus::Terminated => "interrupted between orders (SIGTERM or SIGHUP)",
         }
     }
 

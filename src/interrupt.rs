@@ -1,10 +1,11 @@
-//! SIGINT and SIGTERM. The first one lets the request at hand finish and be journaled, and no other begin; a
-//! second one ends the process at once, which a re-run can repair.
+//! SIGINT, SIGTERM and SIGHUP. The first one lets the request at hand finish and be journaled, and no other begin; a
+//! second one ends the process at once, which a re-run can repair. A terminal that goes away may say so twice: SIGHUP is
+//! never a second one, and where whoever started the process has it ignored (`nohup`), it stays ignored.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::error::Error;
@@ -38,18 +39,28 @@ impl Interrupt {
         };
         let mut int = signal(SignalKind::interrupt()).map_err(refused)?;
         let mut term = signal(SignalKind::terminate()).map_err(refused)?;
+        let mut hup = match is_hangup_ignored() {
+            true => None,
+            false => Some(signal(SignalKind::hangup()).map_err(refused)?),
+        };
         let interrupt = Interrupt::default();
         let shared = Arc::clone(&interrupt.shared);
         tokio::spawn(async move {
             loop {
-                let (asked, status) = tokio::select! {
-                    _ = int.recv() => (INTERRUPTED, ExitStatus::Interrupted),
-                    _ = term.recv() => (TERMINATED, ExitStatus::Terminated),
+                let (asked, at_a_second) = tokio::select! {
+                    _ = int.recv() => (INTERRUPTED, Some(ExitStatus::Interrupted)),
+                    _ = term.recv() => (TERMINATED, Some(ExitStatus::Terminated)),
+                    () = next(&mut hup) => (TERMINATED, None),
                 };
-                if shared.asked.swap(asked, Ordering::SeqCst) != 0 {
-                    std::process::exit(i32::from(status.code()));
+                let is_first = shared
+                    .asked
+                    .compare_exchange(0, asked, Ordering::SeqCst, Ordering::SeqCst)
+                    .is_ok();
+                match at_a_second {
+                    _ if is_first => shared.notify.notify_waiters(),
+                    Some(status) => std::process::exit(i32::from(status.code())),
+                    None => {}
                 }
-                shared.notify.notify_waiters();
             }
         });
         Ok(interrupt)
@@ -88,4 +99,22 @@ impl Interrupt {
             })),
         }
     }
+}
+
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// By the mask of ignored signals (proc_pid_status(5)); where that cannot be read, SIGHUP is left as it is.
+fn is_hangup_ignored() -> bool {
+    const HANGUP: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask & HANGUP != 0)
 }

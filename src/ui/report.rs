@@ -215,7 +215,7 @@ pub fn stops_words(stops: &[Stop]) -> String {
 fn stop_words(stop: &Stop) -> String {
     match stop {
         Stop::Interrupted => "interrupted (SIGINT)".to_owned(),
-        Stop::Terminated => "interrupted (SIGTERM)".to_owned(),
+        Stop::Terminated => "interrupted (SIGTERM or SIGHUP)".to_owned(),
         Stop::Breaker(why) => clean(why).into_owned(),
         Stop::Refused { status: _, why } => clean(why).into_owned(),
     }

@@ -215,21 +215,74 @@ async fn a_signal_lets_the_request_at_hand_finish_and_no_other_begin() {
 
 #[tokio::test]
 async fn a_run_of_one_order_that_a_signal_cuts_short_says_so_by_its_status() {
+    // A terminal that goes away says so twice: its kernel does, and the shell.
+    for (signals, status) in [
+        (&["INT"][..], 130),
+        (&["TERM"][..], 143),
+        (&["HUP", "HUP"][..], 143),
+    ] {
+        let world = World::on(Backend::Sqlite).await;
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        world.fault(parked_mint()).await;
+        let running = world.spawn(&["regen", "--all", "--commit", "--yes"]);
+        let parked = world.wait_for_parked().await;
+        for name in signals {
+            running.signal(name);
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+        world.release(parked).await;
+        let output = running.finish().await;
+        assert_eq!(
+            output.code,
+            Some(status),
+            "{signals:?}: {}{}",
+            output.stdout,
+            output.stderr
+        );
+        assert_eq!(world.live_objects_of(order).await.len(), 1);
+        let plan = world
+            .relink(&["inspect", "--order-id", &order.to_string()])
+            .await;
+        assert!(plan.stdout.contains("in_doubt"), "{}", plan.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_started_to_outlive_its_terminal_does() {
     let world = World::on(Backend::Sqlite).await;
     let order = world.order(pending(5500).behind(expired_session())).await;
-    world.fault(json!({"method": "POST", "path": "/v1/payment_links", "when": "before", "kind": "park", "times": 1})).await;
-    let running = world.spawn(&["regen", "--all", "--commit", "--yes"]);
+    world.fault(parked_mint()).await;
+    let relink = world.command(&["regen", "--all", "--commit", "--yes"]);
+    let running = Running::start(ignoring_hangup(&relink));
     let parked = world.wait_for_parked().await;
-    running.signal("TERM");
+    running.signal("HUP");
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     world.release(parked).await;
     let output = running.finish().await;
-    assert_eq!(output.code, Some(143), "{}{}", output.stdout, output.stderr);
-    assert_eq!(world.live_objects_of(order).await.len(), 1);
-    let plan = world
-        .relink(&["inspect", "--order-id", &order.to_string()])
-        .await;
-    assert!(plan.stdout.contains("in_doubt"), "{}", plan.stdout);
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    let row = world.row(order.0).await;
+    assert!(row.reference.unwrap().starts_with("plink_"));
+}
+
+fn parked_mint() -> Value {
+    json!({"method": "POST", "path": "/v1/payment_links", "when": "before", "kind": "park", "times": 1})
+}
+
+/// As `nohup` starts a command.
+fn ignoring_hangup(command: &std::process::Command) -> std::process::Command {
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell
+        .env_clear()
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
 }
 
 /// What the key was first used for may exist: its link is looked for, and only when there is none does another
