@@ -74,8 +74,18 @@ pub struct Catalogue {
     /// Tables whose rows the database filters for this role.
     pub filtered: Vec<String>,
     pub writing: Writing,
-    /// Commits are answered before they are on disk.
-    pub answers_early: bool,
+    pub durability: Durability,
+}
+
+/// What a commit that was answered outlives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// A crash of the server and of its host.
+    OnDisk,
+    /// A crash of the server only: it never waits for the disk.
+    NeverSynced,
+    /// No crash: it is answered before it is written.
+    AnsweredEarly,
 }
 
 /// Whether anything could be written in this place, whatever the rights.

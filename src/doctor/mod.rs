@@ -14,8 +14,8 @@ mod webhook;
 
 pub use check::{Check, Diagnosis, Outcome, Trouble};
 pub use facts::{
-    AccountFacts, Catalogue, Clock, ColumnFacts, Database, Endpoint, Facts, Finding, Found,
-    JournalFacts, KeyFacts, Kind, Need, Place, Resource, Use, Writing,
+    AccountFacts, Catalogue, Clock, ColumnFacts, Database, Durability, Endpoint, Facts, Finding,
+    Found, JournalFacts, KeyFacts, Kind, Need, Place, Resource, Use, Writing,
 };
 
 /// Every check, in the order in which a person sets relink up.

@@ -3,7 +3,7 @@
 //! The receiver's rights are only warned about: whoever lets the application record payments does not need them.
 
 use super::check::{Check, Trouble};
-use super::facts::{Catalogue, ColumnFacts, Database, Facts, Found, Use, Writing};
+use super::facts::{Catalogue, ColumnFacts, Database, Durability, Facts, Found, Use, Writing};
 
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let of = |name, judge: fn(&'static str, &Catalogue) -> Check| {
@@ -150,9 +150,19 @@ fn orders_table(catalogue: &Catalogue) -> &str {
 }
 
 fn durability(name: &'static str, catalogue: &Catalogue) -> Check {
-    match (catalogue.database, catalogue.answers_early) {
-        (_, false) => Check::passed(name, "a commit is answered once it is on disk"),
-        (_, true) => Check::failed(
+    outlives_a_crash(name, catalogue.durability)
+}
+
+fn outlives_a_crash(name: &'static str, durability: Durability) -> Check {
+    match durability {
+        Durability::OnDisk => Check::passed(name, "a commit is answered once it is on disk"),
+        Durability::NeverSynced => Check::warned(
+            name,
+            "the server never waits for its disk (fsync is off): after a crash of its host, requests to Stripe may be in no \
+             journal, and the database may be broken",
+            "have the server's owner set fsync = on",
+        ),
+        Durability::AnsweredEarly => Check::failed(
             name,
             Trouble::Configuration,
             "commits are answered before they are on disk (synchronous_commit is off): after a crash, requests to \
@@ -211,6 +221,16 @@ fn lacking(catalogue: &Catalogue, such: impl Fn(&ColumnFacts, &Found) -> bool) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commits_that_a_crash_undoes_are_told_of_by_how_little_it_takes() {
+        let of = |durability| outlives_a_crash("durability", durability).outcome;
+        use super::super::Outcome;
+        assert_eq!(of(Durability::OnDisk), Outcome::Passed);
+        assert_eq!(of(Durability::NeverSynced), Outcome::Warned);
+        let failed = Outcome::Failed(Trouble::Configuration);
+        assert_eq!(of(Durability::AnsweredEarly), failed);
+    }
 
     #[test]
     fn a_place_that_cannot_be_written_is_a_setting_or_a_right() {

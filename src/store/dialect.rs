@@ -199,12 +199,13 @@ impl Dialect {
         }
     }
 
-    /// 1 where this session's commits are answered before they are on disk.
-    pub fn answers_before_it_is_durable(self) -> Option<&'static str> {
+    /// Whether this session's commits wait for the disk (`synchronous_commit`), and the server for the disk's word (`fsync`).
+    /// SQLite's do: every session is told so.
+    pub fn settings_of_commits(self) -> Option<&'static str> {
         match self {
-            Dialect::Postgres => Some(
-                "SELECT CAST(CASE current_setting('synchronous_commit') WHEN 'off' THEN 1 ELSE 0 END AS BIGINT)",
-            ),
+            Dialect::Postgres => {
+                Some("SELECT current_setting('synchronous_commit'), current_setting('fsync')")
+            }
             Dialect::Sqlite => None,
         }
     }

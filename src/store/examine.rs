@@ -13,7 +13,7 @@ use super::dialect::Dialect;
 use super::pool::Alone;
 use super::schema::{Column, Places, Table, doubled_tables, places};
 use super::{Access, Store, StoreError, kinds};
-use crate::doctor::{Catalogue, ColumnFacts, Database, Found, Writing};
+use crate::doctor::{Catalogue, ColumnFacts, Database, Durability, Found, Writing};
 use crate::files;
 
 const WHAT: &str = "read the catalogue";
@@ -78,10 +78,7 @@ impl Store {
                 .collect(),
             filtered,
             writing: self.writing(url).await?,
-            answers_early: match self.dialect.answers_before_it_is_durable() {
-                Some(statement) => self.number(statement).await? != 0,
-                None => false,
-            },
+            durability: self.durability().await?,
         })
     }
 
@@ -162,6 +159,24 @@ impl Store {
             .await?;
         let texts: Result<_, _> = rows.iter().map(|row| row.try_get(0)).collect();
         texts.map_err(StoreError::query(WHAT))
+    }
+
+    /// # Errors
+    /// What any query can meet.
+    pub(super) async fn durability(&self) -> Result<Durability, StoreError> {
+        let Some(statement) = self.dialect.settings_of_commits() else {
+            return Ok(Durability::OnDisk);
+        };
+        let row = sqlx::query(statement).one(self, WHAT).await?;
+        let text = |at| {
+            row.try_get::<String, _>(at)
+                .map_err(StoreError::query(WHAT))
+        };
+        Ok(match (text(0)?.as_str(), text(1)?.as_str()) {
+            ("off", _) => Durability::AnsweredEarly,
+            (_, "off") => Durability::NeverSynced,
+            _ => Durability::OnDisk,
+        })
     }
 
     async fn number(&self, statement: &'static str) -> Result<i64, StoreError> {

@@ -12,6 +12,7 @@ use super::change::{Settling, Work, Writing};
 use super::journal_sql;
 use super::life::lock_number;
 use super::schema::{Tables, VERSION, VERSIONS, Version, stamp};
+use crate::doctor::Durability;
 
 const OPEN: &str = "create the journal's tables";
 const READ: &str = "read the journal";
@@ -147,13 +148,9 @@ impl Store {
 
     /// A commit that is answered must outlive a crash of the server: the request that follows from it leaves.
     async fn check_durability(&self) -> Result<(), StoreError> {
-        let Some(statement) = self.dialect.answers_before_it_is_durable() else {
-            return Ok(());
-        };
-        let row = sqlx::query(statement).one(self, READ).await?;
-        match row.try_get::<i64, _>(0).map_err(StoreError::query(READ))? {
-            0 => Ok(()),
-            _ => Err(StoreError::NotDurable),
+        match self.durability().await? {
+            Durability::OnDisk | Durability::NeverSynced => Ok(()),
+            Durability::AnsweredEarly => Err(StoreError::NotDurable),
         }
     }
 
