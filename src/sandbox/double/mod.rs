@@ -71,7 +71,11 @@ pub enum StateAt {
 /// Why a double could not start or stop.
 #[derive(Debug, thiserror::Error)]
 pub enum DoubleError {
-    #[error("another process holds the sandbox in `{}`: stop it, or use its address", dir.display())]
+    #[error(
+        "another process holds the sandbox in `{}`: stop it; several share one where `relink sandbox serve` was started \
+         first",
+        dir.display()
+    )]
     InUse { dir: PathBuf },
     #[error("cannot {doing} the sandbox state in `{}`", dir.display())]
     State {
