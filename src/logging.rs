@@ -35,7 +35,8 @@ const CEILINGS: [(&str, Level); 9] = [
 ];
 
 /// Starts logging, once per process; later calls do nothing. `verbosity` is how often `-v` was given:
-/// none is warnings, 1 is `info`, 2 `debug`, 3 `trace` of relink, the last with `debug` of everything else.
+/// none is warnings, 1 is `info`, 2 `debug` and statements that took long, 3 `trace` of relink, the last with `debug` of
+/// everything else.
 /// `RUST_LOG` is used instead when it is set.
 pub fn start(verbosity: u8, format: LogFormat, color: bool) {
     let asked = std::env::var("RUST_LOG").ok();
@@ -62,8 +63,9 @@ fn directives(verbosity: u8, asked: Option<&str>) -> String {
         return asked.to_owned();
     }
     match verbosity {
-        0 => "warn",
-        1 => "warn,relink=info",
+        // That a statement took long is said with all of it, over what a person reads.
+        0 => "warn,sqlx=error",
+        1 => "warn,sqlx=error,relink=info",
         2 => "warn,relink=debug",
         _ => "debug,relink=trace",
     }
@@ -88,8 +90,8 @@ mod tests {
 
     #[test]
     fn each_v_tells_more_and_rust_log_wins() {
-        assert_eq!(directives(0, None), "warn");
-        assert_eq!(directives(1, None), "warn,relink=info");
+        assert_eq!(directives(0, None), "warn,sqlx=error");
+        assert_eq!(directives(1, None), "warn,sqlx=error,relink=info");
         assert_eq!(directives(2, Some("")), "warn,relink=debug");
         assert_eq!(directives(9, None), "debug,relink=trace");
         assert_eq!(directives(3, Some("relink=error")), "relink=error");

@@ -127,10 +127,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let since = since.map_or(i64::MIN, |moment| moment.0.saturating_mul(1_000_000));
-        let sql = format!(
-            "{} WHERE r.started_at >= $1 ORDER BY r.started_at DESC, r.run_id DESC LIMIT $2",
-            self.runs_statement()
-        );
+        let sql = self.runs_statement("started_at >= $1", "started_at DESC, run_id DESC");
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(since)
             .bind(i64::from(limit))
@@ -151,10 +148,8 @@ impl Store {
         if self.journal_version().await?.is_none() {
             return Ok(FoundRun::Nothing);
         }
-        let sql = format!(
-            "{} WHERE substr(r.run_id, 1, length(CAST($1 AS TEXT))) = $1 ORDER BY r.run_id LIMIT $2",
-            self.runs_statement()
-        );
+        let begins = "substr(run_id, 1, length(CAST($1 AS TEXT))) = $1";
+        let sql = self.runs_statement(begins, "run_id");
         let mut snapshot = self.snapshot().await?;
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(id)
@@ -222,8 +217,8 @@ impl Store {
         snapshot: &mut Transaction,
         run: &RunId,
     ) -> Result<History, StoreError> {
-        let touched = self.touched();
-        let which = format!("SELECT t.operation_id FROM ({touched}) t WHERE t.run_id = $1");
+        let touched = self.touched("= $1");
+        let which = format!("SELECT t.operation_id FROM ({touched}) t");
         self.history(snapshot, &which, run.as_str()).await
     }
 
@@ -263,8 +258,8 @@ impl Store {
         })
     }
 
-    /// Every operation with each run that is known to have worked on it.
-    fn touched(&self) -> String {
+    /// Every operation with each run that is known to have worked on it, of runs that are `which`.
+    fn touched(&self, which: &str) -> String {
         let Tables {
             operations,
             steps,
@@ -272,36 +267,40 @@ impl Store {
             ..
         } = Tables::of(self.dialect);
         format!(
-            "SELECT begun.begun_by AS run_id, begun.operation_id FROM {operations} begun \
-             UNION SELECT held.held_by, held.operation_id FROM {operations} held \
-             UNION SELECT sent.run_id, sent.operation_id FROM {steps} sent \
+            "SELECT begun.begun_by AS run_id, begun.operation_id FROM {operations} begun WHERE begun.begun_by {which} \
+             UNION SELECT held.held_by, held.operation_id FROM {operations} held WHERE held.held_by {which} \
+             UNION SELECT sent.run_id, sent.operation_id FROM {steps} sent WHERE sent.run_id {which} \
              UNION SELECT settled.run_id, s.operation_id FROM {outcomes} settled \
-             JOIN {steps} s ON s.step_id = settled.step_id"
+             JOIN {steps} s ON s.step_id = settled.step_id WHERE settled.run_id {which}"
         )
     }
 
-    fn runs_statement(&self) -> String {
+    /// At most `$2` runs. They are chosen before anything is counted: a journal of years has many others.
+    fn runs_statement(&self, condition: &str, order: &str) -> String {
         let Tables {
             runs,
             operations,
             steps,
             ..
         } = Tables::of(self.dialect);
-        let touched = self.touched();
+        let is_chosen = "IN (SELECT run_id FROM chosen)";
+        let touched = self.touched(is_chosen);
         format!(
-            "SELECT r.run_id, r.command, r.os_user, r.host, r.pid, r.version, r.mode, r.account, r.plan_digest, \
-             r.reason, r.started_at, r.ended_at, r.exit_code, \
+            "WITH chosen AS (SELECT run_id, command, os_user, host, pid, version, mode, account, plan_digest, \
+             reason, started_at, ended_at, exit_code FROM {runs} WHERE {condition} ORDER BY {order} LIMIT $2) \
+             SELECT chosen.*, \
              COALESCE(worked.operations, 0) AS operations, COALESCE(worked.orders, 0) AS orders, \
              COALESCE(worked.left_open, 0) AS left_open, COALESCE(sent.steps, 0) AS steps, \
              COALESCE(sent.stripe_writes, 0) AS stripe_writes \
-             FROM {runs} r \
-             LEFT JOIN (SELECT t.run_id, COUNT(*) AS operations, COUNT(DISTINCT o.order_id) AS orders, \
+             FROM chosen \
+             LEFT JOIN (SELECT t.run_id AS of_run, COUNT(*) AS operations, COUNT(DISTINCT o.order_id) AS orders, \
              COUNT(CASE WHEN o.held_by = t.run_id AND o.closed_at IS NULL THEN 1 END) AS left_open \
              FROM ({touched}) t JOIN {operations} o ON o.operation_id = t.operation_id GROUP BY t.run_id) worked \
-             ON worked.run_id = r.run_id \
-             LEFT JOIN (SELECT s.run_id, COUNT(*) AS steps, \
+             ON worked.of_run = run_id \
+             LEFT JOIN (SELECT s.run_id AS of_run, COUNT(*) AS steps, \
              COUNT(CASE WHEN s.action <> 'publish' THEN 1 END) AS stripe_writes \
-             FROM {steps} s GROUP BY s.run_id) sent ON sent.run_id = r.run_id"
+             FROM {steps} s WHERE s.run_id {is_chosen} GROUP BY s.run_id) sent ON sent.of_run = run_id \
+             ORDER BY {order}"
         )
     }
 }
