@@ -163,6 +163,25 @@ pub fn list(rows: &[Row]) -> String {
     spreadsheet::render(Some(&HEADER), &lines)
 }
 
+/// The orders of a list that [`list`] made, each with the run that stored its link. Of any other file there are none.
+#[must_use]
+pub fn listed(text: &str) -> Vec<(OrderId, Option<RunId>)> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    if reader
+        .headers()
+        .is_ok_and(|found| found != HEADER.as_slice())
+    {
+        return Vec::new();
+    }
+    let rows = reader.records().filter_map(Result::ok);
+    rows.filter_map(|row| {
+        let order = row.get(0)?.parse().ok()?;
+        let run = row.iter().last().filter(|run| !run.is_empty());
+        Some((OrderId(order), run.map(|run| RunId(run.to_owned()))))
+    })
+    .collect()
+}
+
 fn line(row: &Row) -> Vec<Cell> {
     let Row { order, run } = row;
     let mut cells = head(order);

@@ -6,9 +6,10 @@ use crate::domain::{OrderFacts, Snapshot};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::plan::{Goal, Plan, Tally, advise};
-use crate::store::{Access, OpenIncident};
+use crate::store::Access;
 use crate::ui::{Explanation, NextStep, Reader};
 
+use super::incidents;
 use super::mailing::Healthy;
 use super::opening::Opened;
 use super::walk::{Going, Page, Walk};
@@ -58,8 +59,8 @@ pub async fn run(
         })
     });
     let plan = shown.await?;
-    let mut incidents = opened.store.open_incidents(opened.config.key.mode).await?;
-    context.monitor.incidents(incidents.len());
+    let mut open = opened.store.open_incidents(opened.config.key.mode).await?;
+    context.monitor.incidents(open.len());
     if let Some(list) = &list {
         list.write(context)?;
     }
@@ -71,13 +72,13 @@ pub async fn run(
     }
     if !args.check {
         // Those of other orders are somebody else's question.
-        incidents.retain(|incident| incident.order.is_some_and(|id| policy.named.contains(&id)));
+        open.retain(|incident| incident.order.is_some_and(|id| policy.named.contains(&id)));
     }
-    for incident in &incidents {
-        context.ui.warn(&told(incident, context));
+    for incident in &open {
+        context.ui.warn(&incidents::told(incident, context));
     }
     Ok(if args.check {
-        found(&tally, !incidents.is_empty())
+        found(&tally, !open.is_empty())
     } else {
         ExitStatus::Done
     })
@@ -96,23 +97,6 @@ fn found(tally: &Tally, has_incidents: bool) -> ExitStatus {
     } else {
         ExitStatus::Done
     }
-}
-
-fn told(incident: &OpenIncident, context: &Context<'_>) -> String {
-    let (id, kind) = (incident.id.as_str(), incident.kind.name());
-    let about = match incident.order {
-        Some(order) => format!("order {order}"),
-        None => "no order of ours".to_owned(),
-    };
-    let order = incident
-        .order
-        .map_or_else(|| "N".to_owned(), |id| id.to_string());
-    let command = format!("relink resolve --order-id {order} --incident {id} --reason TEXT");
-    format!(
-        "incident {id}: {kind}, {about}, {}; when it is dealt with: {}",
-        incident.session,
-        context.with_connection(&command)
-    )
 }
 
 /// One named order is explained in full; more are shown as a table.

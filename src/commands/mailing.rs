@@ -11,15 +11,17 @@ use crate::domain::{
     Currency, Order, OrderFacts, OrderId, Reading, RunId, Snapshot, Stored, StripeObject, Timestamp,
 };
 use crate::error::Error;
-use crate::files::{exists, may_replace, write_atomically};
+use crate::files::{exists, may_replace, read_input, write_atomically};
 use crate::plan::Plan;
 use crate::report::{Report, Subject};
-use crate::store::{Scope, Selection, Store, StoredBy};
+use crate::store::{FoundRun, Scope, Selection, Store, StoredBy};
 use crate::ui::{counted, outcome_detail, outcome_words};
 
 use super::Context;
 use super::opening::Opened;
 
+/// So much of a run's id tells it from others, as in the tables of the journal.
+const NAMING: usize = 13;
 /// Addresses are in it.
 const PRIVATE: u32 = 0o600;
 
@@ -36,7 +38,9 @@ pub async fn write_stored(
 ) -> Result<(), Error> {
     check(path)?;
     let mailing = pending(store, &by, currency).await?;
+    let before = read_listed(path);
     write_rows(path, &mailing.rows, context)?;
+    tell_of_left_out(before, &mailing.rows, (store, currency), context).await;
     let needed = astray(mailing);
     if needed.is_empty() {
         return Ok(());
@@ -63,7 +67,9 @@ pub async fn write_report(
             let mut mailing = pending(store, &StoredBy::Run(run.clone()), currency).await?;
             let waits = |order: &Order| needed.iter().any(|needed| needed.order.id == order.id);
             mailing.rows.retain(|row| !waits(&row.order));
+            let before = read_listed(path);
             write_rows(path, &mailing.rows, context)?;
+            tell_of_left_out(before, &mailing.rows, (store, currency), context).await;
             needed.extend(astray(mailing));
         }
         None if exists(path)? => {
@@ -153,12 +159,62 @@ pub async fn remind(run: Option<&RunId>, opened: &Opened, context: &Context<'_>)
         *runs.entry(run.as_str()).or_default() += 1;
     }
     for (run, orders) in runs {
-        let command = format!("relink journal show {run} --csv-out blast.csv");
+        let beginning: String = run.chars().take(NAMING).collect();
+        let command = format!("relink journal show {run} --csv-out blast-{beginning}.csv");
         context.ui.warn(&format!(
             "run {run} has not ended, and stored links for {}: {}",
             counted(orders, "order"),
             context.with_connection(&command)
         ));
+    }
+}
+
+/// Whom the file told of, if it is a list of ours.
+fn read_listed(path: &Path) -> Vec<(OrderId, Option<RunId>)> {
+    match exists(path) {
+        Ok(true) => read_input(path).map_or_else(|_| Vec::new(), |text| blast::listed(&text)),
+        Ok(false) | Err(_) => Vec::new(),
+    }
+}
+
+/// Says that the file told of other runs' links before, of which some are still to be mailed: whoever mails from it as it is
+/// now would pass these parents over. That it cannot be found out is no failure of this run.
+async fn tell_of_left_out(
+    before: Vec<(OrderId, Option<RunId>)>,
+    now: &[Row],
+    (store, currency): (&Store, Currency),
+    context: &Context<'_>,
+) {
+    let is_listed = |order: OrderId| now.iter().any(|row| row.order.id == order);
+    let gone: BTreeMap<OrderId, Option<RunId>> = before
+        .into_iter()
+        .filter(|(order, _)| !is_listed(*order))
+        .collect();
+    // The ids of runs go by time.
+    let runs = gone.values().flatten();
+    let Some(first) = runs.min_by(|one, other| one.as_str().cmp(other.as_str())) else {
+        return;
+    };
+    let looking = async {
+        let FoundRun::One(run, _) = store.find_run(first.as_str()).await? else {
+            return Ok(None);
+        };
+        let since = run.started_at;
+        let mailing = pending(store, &StoredBy::AnyoneSince(since), currency).await?;
+        let is_gone = |row: &&Row| gone.contains_key(&row.order.id);
+        Ok::<_, Error>(Some((since, mailing.rows.iter().filter(is_gone).count())))
+    };
+    match looking.await {
+        Ok(None | Some((_, 0))) => {}
+        Ok(Some((since, orders))) => {
+            let command = format!("relink journal list --since {since} --csv-out blast-all.csv");
+            context.ui.warn(&format!(
+                "that file told of {} more, whose links other runs stored; for a list with them: {}",
+                counted(orders, "order"),
+                context.with_connection(&command)
+            ));
+        }
+        Err(error) => tracing::warn!(%error, "whom the list told of before could not be read"),
     }
 }
 

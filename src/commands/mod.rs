@@ -8,6 +8,7 @@ mod completions;
 mod doctor;
 mod findings;
 mod help;
+mod incidents;
 mod inspect;
 mod journal;
 mod mailing;

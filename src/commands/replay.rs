@@ -15,6 +15,7 @@ use crate::stripe::observe_order;
 use crate::ui::{self, NextStep, NoTerminal, Tense, counted};
 use crate::webhook::{Event, decode};
 
+use super::incidents;
 use super::opening::Opened;
 use super::webhook::{account, policy, retiring};
 use super::{Context, commit};
@@ -60,6 +61,7 @@ async fn replay(
     if !args.commit.commit || foreseen.news.is_empty() {
         let next = next_step(args, &foreseen, context);
         context.ui.replay(&foreseen, Tense::Would, &next)?;
+        tell_of_incidents(args, opened, context).await?;
         return Ok(ExitStatus::Done);
     }
     if context.ui.is_for_people() {
@@ -78,6 +80,9 @@ async fn replay(
     // What was taken in is told, whatever became of the rest.
     let told = next.as_ref().cloned().unwrap_or_default();
     context.ui.replay(&done, Tense::Did, &told)?;
+    if closed.is_ok() {
+        tell_of_incidents(args, opened, context).await?;
+    }
     closed?;
     next?;
     Ok(status(&done))
@@ -205,6 +210,27 @@ async fn left_over(
             .map(|id| context.with_connection(&format!("relink inspect --order-id {id}"))),
         note: None,
     })
+}
+
+/// Whoever named an order must hear why its payment settled nothing.
+async fn tell_of_incidents(
+    args: &ReplayArgs,
+    opened: &Opened,
+    context: &Context<'_>,
+) -> Result<(), Error> {
+    let mode = opened.config.key.mode;
+    for order in args.order_id.iter().copied().map(OrderId) {
+        let open = opened.store.open_incidents(mode).await?;
+        for incident in open.iter().filter(|open| open.order == Some(order)) {
+            context.ui.warn(&incidents::told(incident, context));
+        }
+        for dismissed in opened.store.dismissed_incidents(order, mode).await? {
+            context
+                .ui
+                .warn(&incidents::told_dismissed(&dismissed, context));
+        }
+    }
+    Ok(())
 }
 
 fn next_step(args: &ReplayArgs, foreseen: &Foreseen, context: &Context<'_>) -> NextStep {

@@ -9,9 +9,9 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::operator;
 use crate::redact::redact;
-use crate::store::{OpenIncident, Resolution, Resolved, Resolving};
+use crate::store::{Resolution, Resolved, Resolving, StoredIncident};
 use crate::ui::{Incident, NextStep, counted};
-use crate::webhook::IncidentId;
+use crate::webhook::{IncidentId, IncidentKind};
 
 use super::opening::Opened;
 use super::webhook::{account, policy};
@@ -40,14 +40,10 @@ async fn resolve(
     opened: &Opened,
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
-    let open = opened.store.open_incidents(opened.config.key.mode).await?;
-    let Some(found) = open.iter().find(|open| open.id == incident) else {
+    let Some((found, resolution)) = find(args, &incident, opened).await? else {
         return Err(unknown(&incident));
     };
-    // The commit would refuse another order's.
-    if found.order.is_some_and(|order| order.0 != args.order_id) {
-        return Err(unknown(&incident));
-    }
+    let found = &found;
     if !args.commit {
         let next = NextStep {
             command: Some(context.command_line.clone().with("--commit").to_string()),
@@ -67,11 +63,7 @@ async fn resolve(
         .resolve(&Resolving {
             incident: incident.clone(),
             order: OrderId(args.order_id),
-            resolution: if args.accept_amount {
-                Resolution::AcceptAmount
-            } else {
-                Resolution::Acknowledge
-            },
+            resolution,
             by: format!("{}@{}", operator::user(), operator::host()),
             reason: redact(&args.reason),
         })
@@ -104,7 +96,31 @@ async fn resolve(
     }
 }
 
-fn shown(found: &OpenIncident, is_resolved: bool) -> Incident<'_> {
+/// One that is open; or that was ended, where the amount is to be accepted after all. With what is to be said of it.
+async fn find(
+    args: &ResolveArgs,
+    incident: &IncidentId,
+    opened: &Opened,
+) -> Result<Option<(StoredIncident, Resolution)>, Error> {
+    let (order, mode) = (OrderId(args.order_id), opened.config.key.mode);
+    let open = opened.store.open_incidents(mode).await?;
+    // The commit would refuse another order's.
+    let is_meant =
+        |found: &StoredIncident| found.id == *incident && found.order.is_none_or(|of| of == order);
+    let found = open.into_iter().find(is_meant);
+    if !args.accept_amount {
+        return Ok(found.map(|found| (found, Resolution::Acknowledge)));
+    }
+    if let Some(found) = found {
+        return Ok(Some((found, Resolution::AcceptAmount)));
+    }
+    let dismissed = opened.store.dismissed_incidents(order, mode).await?;
+    let mut dismissed = dismissed.into_iter().map(|dismissed| dismissed.incident);
+    let found = dismissed.find(is_meant);
+    Ok(found.map(|found| (found, Resolution::AcceptAfterAll)))
+}
+
+fn shown(found: &StoredIncident, is_resolved: bool) -> Incident<'_> {
     Incident {
         id: found.id.as_str(),
         kind: found.kind.name(),
@@ -115,14 +131,19 @@ fn shown(found: &OpenIncident, is_resolved: bool) -> Incident<'_> {
     }
 }
 
-fn would(found: &OpenIncident, args: &ResolveArgs) -> String {
+fn would(found: &StoredIncident, args: &ResolveArgs) -> String {
     let deed = if args.accept_amount {
         "would settle the order with the amount that was paid, and end"
     } else {
         "would end"
     };
+    let follows = if found.kind == IncidentKind::OtherAmount && !args.accept_amount {
+        "; its payment settles nothing then, and is to be refunded"
+    } else {
+        ""
+    };
     format!(
-        "{deed} the incident {} ({}, {})",
+        "{deed} the incident {} ({}, {}){follows}",
         found.id.as_str(),
         found.kind.name(),
         found.session

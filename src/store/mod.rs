@@ -51,7 +51,8 @@ pub use kill_points::{Gate, Pass, Place, Point};
 pub use naming::{Misnamed, Renames};
 pub use order_pages::{OrderPage, OrderPages};
 pub use receiver::{
-    OpenIncident, Receipt, Receiver, ReceiverCounts, Resolution, Resolved, Resolving, Retirement,
+    DismissedIncident, Receipt, Receiver, ReceiverCounts, Resolution, Resolved, Resolving,
+    Retirement, StoredIncident,
 };
 pub use schema::{Names, URL_CAPACITY};
 

@@ -100,6 +100,64 @@ on_each_backend! {
     }
 }
 
+on_each_backend! {
+    /// Its report says that the link was replaced, so its list says so too.
+    async fn a_run_lists_what_it_concluded_of_a_killed_one(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        world.kill_after_the_commit(&["regen", "--all", "--commit", "--yes"], "publish the link of an order").await;
+        let held = world.row(order.0).await;
+        assert!(held.reference.unwrap().starts_with("plink_"));
+        let desk = Desk::new();
+        let path = desk.file();
+        let output = world.relink(&["regen", "--all", "--commit", "--yes", "--csv-out", path.to_str().unwrap()]).await;
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        assert!(output.stdout.contains("1 parent holds a dead URL"), "{}", output.stdout);
+        assert_eq!(orders(&path), [order.to_string()]);
+        assert_eq!(read(&path)[0]["url"], held.url.unwrap());
+    }
+}
+
+/// Whoever mails from the file alone would pass the parents of the run before over.
+#[tokio::test]
+async fn a_list_in_the_place_of_another_run_s_says_whom_it_leaves_out() {
+    let world = World::on(Backend::Sqlite).await;
+    let desk = Desk::new();
+    let path = desk.file();
+    let mut told = Vec::new();
+    let mut made = Vec::new();
+    for _ in 0..3 {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        let id = order.to_string();
+        let arguments = ["regen", "--order-id", &id, "--commit", "--yes"];
+        let output = world
+            .relink(&[&arguments[..], &["--csv-out", path.to_str().unwrap()]].concat())
+            .await;
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        assert_eq!(orders(&path), [id]);
+        made.push(order);
+        told.push(output.stderr);
+        // Of whoever paid nobody is to be told.
+        if made.len() == 2 {
+            world.rows.set(order.0, "status", "'paid'").await;
+        }
+    }
+    let said = "that file told of 1 order more";
+    assert!(!told[0].contains("told of"), "{}", told[0]);
+    assert!(told[1].contains(said), "{}", told[1]);
+    assert!(!told[2].contains("told of"), "{}", told[2]);
+    let command = told[1].split("relink journal list --since ").nth(1);
+    let since = command.unwrap().split(' ').next().unwrap();
+    let list = ["journal", "list", "--since", since, "--csv-out"];
+    let output = world
+        .relink(&[&list[..], &[path.to_str().unwrap()]].concat())
+        .await;
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(
+        orders(&path),
+        [made[0], made[2]].map(|order| order.to_string())
+    );
+}
+
 #[tokio::test]
 async fn inspect_lists_all_that_is_well_whoever_stored_it() {
     let world = World::on(Backend::Sqlite).await;

@@ -91,6 +91,41 @@ on_each_backend! {
 }
 
 on_each_backend! {
+    /// Whoever ended the alarm as the first command said may learn only then that the order stays unpaid.
+    async fn an_amount_is_accepted_also_after_its_incident_was_ended(world) {
+        let order = paid_unheard(&world).await;
+        world.rows.set(order.0, "amount_cents", "6000").await;
+        committed(&world, &REPLAY).await;
+        let incident = incident(&world).await;
+        let id = order.to_string();
+        let resolve = ["resolve", "--order-id", &id, "--incident", &incident, "--commit", "--reason"];
+        let dry = world.relink(&[&resolve[..5], &["--reason", "seen"]].concat()).await;
+        assert!(dry.stdout.contains("its payment settles nothing then"), "{}", dry.stdout);
+        let ended = world.relink(&[&resolve[..], &["seen"]].concat()).await;
+        assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+        assert_eq!(world.relink(&CHECK).await.code, Some(11), "the order does not know of its payment");
+
+        let replay = ["webhook", "replay", "--order-id", &id];
+        let replayed = world.relink(&replay).await;
+        assert!(replayed.stdout.contains("settle 0 orders") || replayed.stdout.contains("nothing to take in"), "{}", replayed.stdout);
+        assert!(replayed.stderr.contains("(seen), so that cs_"), "{}", replayed.stderr);
+        let way_out = format!("relink resolve --order-id {id} --incident {incident} --accept-amount");
+        assert!(replayed.stderr.contains(&way_out), "{}", replayed.stderr);
+
+        let accept = [&resolve[..], &["agreed", "--accept-amount"]].concat();
+        let accepted = world.relink(&accept).await;
+        assert_eq!(accepted.code, Some(0), "{}{}", accepted.stdout, accepted.stderr);
+        assert_eq!(status(&world, order).await, "paid");
+        let said = world.journaled("incidents", "SELECT reason FROM {}").await;
+        assert!(said[0].starts_with("agreed (before, acknowledged by "), "{said:?}");
+        assert!(said[0].ends_with(": seen)"), "{said:?}");
+        committed(&world, &["retire", "--all"]).await;
+        assert_eq!(world.relink(&CHECK).await.code, Some(0));
+        assert_eq!(world.relink(&accept).await.code, Some(2), "it was accepted, and is so once");
+    }
+}
+
+on_each_backend! {
     async fn another_amount_is_an_alarm_until_a_person_accepts_it(world) {
         let order = paid_unheard(&world).await;
         world.rows.set(order.0, "amount_cents", "6000").await;

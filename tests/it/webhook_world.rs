@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use relink::domain::{Currency, LinkId, Mode};
-use relink::store::{Access, OpenIncident, Receipt, Receiver};
+use relink::store::{Access, Receipt, Receiver, StoredIncident};
 use relink::webhook::{Categories, Event, Policy, Ruling, decode};
 
 use crate::store_world::World;
@@ -135,7 +135,7 @@ pub async fn ruled(receiver: &Receiver, told: &Told, id: &str) -> &'static str {
     receipt.ruling.name()
 }
 
-pub async fn incidents(receiver: &Receiver) -> Vec<OpenIncident> {
+pub async fn incidents(receiver: &Receiver) -> Vec<StoredIncident> {
     receiver.store().open_incidents(Mode::Test).await.unwrap()
 }
 

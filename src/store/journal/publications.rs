@@ -16,14 +16,12 @@ const READ: &str = "read the journal";
 /// Which of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoredBy {
+    /// This one, also where it only concluded what another run had stored: whose report tells of the order tells of its link.
     Run(RunId),
     /// Any run, at this moment or later, on the database's clock.
     AnyoneSince(Timestamp),
     /// Runs but this one that have no end: killed, most of them, so that nobody read their reports.
-    Unended {
-        but: Option<RunId>,
-        mode: Mode,
-    },
+    Unended { but: Option<RunId>, mode: Mode },
 }
 
 impl Store {
@@ -43,7 +41,7 @@ impl Store {
             ..
         } = Tables::of(self.dialect);
         let which = match by {
-            StoredBy::Run(_) => "$1 IN (c.run_id, s.run_id)".to_owned(),
+            StoredBy::Run(_) => "($1 IN (c.run_id, s.run_id) OR o.held_by = $1)".to_owned(),
             StoredBy::AnyoneSince(_) => "o.published_at >= $1".to_owned(),
             StoredBy::Unended { .. } => format!(
                 "o.mode = $2 AND COALESCE(c.run_id, s.run_id) IN \

@@ -21,7 +21,7 @@ use super::{Store, StoreError};
 use crate::domain::OrderId;
 use crate::webhook::{Decision, Event, EventId, Happened, IncidentId, Policy, Ruling, decide};
 
-pub use incidents::OpenIncident;
+pub use incidents::{DismissedIncident, StoredIncident};
 pub use outbox::Retirement;
 pub use report::ReceiverCounts;
 pub use resolving::{Resolution, Resolved, Resolving};

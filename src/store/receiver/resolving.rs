@@ -19,17 +19,21 @@ const WORD: &str = "resolved_at, resolved_by, resolution, reason";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolution {
-    /// A person dealt with it. The payment in question never settles anything.
+    /// A person dealt with it. The payment in question settles nothing, until a person accepts it after all.
     Acknowledge,
     /// The amount that was paid is what the order is settled with.
     AcceptAmount,
+    /// The same of an incident that somebody acknowledged before, and whoever says so knows that. Meant for one that was open,
+    /// no word takes another one back: the money may have been returned a moment ago.
+    AcceptAfterAll,
 }
 
 impl Resolution {
-    fn name(self) -> &'static str {
+    /// The journal's spelling.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Resolution::Acknowledge => "acknowledged",
-            Resolution::AcceptAmount => "accepted",
+            Resolution::AcceptAmount | Resolution::AcceptAfterAll => "accepted",
         }
     }
 }
@@ -46,13 +50,30 @@ pub struct Resolving {
     pub reason: String,
 }
 
+impl Resolving {
+    fn takes_back(&self, word: &Word) -> bool {
+        let was_acknowledged = word.resolution.as_deref() == Some(Resolution::Acknowledge.name());
+        self.resolution == Resolution::AcceptAfterAll && was_acknowledged
+    }
+
+    /// What was said before is kept.
+    fn reason_after(&self, word: Option<&Word>) -> String {
+        let Some(word) = word else {
+            return self.reason.clone();
+        };
+        let said = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (by, reason) = (said(&word.by), said(&word.reason));
+        format!("{} (before, acknowledged by {by}: {reason})", self.reason)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolved {
     /// Durably. With an accepted amount the order is paid now, and these links are to be closed.
     Done(Vec<Retirement>),
     /// There is none with this id in this mode, or it is another order's.
     NoSuchIncident,
-    /// Somebody has dealt with it before. Nothing was written.
+    /// Somebody has said so before. Nothing was written.
     Before,
     /// Only another amount can be accepted, while the order is pending and its payment is known. Nothing was written.
     NotAcceptable,
@@ -110,23 +131,31 @@ impl Receiver {
         let Some(found) = self.incident(transaction, resolving).await? else {
             return Ok(nothing(Resolved::NoSuchIncident));
         };
-        if found.word.is_some() {
-            return Ok(match lost {
-                Some(answer) if answer.word == found.word => Work::Leave(answer),
-                _ => nothing(Resolved::Before),
-            });
+        if let Some(word) = &found.word {
+            match lost {
+                Some(answer) if answer.word.as_ref() == Some(word) => {
+                    return Ok(Work::Leave(answer));
+                }
+                _ if resolving.takes_back(word) => {}
+                _ => return Ok(nothing(Resolved::Before)),
+            }
         }
+        let state = match &found.word {
+            None => PaymentState::Paid,
+            Some(_) => PaymentState::Dismissed,
+        };
         let payment = self
-            .payment(transaction, &found.session, resolving.order)
+            .payment(transaction, &found.session, resolving.order, state)
             .await?;
         let retirements = match resolving.resolution {
             Resolution::Acknowledge => {
                 if let Some(payment) = payment {
-                    self.dismiss(transaction, &payment).await?;
+                    self.mark(transaction, &payment, PaymentState::Dismissed)
+                        .await?;
                 }
                 Vec::new()
             }
-            Resolution::AcceptAmount => {
+            Resolution::AcceptAmount | Resolution::AcceptAfterAll => {
                 let is_amount = found.kind == IncidentKind::OtherAmount.name();
                 let (Some(row), Some(payment)) = (row, payment.filter(|_| is_amount)) else {
                     return Ok(nothing(Resolved::NotAcceptable));
@@ -138,7 +167,8 @@ impl Receiver {
                     .await?
             }
         };
-        let word = self.close(transaction, resolving).await?;
+        let reason = resolving.reason_after(found.word.as_ref());
+        let word = self.close(transaction, resolving, &reason).await?;
         Ok(Work::Commit(Answer {
             resolved: Resolved::Done(retirements),
             word: Some(word),
@@ -158,6 +188,7 @@ impl Receiver {
             intent: payment.intent.clone(),
         };
         self.store.settle(transaction, &settlement).await?;
+        self.mark(transaction, payment, PaymentState::Paid).await?;
         let own = match reference {
             Some(CheckoutReference::Link(link)) => Some(link),
             _ => None,
@@ -212,6 +243,7 @@ impl Receiver {
         transaction: &mut Writing,
         session: &str,
         order: OrderId,
+        state: PaymentState,
     ) -> Result<Option<KnownPayment>, StoreError> {
         let payments = Tables::of(self.store.dialect).payments;
         let row = sqlx::query(AssertSqlSafe(format!(
@@ -220,24 +252,25 @@ impl Receiver {
         )))
         .bind(session)
         .bind(order.0)
-        .bind(PaymentState::Paid.name())
+        .bind(state.name())
         .fetch_optional(&mut **transaction)
         .await
         .map_err(StoreError::query(RESOLVE))?;
         row.as_ref().map(read_payment).transpose()
     }
 
-    async fn dismiss(
+    async fn mark(
         &self,
         transaction: &mut Writing,
         payment: &KnownPayment,
+        state: PaymentState,
     ) -> Result<(), StoreError> {
         let payments = Tables::of(self.store.dialect).payments;
         let now = self.store.dialect.epoch_micros();
         sqlx::query(AssertSqlSafe(format!(
             "UPDATE {payments} SET state = $1, updated_at = {now} WHERE session_id = $2"
         )))
-        .bind(PaymentState::Dismissed.name())
+        .bind(state.name())
         .bind(payment.session.as_str())
         .execute(&mut **transaction)
         .await
@@ -249,6 +282,7 @@ impl Receiver {
         &self,
         transaction: &mut Writing,
         resolving: &Resolving,
+        reason: &str,
     ) -> Result<Word, StoreError> {
         let incidents = Tables::of(self.store.dialect).incidents;
         let now = self.store.dialect.epoch_micros();
@@ -258,7 +292,7 @@ impl Receiver {
         )))
         .bind(resolving.by.as_str())
         .bind(resolving.resolution.name())
-        .bind(resolving.reason.as_str())
+        .bind(reason)
         .bind(resolving.incident.as_str())
         .fetch_one(&mut **transaction)
         .await
