@@ -1,6 +1,6 @@
 //! The only place that writes files, the sandbox's own aside, and that judges whether one is private enough to be read.
 //!
-//! A file is written whole or not at all, and nothing but a regular file is ever replaced.
+//! A file is written whole or not at all, and only one of its own kind is ever replaced.
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -225,14 +225,49 @@ pub fn read_private(path: &Path, name: &str, remedy: &str) -> Result<Zeroizing<S
     Ok(text)
 }
 
+/// What a file of ours is known by, so that no other file is ever replaced: an output under a mistyped name must not cost
+/// anybody the orders' database, a key or a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Of orders with addresses, as CSV.
+    List,
+    /// For Prometheus.
+    Gauges,
+    SavedPlan,
+    /// A manual's page or a schema, under a name of ours.
+    Page,
+}
+
+impl Kind {
+    fn is_known_by(self, beginning: &str) -> bool {
+        match self {
+            Kind::List => beginning.starts_with("order,player,parent_email,"),
+            Kind::Gauges => beginning.starts_with("# HELP relink_"),
+            Kind::SavedPlan => {
+                beginning.starts_with('{') && beginning.contains("\"relink.saved_plan/")
+            }
+            Kind::Page => true,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Kind::List => "a list of orders",
+            Kind::Gauges => "relink's gauges",
+            Kind::SavedPlan => "a saved plan",
+            Kind::Page => "a page",
+        }
+    }
+}
+
 /// Puts a whole file in place: whoever reads `path`, at any moment and after a crash, finds the old content or the new
-/// one. It has exactly `mode`, whatever the umask. What is no regular file is never replaced: not a link, since
-/// somebody else may have put it there, and not a device.
+/// one. It has exactly `mode`, whatever the umask. Only a file of the same kind is replaced, or an empty one: not a link,
+/// since somebody else may have put it there, not a device, and nothing that relink itself may be reading.
 ///
 /// # Errors
 /// Configuration: it cannot be written; whatever was there before still is.
-pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
-    replace(path, bytes, mode).map_err(|why| unwritable(path, &why))
+pub fn write_atomically(path: &Path, kind: Kind, bytes: &[u8], mode: u32) -> Result<(), Error> {
+    replace(path, kind, bytes, mode).map_err(|why| unwritable(path, &why))
 }
 
 /// Makes a directory and those above it, where they are missing.
@@ -254,10 +289,10 @@ fn unwritable(path: &Path, why: &io::Error) -> Error {
 ///
 /// # Errors
 /// The operating system's word, or that something else is in the place.
-pub fn may_replace(path: &Path) -> io::Result<()> {
+pub fn may_replace(path: &Path, kind: Kind) -> io::Result<()> {
     path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
     may_write(directory_of(path))?;
-    refuse_what_is_no_file(path)
+    refuse_another(path, kind)
 }
 
 fn directory_of(path: &Path) -> &Path {
@@ -267,19 +302,32 @@ fn directory_of(path: &Path) -> &Path {
     }
 }
 
-fn refuse_what_is_no_file(path: &Path) -> io::Result<()> {
+fn refuse_another(path: &Path, kind: Kind) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(there) if !there.is_file() => Err(io::Error::other(
             "something else than a regular file is there",
         )),
+        Ok(_) if !is_of(kind, path)? => Err(io::Error::other(format!(
+            "another file is there, not {}; move it away, or name another place",
+            kind.name()
+        ))),
         Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
         Ok(_) | Err(_) => Ok(()),
     }
 }
 
-fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+/// Of an empty one nothing is lost.
+fn is_of(kind: Kind, path: &Path) -> io::Result<bool> {
+    const ENOUGH: u64 = 128;
+    let mut beginning = Vec::new();
+    open_file(path)?.take(ENOUGH).read_to_end(&mut beginning)?;
+    let beginning = String::from_utf8_lossy(&beginning);
+    Ok(beginning.is_empty() || kind.is_known_by(&beginning))
+}
+
+fn replace(path: &Path, kind: Kind, bytes: &[u8], mode: u32) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
-    refuse_what_is_no_file(path)?;
+    refuse_another(path, kind)?;
     let directory = directory_of(path);
     // Only within one directory is the renaming one step.
     let new = directory.join(format!(".{}.{}", name.to_string_lossy(), Uuid::new_v4()));
@@ -328,7 +376,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("orders.csv");
         for (content, bits) in [("a longer content\n", 0o600), ("new\n", 0o664), ("", 0o640)] {
-            write_atomically(&path, content.as_bytes(), bits).unwrap();
+            write_atomically(&path, Kind::Page, content.as_bytes(), bits).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
             assert_eq!(mode(&path), bits, "of {content:?}");
         }
@@ -340,11 +388,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("metrics.prom");
         let contents = ["a".repeat(300_000), "b".repeat(300_000)];
-        write_atomically(&path, contents[0].as_bytes(), 0o644).unwrap();
+        write_atomically(&path, Kind::Page, contents[0].as_bytes(), 0o644).unwrap();
         std::thread::scope(|threads| {
             let writer = threads.spawn(|| {
                 for content in contents.iter().cycle().take(100) {
-                    write_atomically(&path, content.as_bytes(), 0o644).unwrap();
+                    write_atomically(&path, Kind::Page, content.as_bytes(), 0o644).unwrap();
                 }
             });
             while !writer.is_finished() {
@@ -366,7 +414,7 @@ mod tests {
         let link = directory.path().join("link");
         std::os::unix::fs::symlink(&target, &link).unwrap();
         for path in [link.as_path(), directory.path(), Path::new("/dev/null")] {
-            let why = write_atomically(path, b"theirs", 0o600).unwrap_err();
+            let why = write_atomically(path, Kind::Page, b"theirs", 0o600).unwrap_err();
             let shown = path.display().to_string();
             assert!(why.to_string().contains(&shown), "{why}");
             assert_eq!(why.describe().status.code(), 4);
@@ -374,6 +422,43 @@ mod tests {
         assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(names(directory.path()), ["link", "target"]);
+    }
+
+    #[test]
+    fn only_a_file_of_the_same_kind_or_an_empty_one_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out");
+        let kinds = [
+            (Kind::List, "order,player,parent_email,tournament\n"),
+            (Kind::Gauges, "# HELP relink_orders Orders by verdict\n"),
+            (
+                Kind::SavedPlan,
+                "{\n  \"schema\": \"relink.saved_plan/1\",\n",
+            ),
+        ];
+        for (kind, content) in kinds {
+            fs::write(&path, "").unwrap();
+            for _ in 0..2 {
+                may_replace(&path, kind).unwrap();
+                write_atomically(&path, kind, content.as_bytes(), 0o600).unwrap();
+            }
+            let others = kinds.iter().filter(|(other, _)| *other != kind);
+            for (other, theirs) in others {
+                assert!(may_replace(&path, *other).is_err());
+                let why = write_atomically(&path, *other, theirs.as_bytes(), 0o600);
+                assert!(
+                    why.unwrap_err()
+                        .to_string()
+                        .contains("another file is there")
+                );
+            }
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+        fs::write(&path, b"SQLite format 3\0").unwrap();
+        for (kind, content) in kinds {
+            assert!(write_atomically(&path, kind, content.as_bytes(), 0o600).is_err());
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"SQLite format 3\0");
     }
 
     /// Whoever opens a pipe for reading waits until somebody writes: a run would never come to its end.
@@ -393,10 +478,10 @@ mod tests {
     fn a_failure_names_the_path_and_leaves_nothing_behind() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("missing/plan.json");
-        let why = write_atomically(&path, b"{}", 0o600).unwrap_err();
+        let why = write_atomically(&path, Kind::Page, b"{}", 0o600).unwrap_err();
         assert!(why.to_string().contains("missing/plan.json"), "{why}");
         let too_long = directory.path().join("x".repeat(250));
-        assert!(write_atomically(&too_long, b"{}", 0o600).is_err());
+        assert!(write_atomically(&too_long, Kind::Page, b"{}", 0o600).is_err());
         assert_eq!(names(directory.path()), Vec::<String>::new());
     }
 }

@@ -24,6 +24,8 @@ struct Shared {
     notify: Notify,
 }
 
+/// SIGXFSZ, on Linux and macOS.
+const FILE_TOO_LARGE: i32 = 25;
 const INTERRUPTED: u8 = 1;
 const TERMINATED: u8 = 2;
 
@@ -43,6 +45,8 @@ impl Interrupt {
             true => None,
             false => Some(signal(SignalKind::hangup()).map_err(refused)?),
         };
+        // Heard by nobody: a write beyond the limit of a file's size fails then, as on a full disk, and ends no run.
+        drop(signal(SignalKind::from_raw(FILE_TOO_LARGE)).map_err(refused)?);
         let interrupt = Interrupt::default();
         let shared = Arc::clone(&interrupt.shared);
         tokio::spawn(async move {

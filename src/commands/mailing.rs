@@ -11,7 +11,7 @@ use crate::domain::{
     Currency, Order, OrderFacts, OrderId, Reading, RunId, Snapshot, Stored, StripeObject, Timestamp,
 };
 use crate::error::Error;
-use crate::files::{exists, may_replace, read_input, write_atomically};
+use crate::files::{Kind, exists, may_replace, read_input, write_atomically};
 use crate::plan::Plan;
 use crate::report::{Report, Subject};
 use crate::store::{FoundRun, Scope, Selection, Store, StoredBy};
@@ -230,7 +230,7 @@ pub fn check(path: &Path) -> Result<(), Error> {
         ));
     }
     for path in [path, &beside(path)] {
-        may_replace(path).map_err(|why| {
+        may_replace(path, Kind::List).map_err(|why| {
             Error::configuration(
                 format!(
                     "nothing was written: `{}` cannot be written: {why}",
@@ -273,7 +273,7 @@ fn undone(report: &Report) -> impl Iterator<Item = Attention> {
 }
 
 fn write_rows(path: &Path, rows: &[Row], context: &Context<'_>) -> Result<(), Error> {
-    write_atomically(path, blast::list(rows).as_bytes(), PRIVATE)?;
+    write_atomically(path, Kind::List, blast::list(rows).as_bytes(), PRIVATE)?;
     let shown = path.display();
     context.ui.note(&format!(
         "{} in {shown}",
@@ -284,7 +284,12 @@ fn write_rows(path: &Path, rows: &[Row], context: &Context<'_>) -> Result<(), Er
 
 fn write_attention(path: &Path, needed: &[Attention], context: &Context<'_>) -> Result<(), Error> {
     let path = beside(path);
-    write_atomically(&path, blast::attention_list(needed).as_bytes(), PRIVATE)?;
+    write_atomically(
+        &path,
+        Kind::List,
+        blast::attention_list(needed).as_bytes(),
+        PRIVATE,
+    )?;
     if !needed.is_empty() {
         let orders = counted(needed.len(), "order");
         context.ui.note(&format!(

@@ -24,7 +24,12 @@ pub fn run(args: &ManArgs, context: &Context<'_>) -> Result<ExitStatus, Error> {
 fn write(pages: &[ManualPage], directory: &Path, context: &Context<'_>) -> Result<(), Error> {
     files::make_directory(directory)?;
     for page in pages {
-        files::write_atomically(&directory.join(&page.file), page.text.as_bytes(), 0o644)?;
+        files::write_atomically(
+            &directory.join(&page.file),
+            files::Kind::Page,
+            page.text.as_bytes(),
+            0o644,
+        )?;
     }
     context.ui.note(&format!(
         "{} manual pages are in {}",

@@ -31,7 +31,7 @@ pub struct Opened {
 impl Opened {
     /// # Errors
     /// Configuration, an unreachable database or Stripe, a key that is not accepted, another account than
-    /// the expected one.
+    /// the expected one; interrupted.
     pub async fn open(
         common: &Common,
         context: &Context<'_>,
@@ -60,9 +60,16 @@ impl Opened {
             timings: timings(&base),
         })?;
         let names = &context.settings.names;
-        let store = Store::connect_named(&database_url, access, names).await?;
-        let (account, account_name) = find_account(&stripe, expected).await?;
-        refuse_other_account(&store, config.key.mode, account.as_ref()).await?;
+        let mode = config.key.mode;
+        // Whoever is not answered may wait for minutes.
+        let reaching = async {
+            let store = Store::connect_named(&database_url, access, names).await?;
+            let (account, account_name) = find_account(&stripe, expected).await?;
+            refuse_other_account(&store, mode, account.as_ref()).await?;
+            Ok((store, account, account_name))
+        };
+        let reached = context.interrupt.unless_asked(reaching).await;
+        let (store, account, account_name) = reached?;
         context.monitor.reached(account.as_ref());
         context.ui.banner(&Banner {
             mode: config.key.mode,
@@ -112,7 +119,8 @@ pub async fn open_database(common: &Common, context: &Context<'_>) -> Result<Sto
         None => database_url(common, context)?,
     };
     let names = &context.settings.names;
-    Ok(Store::connect_named(&url, Access::ReadOnly, names).await?)
+    let reaching = async { Ok(Store::connect_named(&url, Access::ReadOnly, names).await?) };
+    context.interrupt.unless_asked(reaching).await
 }
 
 /// The database's URL, for whatever needs nothing else.

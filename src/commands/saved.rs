@@ -11,7 +11,7 @@ use crate::config;
 use crate::domain::{AccountId, LinkId};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{read_input, write_atomically};
+use crate::files::{Kind, read_input, write_atomically};
 use crate::plan::Goal;
 use crate::saved_plan::{Due, Making, Moved, Now, SavedPlan, SavedScope, Standing, Stands};
 use crate::settings::{Source, written_duration};
@@ -56,7 +56,7 @@ pub async fn save(
         scope: saved_scope(survey),
     };
     let saved = SavedPlan::of(&survey.plan, &survey.snapshot, making);
-    write_atomically(path, saved.render()?.as_bytes(), PRIVATE)?;
+    write_atomically(path, Kind::SavedPlan, saved.render()?.as_bytes(), PRIVATE)?;
     context.ui.note(&format!(
         "plan {} for {} saved in {}",
         saved.digest,

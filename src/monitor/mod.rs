@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::cli::Cli;
 use crate::domain::{AccountId, Currency, Mode, RunId};
 use crate::error::Error;
-use crate::files::{read_if_there, write_atomically};
+use crate::files::{Kind, read_if_there, write_atomically};
 use crate::plan::Plan;
 use crate::report::Report;
 
@@ -118,6 +118,7 @@ impl Monitor {
         let families = families(identity, &self.told(), ended, &exposition::parse(&former));
         write_atomically(
             path,
+            Kind::Gauges,
             exposition::render(&families).as_bytes(),
             FOR_EVERYBODY,
         )

@@ -10,6 +10,7 @@ use sqlx::{AnyConnection, ConnectOptions, Connection, Executor, Row};
 
 use super::address::Address;
 use super::dialect::Dialect;
+use super::pool::not_free;
 use super::{Access, StoreError};
 
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,6 +29,7 @@ pub(super) async fn open(address: &Address, access: Access) -> Result<AnyConnect
     let failure = match tokio::time::timeout(CONNECT_TIMEOUT, opening).await {
         Ok(Ok(connection)) => return Ok(connection),
         Ok(Err(error)) => error,
+        Err(_) if address.dialect() == Dialect::Sqlite => return Err(not_free("be opened")),
         Err(_) => sqlx::Error::PoolTimedOut,
     };
     Err(match StoreError::query("open the database")(failure) {

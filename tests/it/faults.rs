@@ -253,7 +253,8 @@ async fn a_run_that_was_started_to_outlive_its_terminal_does() {
     let order = world.order(pending(5500).behind(expired_session())).await;
     world.fault(parked_mint()).await;
     let relink = world.command(&["regen", "--all", "--commit", "--yes"]);
-    let running = Running::start(ignoring_hangup(&relink));
+    // As `nohup` starts a command.
+    let running = Running::start(in_a_shell("trap '' HUP", &relink));
     let parked = world.wait_for_parked().await;
     running.signal("HUP");
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
@@ -264,16 +265,50 @@ async fn a_run_that_was_started_to_outlive_its_terminal_does() {
     assert!(row.reference.unwrap().starts_with("plink_"));
 }
 
+/// Cron and systemd set such limits; the signal would end the run at any write.
+#[tokio::test]
+async fn a_limit_on_the_size_of_files_is_a_full_disk_and_ends_no_run_without_a_word() {
+    let world = World::on(Backend::Sqlite).await;
+    world.order(pending(5500).behind(expired_session())).await;
+    let relink = world.command(&COMMIT);
+    let output = Running::start(in_a_shell("ulimit -f 1", &relink))
+        .finish()
+        .await;
+    assert!(output.code.is_some_and(|code| code != 0), "{output:?}");
+    assert!(output.stderr.contains("error: "), "{}", output.stderr);
+    let again = world.relink(&COMMIT).await;
+    assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_stripe_that_never_answers_can_stop() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", silent.local_addr().unwrap());
+    for (signal, status) in [("INT", 130), ("TERM", 143)] {
+        let mut command = world.command(&["inspect", "--order-id", &order.to_string()]);
+        command.env("STRIPE_API_BASE", &base);
+        let running = Running::start(command);
+        let (_asked, _) = silent.accept().unwrap();
+        let begun = std::time::Instant::now();
+        running.signal(signal);
+        let output = running.finish().await;
+        assert_eq!(output.code, Some(status), "{}", output.stderr);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5));
+    }
+}
+
 fn parked_mint() -> Value {
     json!({"method": "POST", "path": "/v1/payment_links", "when": "before", "kind": "park", "times": 1})
 }
 
-/// As `nohup` starts a command.
-fn ignoring_hangup(command: &std::process::Command) -> std::process::Command {
+/// A shell that says so and then becomes the command.
+fn in_a_shell(first: &str, command: &std::process::Command) -> std::process::Command {
     let mut shell = std::process::Command::new("/bin/sh");
     shell
         .env_clear()
-        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .args(["-c", &format!("{first}; exec \"$0\" \"$@\"")])
         .arg(command.get_program())
         .args(command.get_args());
     for (name, value) in command.get_envs() {

@@ -158,6 +158,45 @@ async fn a_list_in_the_place_of_another_run_s_says_whom_it_leaves_out() {
     );
 }
 
+/// A name that was mistyped must not cost anybody the orders.
+#[tokio::test]
+async fn no_output_takes_the_place_of_another_file() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    let database = world.database_url().strip_prefix("sqlite://").unwrap();
+    let database = database.split('?').next().unwrap();
+    let desk = Desk::new();
+    let key = desk.0.path().join("key");
+    std::fs::write(&key, "sk_test_of_somebody").unwrap();
+    let key = key.to_str().unwrap();
+    for place in [database, key] {
+        let before = std::fs::read(place).unwrap();
+        for (command, code) in [
+            (vec!["inspect", "--all", "--csv-out", place], 4),
+            (
+                vec!["regen", "--all", "--commit", "--yes", "--csv-out", place],
+                4,
+            ),
+            (vec!["regen", "--all", "--plan-out", place], 4),
+            (vec!["journal", "list", "--csv-out", place], 4),
+            // Monitoring changes no run's end.
+            (vec!["inspect", "--all", "--metrics-file", place], 0),
+        ] {
+            let output = world.relink(&command).await;
+            assert_eq!(output.code, Some(code), "{command:?}: {}", output.stderr);
+            assert!(
+                output.stderr.contains("another file is there"),
+                "{command:?}: {}",
+                output.stderr
+            );
+            let now = std::fs::read(place).unwrap();
+            assert!(now.starts_with(&before[..16]), "{command:?}");
+        }
+    }
+    let held = world.row(order.0).await.reference.unwrap();
+    assert!(held.starts_with("cs_"), "{held}");
+}
+
 #[tokio::test]
 async fn inspect_lists_all_that_is_well_whoever_stored_it() {
     let world = World::on(Backend::Sqlite).await;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use relink::store::{Access, DatabaseKind, Scope, Store, StoreError};
+use sqlx::{AnyConnection, Connection};
 use url::Url;
 
 use crate::store_world::{World, on_each_database, open, select};
@@ -204,6 +205,18 @@ async fn a_sqlite_file_is_written_in_wal_mode_and_read_beside_a_writer() {
     assert_eq!(mode.as_deref(), Some("wal"));
     let reader = world.open(Access::ReadOnly).await;
     assert_eq!(select(&reader, Scope::All).await.len(), 5);
+}
+
+#[tokio::test]
+async fn a_file_that_another_program_keeps_to_itself_is_said_not_to_be_free() {
+    let world = World::sqlite().await;
+    world.run("PRAGMA journal_mode = DELETE").await;
+    let mut holding = AnyConnection::connect(&world.url).await.unwrap();
+    let held = sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut holding);
+    held.await.unwrap();
+    let error = refusal(&world.url).await;
+    assert!(matches!(error, StoreError::Contended { .. }), "{error:?}");
+    assert!(error.to_string().contains("not free within 10 seconds"));
 }
 
 #[tokio::test]

@@ -95,7 +95,13 @@ fn the_schemas_in_docs_are_those_of_the_documents() {
     for (name, schema) in all() {
         let path = folder.join(format!("{name}.json"));
         if rewrites {
-            crate::files::write_atomically(&path, schema.as_bytes(), 0o644).unwrap();
+            crate::files::write_atomically(
+                &path,
+                crate::files::Kind::Page,
+                schema.as_bytes(),
+                0o644,
+            )
+            .unwrap();
         }
         let kept = std::fs::read_to_string(&path).unwrap_or_default();
         assert_eq!(
