@@ -13,8 +13,48 @@ use crate::saga::{Minted, Observed, Operation, Write};
 use crate::store::{Intent, Outcome, OutcomeKind, StepAction};
 use crate::stripe::{Reply, StripeError, WriteError};
 
-const NOT_SENT: &str =
-    "it was not sent: the run was asked to stop, or the lease or the key may have run out";
+/// Why a request did not leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeptBack {
+    AskedToStop,
+    /// Whoever holds the order by then may have sent it.
+    LeaseMayBeGone,
+    /// An earlier request with the key may have left, and Stripe may know nothing of it any more.
+    KeyMayBeForgotten,
+}
+
+impl KeptBack {
+    fn words(self) -> &'static str {
+        match self {
+            KeptBack::AskedToStop => "it was not sent: the run was asked to stop",
+            KeptBack::LeaseMayBeGone => "this run did not send it: its lease may have run out",
+            KeptBack::KeyMayBeForgotten => {
+                "this run did not send it: Stripe may have forgotten its key"
+            }
+        }
+    }
+
+    /// Only the stop says that nothing happened: what the lease or the key was for may have been done by another
+    /// request.
+    fn seen(self) -> Observed {
+        match self {
+            KeptBack::AskedToStop => Observed::Interrupted,
+            KeptBack::LeaseMayBeGone | KeptBack::KeyMayBeForgotten => {
+                Observed::Unknown(self.words().to_owned())
+            }
+        }
+    }
+
+    fn outcome(self) -> Outcome {
+        Outcome {
+            kind: OutcomeKind::Refused,
+            result_id: None,
+            result_url: None,
+            request_id: None,
+            error: Some(self.words().to_owned()),
+        }
+    }
+}
 
 impl Run<'_> {
     pub(super) async fn retire(
@@ -97,27 +137,23 @@ impl Run<'_> {
             StepAction::Mint => held.mint_tried,
             StepAction::Deactivate | StepAction::Expire | StepAction::Publish => FirstTried::now(),
         };
-        let answer = self.send(held, &intent.write, tried).await;
-        let outcome = match &answer {
-            Some(answer) => outcome(intent.action, answer),
-            None => not_sent(),
-        };
-        let seen = match &answer {
-            Some(answer) => read(answer),
-            None => Observed::Unknown(NOT_SENT.to_owned()),
+        let (seen, outcome) = match self.send(held, &intent.write, tried).await {
+            Ok(answer) => (read(&answer), outcome(intent.action, &answer)),
+            Err(kept_back) => (kept_back.seen(), kept_back.outcome()),
         };
         (seen, Some(Concluded { step, outcome }))
     }
 
-    /// `None` when it did not leave: too much time passed since the intent was committed, in this process's
-    /// sleep or in the wait for the request's turn. A key that Stripe may have forgotten is not sent again
-    /// either, also when nobody took the order over in the meantime.
+    /// # Errors
+    /// It did not leave: somebody asked the run to stop, or too much time passed since the intent was committed, in
+    /// this process's sleep or in the wait for the request's turn. A key that Stripe may have forgotten is not sent
+    /// again either, also when nobody took the order over in the meantime.
     async fn send(
         &self,
         held: &Held,
         write: &StripeWrite,
         tried: FirstTried,
-    ) -> Option<Result<Reply, WriteError>> {
+    ) -> Result<Result<Reply, WriteError>, KeptBack> {
         let journal = self.site.journal;
         // Whoever asked the run to stop does not wait for repetitions: the next run settles what is in doubt.
         let may_repeat = async || {
@@ -126,9 +162,15 @@ impl Run<'_> {
                 && tried.key_is_known()
         };
         let may_send = || {
-            self.interrupt.asked().is_none()
-                && journal.may_send(&held.lease)
-                && tried.key_is_known()
+            if self.interrupt.asked().is_some() {
+                Err(KeptBack::AskedToStop)
+            } else if !journal.may_send(&held.lease) {
+                Err(KeptBack::LeaseMayBeGone)
+            } else if !tried.key_is_known() {
+                Err(KeptBack::KeyMayBeForgotten)
+            } else {
+                Ok(())
+            }
         };
         let stripe = self.site.stripe;
         stripe.send(write, may_send, may_repeat).await
@@ -191,16 +233,6 @@ fn is_spent(error: &WriteError) -> bool {
             error, replayed, ..
         } => *replayed || matches!(error, StripeError::KeyReused { .. }),
         WriteError::Unknown { replayed, .. } => *replayed,
-    }
-}
-
-fn not_sent() -> Outcome {
-    Outcome {
-        kind: OutcomeKind::Refused,
-        result_id: None,
-        result_url: None,
-        request_id: None,
-        error: Some(NOT_SENT.to_owned()),
     }
 }
 

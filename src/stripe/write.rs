@@ -54,22 +54,20 @@ struct FailedWrite {
 
 impl Client {
     /// Sends the write, and again as the retry rule says. `may_send` is asked after the wait for its turn, `before_retry`
-    /// after all waits and right before each repetition: the places to look whether the lease still holds. `None`:
-    /// nothing left.
+    /// after all waits and right before each repetition: the places to look whether the lease still holds.
     ///
     /// # Errors
-    /// Refused or unknown, see [`WriteError`]; also when `before_retry` forbade another try.
-    pub async fn send(
+    /// What `may_send` forbade it for: nothing left. Inside, refused or unknown, see [`WriteError`]; also when
+    /// `before_retry` forbade another try.
+    pub async fn send<N>(
         &self,
         write: &StripeWrite,
-        may_send: impl FnOnce() -> bool,
+        may_send: impl FnOnce() -> Result<(), N>,
         before_retry: impl AsyncFnMut() -> bool,
-    ) -> Option<Result<Reply, WriteError>> {
+    ) -> Result<Result<Reply, WriteError>, N> {
         self.wait_for_turn(&Call::Post(write)).await;
-        if !may_send() {
-            return None;
-        }
-        Some(self.send_in_turn(write, before_retry).await)
+        may_send()?;
+        Ok(self.send_in_turn(write, before_retry).await)
     }
 
     async fn send_in_turn(

@@ -159,6 +159,8 @@ pub struct Tally {
     pub done: usize,
     pub failed: usize,
     pub unknown: usize,
+    /// A signal ended the run before they were done; the next run goes on.
+    pub interrupted: usize,
     pub not_begun: usize,
     /// Another run is at them.
     pub held_elsewhere: usize,
@@ -176,6 +178,7 @@ impl Tally {
         for outcome in &report.outcomes {
             match (&outcome.conclusion, outcome.status(report.plan.goal())) {
                 (Conclusion::NotBegun, _) => tally.not_begun += 1,
+                (Conclusion::Ended(Ending::Interrupted { .. }), _) => tally.interrupted += 1,
                 (Conclusion::Held(_) | Conclusion::Ended(Ending::Fenced), _) => {
                     tally.held_elsewhere += 1;
                 }
@@ -196,7 +199,7 @@ impl Tally {
     /// All that was approved is done.
     #[must_use]
     pub fn is_complete(self) -> bool {
-        self.failed + self.unknown + self.not_begun == 0
+        self.failed + self.unknown + self.interrupted + self.not_begun == 0
     }
 }
 
@@ -232,6 +235,9 @@ fn summary(report: &Report, with_connection: &dyn Fn(&str) -> String, look: Look
         format!("{} failed", tally.failed),
         format!("{} unknown", tally.unknown),
     ];
+    if tally.interrupted > 0 {
+        parts.push(format!("{} interrupted", tally.interrupted));
+    }
     if tally.not_begun > 0 {
         parts.push(format!("{} not begun", tally.not_begun));
     }

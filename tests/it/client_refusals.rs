@@ -165,7 +165,9 @@ async fn the_key_shows_in_nothing_that_can_be_printed() {
     .await;
     let client = server.client();
     let read = client.account().await.unwrap_err();
-    let written = client.send(&write(), || true, async || true).await;
+    let written = client
+        .send(&write(), || Ok::<(), ()>(()), async || true)
+        .await;
     let written = written.unwrap().unwrap_err();
     let shown = format!(
         "{client:?} {:?} {read} {read:?} {written} {written:?}",

@@ -19,7 +19,9 @@ async fn send(server: &Server) -> Result<Reply, WriteError> {
 
 /// With a caller who always allows it.
 async fn send_by(client: &Client) -> Result<Reply, WriteError> {
-    let sent = client.send(&write(), || true, async || true).await;
+    let sent = client
+        .send(&write(), || Ok::<(), ()>(()), async || true)
+        .await;
     sent.unwrap()
 }
 
@@ -281,9 +283,9 @@ async fn no_repetition_leaves_without_the_callers_consent() {
         asked += 1;
         asked < 2
     };
-    let outcome = client.send(&write(), || true, consent).await;
+    let outcome = client.send(&write(), || Ok::<(), ()>(()), consent).await;
     assert!(
-        matches!(outcome, Some(Err(WriteError::Unknown { .. }))),
+        matches!(outcome, Ok(Err(WriteError::Unknown { .. }))),
         "{outcome:?}"
     );
     assert_eq!((asked, server.heard().len()), (2, 2));
@@ -432,8 +434,11 @@ async fn whether_a_write_may_leave_is_asked_after_the_wait_for_its_turn() {
     .unwrap();
     send_by(&client).await.unwrap();
     let begun = std::time::Instant::now();
-    let lease_holds = || begun.elapsed() < Duration::from_millis(250);
+    let lease_holds = || match begun.elapsed() < Duration::from_millis(250) {
+        true => Ok(()),
+        false => Err("the lease is gone"),
+    };
     let outcome = client.send(&write(), lease_holds, async || true).await;
-    assert!(outcome.is_none(), "{outcome:?}");
+    assert_eq!(outcome, Err("the lease is gone"));
     assert_eq!(server.heard().len(), 1, "the second one did not leave");
 }

@@ -213,6 +213,63 @@ async fn a_signal_lets_the_request_at_hand_finish_and_no_other_begin() {
     }
 }
 
+/// Held where the request is journaled and has not left: it waits for its turn in the budget there, say.
+#[tokio::test]
+async fn a_request_that_a_signal_kept_from_leaving_is_told_as_interrupted_and_is_no_failure() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let world = World::on(Backend::Sqlite).await;
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        // One failure would stop the run.
+        let commit = [&COMMIT[..], &["--max-failures", "1"]].concat();
+        let output = world
+            .signal_after_the_commit(&commit, "journal an intent", signal)
+            .await;
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert_eq!(output.code, Some(code), "{said}");
+        assert_eq!(world.writes().await, Vec::<Value>::new(), "{said}");
+        for words in [
+            "minting a link: the run was asked to stop; the next run goes on",
+            "1 approved: 0 done, 0 failed, 0 unknown, 1 interrupted, 0 need a person",
+            "next: run the same command again: it is safe",
+        ] {
+            assert!(output.stdout.contains(words), "{words}: {said}");
+        }
+        for words in [
+            "it may have happened",
+            "exit statuses that hold",
+            "failed one after",
+        ] {
+            assert!(!output.stdout.contains(words), "{words}: {said}");
+        }
+
+        let journaled = world
+            .relink(&["journal", "show", "--order-id", &order.to_string()])
+            .await;
+        let refused = "┆ refused ┆";
+        let not_sent = "it was not sent: the run was asked to stop";
+        let is_told = |words| journaled.stdout.contains(words);
+        assert!(
+            is_told(refused) && is_told(not_sent),
+            "{}",
+            journaled.stdout
+        );
+        let inspected = world
+            .relink(&["inspect", "--order-id", &order.to_string()])
+            .await;
+        assert!(
+            inspected.stdout.contains("in_doubt"),
+            "{}",
+            inspected.stdout
+        );
+        let again = world.relink(&COMMIT).await;
+        assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+        assert_eq!(
+            world.live_objects_of(order).await,
+            [world.row(order.0).await.reference.unwrap()]
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_run_of_one_order_that_a_signal_cuts_short_says_so_by_its_status() {
     // A terminal that goes away says so twice: its kernel does, and the shell.

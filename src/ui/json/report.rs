@@ -221,6 +221,8 @@ struct Summary {
     done: usize,
     failed: usize,
     unknown: usize,
+    /// A signal ended the run before they were done; the next run goes on.
+    interrupted: usize,
     not_begun: usize,
     passed_over: usize,
     /// Another run is at them.
@@ -249,6 +251,7 @@ impl Summary {
             done,
             failed,
             unknown,
+            interrupted,
             not_begun,
             held_elsewhere,
             moot,
@@ -258,6 +261,7 @@ impl Summary {
             done,
             failed,
             unknown,
+            interrupted,
             not_begun,
             passed_over: report.passed_over(),
             held_elsewhere,

@@ -297,6 +297,7 @@ fn a_report_is_one_document() {
         "done": 1,
         "failed": 0,
         "unknown": 1,
+        "interrupted": 0,
         "not_begun": 1,
         "passed_over": 1,
         "held_elsewhere": 0,

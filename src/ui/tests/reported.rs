@@ -236,3 +236,33 @@ fn a_signal_and_the_breaker_are_both_said_and_the_signal_comes_first() {
         "{text}"
     );
 }
+
+#[test]
+fn an_order_that_a_signal_ended_is_neither_done_nor_failed_nor_in_doubt() {
+    let plan = plan_of(vec![expired(1, "Ann Lee", 5500)], Goal::Regen, &[]);
+    let what = "minting a link".to_owned();
+    let ended = Ending::Interrupted { what };
+    let report = Report {
+        digest: plan.digest(),
+        skipped: Vec::new(),
+        plan,
+        outcomes: vec![outcome(expired(1, "Ann Lee", 5500), &["plink_old1"], ended)],
+        run: None,
+        stopped: vec![Stop::Terminated],
+        is_unlisted: false,
+        reads: 4,
+        writes: 1,
+    };
+    assert_snapshot!(report::text(&report, &str::to_owned, PLAIN), @"
+    ┌───────┬─────────┬───────────┬─────────────┬────────────────────────────────────────────────────────────────────────────────────┐
+    │ order ┆ player  ┆ amount    ┆ outcome     ┆ new link, or why not                                                               │
+    ╞═══════╪═════════╪═══════════╪═════════════╪════════════════════════════════════════════════════════════════════════════════════╡
+    │     1 ┆ Ann Lee ┆ 55.00 USD ┆ interrupted ┆ minting a link: the run was asked to stop; the next run goes on; closed plink_old1 │
+    └───────┴─────────┴───────────┴─────────────┴────────────────────────────────────────────────────────────────────────────────────┘
+    1 approved: 0 done, 0 failed, 0 unknown, 1 interrupted, 0 need a person
+    closed 1 object
+    stopped early: interrupted (SIGTERM or SIGHUP)
+    Stripe requests: 4 reads, 1 write
+    next: run the same command again: it is safe
+    ");
+}

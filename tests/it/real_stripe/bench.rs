@@ -28,7 +28,9 @@ pub struct Bench {
 
 /// Sends it; `again`, while its outcome is unknown.
 pub async fn send(client: &Client, write: &StripeWrite, again: bool) -> Result<Reply, WriteError> {
-    let sent = client.send(write, || true, async || again).await;
+    let sent = client
+        .send(write, || Ok::<(), ()>(()), async || again)
+        .await;
     sent.unwrap()
 }
 

@@ -1,11 +1,13 @@
-//! Runs that a test ends by SIGKILL, each at the very place that it names: while a request to Stripe is under way, or
-//! right after a commit.
+//! Runs that a test ends by SIGKILL, or asks to stop, each at the very place that it names: while a request to Stripe is
+//! under way, or right after a commit.
 //!
 //! It judges nothing: what is left behind is the test's to look at.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
-use super::{Running, World};
+use super::{Output, Running, World};
 use crate::support::kill_points::{self, KillPoints};
 
 impl World {
@@ -47,5 +49,27 @@ impl World {
             reached.go_on();
         }
         running.finish().await;
+    }
+
+    /// Runs the command, which hears a signal right after its first commit of this transaction.
+    pub async fn signal_after_the_commit(&self, args: &[&str], what: &str, signal: &str) -> Output {
+        let points = KillPoints::listen().await;
+        let mut command = self.command(args);
+        command.env(kill_points::ADDRESS, points.address());
+        let mut running = Running::start(command);
+        let mut is_told = false;
+        while !running.has_ended() {
+            let Some(reached) = points.next_within(Duration::from_millis(500)).await else {
+                continue;
+            };
+            if !reached.before && reached.what == what && !is_told {
+                running.signal(signal);
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                is_told = true;
+            }
+            reached.go_on();
+        }
+        assert!(is_told, "it never came to `{what}`");
+        running.finish().await
     }
 }
