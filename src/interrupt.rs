@@ -1,6 +1,6 @@
 //! SIGINT, SIGTERM and SIGHUP. The first one lets the request at hand finish and be journaled, and no other begin; a
-//! second one ends the process at once, which a re-run can repair. A terminal that goes away may say so twice: SIGHUP is
-//! never a second one, and where whoever started the process has it ignored (`nohup`), it stays ignored.
+//! second one ends the process at once, which a re-run can repair, after a last word. A terminal that goes away may say so
+//! twice: SIGHUP is never a second one, and where whoever started the process has it ignored (`nohup`), it stays ignored.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -30,11 +30,11 @@ const INTERRUPTED: u8 = 1;
 const TERMINATED: u8 = 2;
 
 impl Interrupt {
-    /// Starts listening, for the rest of the process.
+    /// Starts listening, for the rest of the process. `last_words` are said right before a second signal ends it.
     ///
     /// # Errors
     /// The signal handlers cannot be installed.
-    pub fn listen() -> Result<Self, Error> {
+    pub fn listen(last_words: impl Fn() + Send + 'static) -> Result<Self, Error> {
         let refused = |e: std::io::Error| Error::Io {
             what: "listening for signals".to_owned(),
             detail: e.to_string(),
@@ -62,7 +62,10 @@ impl Interrupt {
                     .is_ok();
                 match at_a_second {
                     _ if is_first => shared.notify.notify_waiters(),
-                    Some(status) => std::process::exit(i32::from(status.code())),
+                    Some(status) => {
+                        last_words();
+                        std::process::exit(i32::from(status.code()));
+                    }
                     None => {}
                 }
             }
@@ -79,6 +82,17 @@ impl Interrupt {
         }
     }
 
+    /// Waits until somebody asks to stop.
+    pub async fn heard(&self) {
+        let notified = self.shared.notify.notified();
+        tokio::pin!(notified);
+        // Before the look: a signal between the two would be missed.
+        notified.as_mut().enable();
+        if self.asked().is_none() {
+            notified.await;
+        }
+    }
+
     /// Runs work that writes nothing, and drops it as soon as somebody asks to stop.
     ///
     /// # Errors
@@ -87,20 +101,13 @@ impl Interrupt {
         &self,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let notified = self.shared.notify.notified();
-        tokio::pin!(notified);
-        notified.as_mut().enable();
-        match self.asked() {
-            Some(Stop::Terminated) => return Err(Error::Interrupted(ExitStatus::Terminated)),
-            Some(_) => return Err(Error::Interrupted(ExitStatus::Interrupted)),
-            None => {}
-        }
         tokio::select! {
-            done = work => done,
-            () = notified => Err(Error::Interrupted(match self.asked() {
+            biased;
+            () = self.heard() => Err(Error::Interrupted(match self.asked() {
                 Some(Stop::Terminated) => ExitStatus::Terminated,
                 _ => ExitStatus::Interrupted,
             })),
+            done = work => done,
         }
     }
 }

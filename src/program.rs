@@ -116,10 +116,14 @@ async fn run_command(
     command_line: CommandLine,
 ) -> Result<ExitStatus, Error> {
     let settings = settings(cli, environment, &command_line)?;
+    let last = *ui;
+    let last_words = move || {
+        last.last_words("ended at once, in the middle of its work; run the same command again")
+    };
     let context = Context {
         ui,
         environment,
-        interrupt: Interrupt::listen()?,
+        interrupt: Interrupt::listen(last_words)?,
         monitor,
         connection: shown_connection(cli, &command_line),
         command_line,

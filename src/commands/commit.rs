@@ -206,7 +206,8 @@ async fn carry_out(
         protocol: &crate::saga::step,
     };
     let listener = context.ui.progress();
-    let mut report = execute(approved, &site, &context.interrupt, &listener).await;
+    let work = execute(approved, &site, &context.interrupt, &listener);
+    let mut report = telling_of_a_stop(work, context).await;
     report.skipped = skipped;
     context.monitor.reported(&report);
     drop(site);
@@ -220,6 +221,19 @@ async fn carry_out(
         .report(&report, |advice| context.with_connection(advice))?;
     mailing::remind(report.run.as_ref(), opened, context).await;
     Ok(report.exit_status())
+}
+
+/// A signal changes nothing here; whoever sent it is told that it was heard, before they send another.
+async fn telling_of_a_stop<T>(work: impl Future<Output = T>, context: &Context<'_>) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => return done,
+        () = context.interrupt.heard() => {}
+    }
+    let heard = "finishing the requests at hand; a second Ctrl-C ends at once";
+    context.ui.note(heard);
+    work.await
 }
 
 /// Only for monitoring: that they cannot be read is no reason to do nothing.

@@ -418,6 +418,11 @@ impl Ui {
         talk::line("warning", text, look::Hue::Attention, self.stderr);
     }
 
+    /// A warning by a process that ends right after it.
+    pub fn last_words(&self, text: &str) {
+        talk::last_line("warning", text, look::Hue::Attention, self.stderr);
+    }
+
     /// Not when quiet.
     pub fn note(&self, text: &str) {
         if !self.quiet {

@@ -2,11 +2,14 @@
 //! and never an error of its own: when stderr is gone there is nobody to tell.
 
 use std::io::{self, Write};
+use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use indicatif::ProgressBar;
 
-use super::aside::say;
+use super::aside::{say, wait};
 use super::look::{Hue, Look};
 use super::sanitize::{clean, clean_lines};
 use crate::domain::{AccountId, Mode};
@@ -95,6 +98,21 @@ pub fn account_id(id: Option<&AccountId>, name: Option<&str>) -> String {
 
 pub fn line(label: &str, text: &str, hue: Hue, look: Look) {
     write_stderr(&line_text(label, text, hue, look));
+}
+
+/// After all that was said before it. Whoever ends at once does not wait for a reader that does not read.
+pub fn last_line(label: &str, text: &str, hue: Hue, look: Look) {
+    const LONGEST: Duration = Duration::from_millis(300);
+    let line = line_text(label, text, hue, look);
+    let (written, all) = channel();
+    let writer = thread::Builder::new().spawn(move || {
+        write_stderr(&line);
+        wait();
+        let _ = written.send(());
+    });
+    if writer.is_ok() {
+        let _ = all.recv_timeout(LONGEST);
+    }
 }
 
 fn line_text(label: &str, text: &str, hue: Hue, look: Look) -> String {

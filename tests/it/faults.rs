@@ -196,6 +196,8 @@ async fn a_signal_lets_the_request_at_hand_finish_and_no_other_begin() {
             output.stdout.contains("the run was asked to stop"),
             "{said}"
         );
+        let note = "note: finishing the requests at hand; a second Ctrl-C ends at once\n";
+        assert_eq!(output.stderr.matches(note).count(), 1, "{said}");
         // Orders that were not begun are no progress.
         assert!(output.stderr.contains("\norders: 33 % (1 of 3)"), "{said}");
         assert!(!output.stderr.contains("\norders: 66 %"), "{said}");
@@ -268,6 +270,19 @@ async fn a_request_that_a_signal_kept_from_leaving_is_told_as_interrupted_and_is
             [world.row(order.0).await.reference.unwrap()]
         );
     }
+}
+
+#[tokio::test]
+async fn who_only_reads_ends_at_the_first_signal_and_finishes_nothing() {
+    let world = World::on(Backend::Sqlite).await;
+    world.order(pending(5500).behind(expired_session())).await;
+    world.fault(json!({"method": "GET", "path": "/v1/payment_links", "when": "before", "kind": "park", "times": 1})).await;
+    let running = world.spawn(&["regen", "--all"]);
+    world.wait_for_parked().await;
+    running.signal("INT");
+    let output = running.finish().await;
+    assert_eq!(output.code, Some(130), "{}{}", output.stdout, output.stderr);
+    assert!(!output.stderr.contains("finishing"), "{}", output.stderr);
 }
 
 #[tokio::test]

@@ -204,6 +204,9 @@ async fn a_second_signal_ends_the_run_at_once_and_the_next_run_repairs_it() {
     running.signal("INT");
     let output = running.finish().await;
     assert_eq!(output.code, Some(130), "{}", output.stderr);
+    let last = output.stderr.lines().last();
+    let words = "warning: ended at once, in the middle of its work; run the same command again";
+    assert_eq!(last, Some(words), "{}", output.stderr);
     world.release(parked).await;
     world.clear_faults().await;
     let again = world.relink(&COMMIT).await;
