@@ -1,11 +1,11 @@
 //! Events that were missed: what would follow from each, and then the same taking in as of a delivery.
 //!
-//! Foreseeing writes nothing. What is shown is what the database says now; what is done is decided again, under the
-//! order's lock.
+//! Foreseeing writes nothing. What is shown is what the database says now, and what the events before would have changed
+//! by then; what is done is decided again, under the order's lock.
 
 use crate::domain::{LinkId, Money, OrderId, Timestamp};
 use crate::store::{Receiver, StoreError};
-use crate::webhook::{Decision, Event, EventId, Happened, IncidentId, Ruling};
+use crate::webhook::{Aftermath, Decision, Event, EventId, Happened, IncidentId, Ruling};
 
 /// What follows, or followed, from one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Replayed {
     pub closes: Vec<LinkId>,
 }
 
-/// What every event that was not received yet would lead to. Those that say nothing new are only counted.
+/// What every event that was not received yet would lead to, or led to. Those that say nothing new are only counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Foreseen {
     pub news: Vec<Replayed>,
@@ -29,14 +29,20 @@ pub struct Foreseen {
     pub known: usize,
 }
 
+/// What [`take_in`] would come to, one by one in the same order.
+///
 /// # Errors
 /// What any query can meet.
 pub async fn foresee(receiver: &Receiver, events: &[Event]) -> Result<Foreseen, StoreError> {
     let mut foreseen = Foreseen::default();
+    let mut before = Aftermath::default();
     for event in events {
-        match receiver.foresee(event).await? {
+        match receiver.foresee(event, &before).await? {
             Some(decision) if decision.ruling == Ruling::Acknowledged => {}
-            Some(decision) => foreseen.news.push(expected(event, decision)),
+            Some(decision) => {
+                before.add(event, &decision);
+                foreseen.news.push(expected(event, decision));
+            }
             None => foreseen.known += 1,
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! Nothing here talks to Stripe or to a database, and nothing here reads a clock.
 
+mod aftermath;
 mod decision;
 mod event;
 mod handler;
@@ -10,6 +11,7 @@ mod incident;
 mod payment;
 mod signature;
 
+pub use aftermath::Aftermath;
 pub use decision::{Decision, Reason, Ruling, Settlement};
 pub use event::{
     Event, EventId, Happened, MAX_BODY, PaymentStatus, SessionEvent, SessionFacts, Undecodable,

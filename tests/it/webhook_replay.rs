@@ -1,7 +1,7 @@
 //! What was missed is made good: from Stripe's events, from a file, or off an order's own sessions; and whatever needs
 //! a person stays an alarm until that person has said so.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::on_each_backend;
 use crate::support::receiver::Receiver;
@@ -29,6 +29,31 @@ async fn committed(world: &World, command: &[&str]) -> Output {
 
 async fn status(world: &World, order: OrderId) -> String {
     world.row(order.0).await.status
+}
+
+/// Every event with all that follows from it: first as it is foreseen, which writes nothing, then as it was taken in.
+async fn foreseen_and_done(world: &World, command: &[&str]) -> (Value, Value) {
+    let before = world.listing().await;
+    let dry = world.relink(&[command, &["-o", "json"]].concat()).await;
+    assert_eq!(dry.code, Some(0), "{}{}", dry.stdout, dry.stderr);
+    assert_eq!(world.listing().await, before);
+    let done = committed(world, &[command, &["-o", "json"]].concat()).await;
+    let told = |output: &Output| {
+        let told: Value = serde_json::from_str(&output.stdout).unwrap();
+        json!([told["events"], told["received_before"]])
+    };
+    (told(&dry), told(&done))
+}
+
+/// What became of each event, in one word, and how many were received before.
+fn rulings(told: &Value) -> (Vec<&str>, &Value) {
+    let events = told[0].as_array().unwrap().iter();
+    (
+        events
+            .map(|event| event["ruling"].as_str().unwrap())
+            .collect(),
+        &told[1],
+    )
 }
 
 /// The id of the one incident that `inspect --check` names.
@@ -151,6 +176,56 @@ on_each_backend! {
     }
 }
 
+on_each_backend! {
+    /// Two sessions of one link, both paid: the first one settles the order, and the second one is one too many.
+    async fn two_payments_of_one_order_are_foreseen_as_they_are_taken_in(world) {
+        let order = world.order(pending(5500).behind(expired_session())).await;
+        let output = world.relink(&REGEN).await;
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        let link = world.row(order.0).await.reference.unwrap();
+        let (first, second) = (world.visit(&link).await, world.visit(&link).await);
+        for session in [first, second] {
+            world.pay(session["id"].as_str().unwrap()).await;
+        }
+        let dry = world.relink_reading(&REPLAY);
+        let words = "2 events, 0 received before; would settle 1 order, would open 1 incident";
+        assert!(dry.stdout.contains(words), "{}", dry.stdout);
+        let (foreseen, done) = foreseen_and_done(&world, &REPLAY).await;
+        assert_eq!(rulings(&done), (vec!["settled", "double_payment"], &json!(0)), "{done}");
+        assert_eq!(foreseen, done);
+        assert_eq!(status(&world, order).await, "paid");
+    }
+}
+
+on_each_backend! {
+    async fn an_event_whose_incident_is_known_is_foreseen_as_it_is_taken_in(world) {
+        let order = paid_unheard(&world).await;
+        world.rows.set(order.0, "amount_cents", "6000").await;
+        let id = order.to_string();
+        let named = ["webhook", "replay", "--order-id", &id];
+        // The same session under its own event, and then under the one made of it, each for the first time and again.
+        for command in [&REPLAY[..], &named] {
+            let (foreseen, done) = foreseen_and_done(&world, command).await;
+            assert_eq!(rulings(&done), (vec!["other_amount"], &json!(0)), "{done}");
+            assert_eq!(foreseen[0][0]["incident"], done[0][0]["incident"]);
+            let again = world.relink(command).await;
+            let words = "1 event, 1 received before; nothing to take in";
+            assert!(again.stdout.contains(words), "{}", again.stdout);
+            let (foreseen, done) = foreseen_and_done(&world, command).await;
+            assert_eq!(rulings(&done), (vec![], &json!(1)), "{done}");
+            assert_eq!(foreseen, done);
+        }
+        // What the row says now makes another thing of it.
+        world.rows.set(order.0, "amount_cents", "5500").await;
+        let (foreseen, done) = foreseen_and_done(&world, &named).await;
+        assert_eq!(rulings(&done), (vec!["settled"], &json!(0)), "{done}");
+        assert_eq!(foreseen, done);
+        let (foreseen, done) = foreseen_and_done(&world, &REPLAY).await;
+        assert_eq!(rulings(&done), (vec![], &json!(1)), "{done}");
+        assert_eq!(foreseen, done);
+    }
+}
+
 #[tokio::test]
 async fn events_come_from_a_file_whole_or_not_at_all() {
     let world = World::on(Backend::Sqlite).await;
@@ -172,9 +247,13 @@ async fn events_come_from_a_file_whole_or_not_at_all() {
     assert!(bad.stderr.contains("line 3 is no event"), "{}", bad.stderr);
     assert_eq!(status(&world, order).await, "pending");
 
-    std::fs::write(&file, format!("{event}\n{event}\n")).unwrap();
-    let good = committed(&world, &replay).await;
-    assert_eq!(good.code, Some(0), "{}{}", good.stdout, good.stderr);
+    let mut twin = event.clone();
+    twin["id"] = json!("evt_twin");
+    std::fs::write(&file, format!("{event}\n{event}\n{twin}\n")).unwrap();
+    let (foreseen, done) = foreseen_and_done(&world, &replay).await;
+    let expected = (vec!["settled", "duplicate_delivery"], &json!(1));
+    assert_eq!(rulings(&done), expected, "{done}");
+    assert_eq!(foreseen, done);
     assert_eq!(status(&world, order).await, "paid");
     let missing = world
         .relink(&["webhook", "replay", "--from-file", "/nowhere/events"])

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use relink::domain::{Mode, OrderId};
 use relink::store::Access;
-use relink::webhook::{Categories, PaymentState, Policy};
+use relink::webhook::{Aftermath, Categories, PaymentState, Policy};
 
 use crate::store_world::{World, on_each_database};
 use crate::webhook_world::{
@@ -62,16 +62,19 @@ async fn a_paid_session_settles_its_order_and_asks_for_its_link_to_be_closed(wor
 async fn what_is_written_is_what_was_foreseen(world: World) {
     let reader = world.open(Access::ReadOnly).await.receiver(policy());
     let event = paid().event("evt_1");
-    let foreseen = reader.foresee(&event).await.unwrap().unwrap();
+    let before = Aftermath::default();
+    let foreseen = reader.foresee(&event, &before).await.unwrap().unwrap();
     assert_eq!(row(&world, 1).await, "pending|-|-");
     let receiver = receiver(&world).await;
     let receipt = receiver.receive(&event).await.unwrap();
     assert_eq!(receipt.ruling, foreseen.ruling);
     assert_eq!(foreseen.retire, [link("plink_one")]);
-    assert_eq!(reader.foresee(&event).await.unwrap(), None, "known by now");
+    let known = reader.foresee(&event, &before).await.unwrap();
+    assert_eq!(known, None, "known by now");
     let twin = paid().event("evt_2");
-    let foreseen = reader.foresee(&twin).await.unwrap().unwrap();
+    let foreseen = reader.foresee(&twin, &before).await.unwrap().unwrap();
     assert_eq!(foreseen.ruling.name(), "duplicate_delivery");
+    assert_eq!(foreseen.retire, [], "asked for by now");
 }
 
 async fn the_same_event_again_writes_nothing(world: World) {

@@ -292,8 +292,6 @@ impl Writes<'_> {
         .map_err(StoreError::query(RECEIVE))
     }
 
-    /// A payment that is told once more asks for nothing that was asked for before; a new one does, since whoever paid
-    /// found the link open.
     async fn ask_retirement(
         &self,
         transaction: &mut Writing,
@@ -301,17 +299,22 @@ impl Writes<'_> {
         link: &LinkId,
         ruling: Ruling,
     ) -> Result<Option<Retirement>, StoreError> {
-        let again = ruling != Ruling::Duplicate;
         self.store
             .ask_retirement(
                 transaction,
                 (order, self.mode),
                 link,
                 self.event.id.as_str(),
-                again,
+                asks_again(ruling),
             )
             .await
     }
+}
+
+/// A payment that is told once more asks for nothing that was asked for before; a new one does, since whoever paid found
+/// the link open.
+pub(super) fn asks_again(ruling: Ruling) -> bool {
+    ruling != Ruling::Duplicate
 }
 
 /// For a person who asks later what the event said.

@@ -18,8 +18,10 @@ use uuid::Uuid;
 use super::journal::{RECEIVES_SINCE, Settling, Tables, Work, Writing, unless_closed_to_us};
 use super::schema::Names;
 use super::{Store, StoreError};
-use crate::domain::OrderId;
-use crate::webhook::{Decision, Event, EventId, Happened, IncidentId, Policy, Ruling, decide};
+use crate::domain::{LinkId, OrderId};
+use crate::webhook::{
+    Aftermath, Decision, Event, EventId, Happened, IncidentId, Policy, Ruling, decide,
+};
 
 pub use incidents::{DismissedIncident, StoredIncident};
 pub use outbox::Retirement;
@@ -96,24 +98,44 @@ impl Receiver {
         &self.store
     }
 
-    /// What [`Receiver::receive`] would decide just now. A role that may only read can ask, and no table of ours need
-    /// be there. `None`: this very event was received before, and its ruling stands.
+    /// What [`Receiver::receive`] would come to just now, once the events of `before` are taken in. A role that may only
+    /// read can ask, and no table of ours need be there. `None`: this very event was received before, and its ruling
+    /// stands.
     ///
     /// # Errors
     /// What any query can meet.
-    pub async fn foresee(&self, event: &Event) -> Result<Option<Decision>, StoreError> {
+    pub async fn foresee(
+        &self,
+        event: &Event,
+        before: &Aftermath,
+    ) -> Result<Option<Decision>, StoreError> {
         let has_received = unless_closed_to_us(self.store.has_received().await)?;
         let mut snapshot = self.store.snapshot().await?;
-        if has_received
-            && let Some(known) = self.known(&mut snapshot, event).await?
-            && known.stands()
-        {
+        let known = match before.ruling(&event.id) {
+            Some(ruling) => Some(Known::of(ruling)),
+            None if has_received => self.known(&mut snapshot, event).await?,
+            None => None,
+        };
+        if known.as_ref().is_some_and(Known::stands) {
             snapshot.leave().await;
             return Ok(None);
         }
         let facts = self.facts(&mut snapshot, event, "", has_received).await?;
+        let mut decision = decide(event, &before.facts(event, facts), &self.policy);
+        if known.is_some_and(|known| known.ruling == decision.ruling) {
+            snapshot.leave().await;
+            return Ok(None);
+        }
+        if !apply::asks_again(decision.ruling) {
+            let asked = match has_received {
+                true => self.asked(&mut snapshot, &decision.retire).await?,
+                false => Vec::new(),
+            };
+            let is_asked = |link: &LinkId| asked.contains(link) || before.has_asked(link);
+            decision.retire.retain(|link| !is_asked(link));
+        }
         snapshot.leave().await;
-        Ok(Some(decide(event, &facts, &self.policy)))
+        Ok(Some(decision))
     }
 
     /// Takes the event in, whole or not at all. Once it returns, everything that it says is committed, and Stripe may
@@ -236,6 +258,16 @@ impl Receiver {
 }
 
 impl Known {
+    /// One that would be received just before.
+    fn of(ruling: Ruling) -> Self {
+        Known {
+            ruling,
+            transaction: String::new(),
+            incident: None,
+            is_resolved: false,
+        }
+    }
+
     /// The ruling is final, or a person has said the last word about it.
     fn stands(&self) -> bool {
         !self.ruling.may_change() || self.is_resolved

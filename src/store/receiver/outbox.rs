@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::super::journal::{Tables, Writing, unless_closed_to_us};
 use super::super::pool::Alone;
 use super::super::{Store, StoreError};
-use super::RECEIVE;
+use super::{RECEIVE, Receiver};
 use crate::domain::{LinkId, Mode, OrderId};
 
 const READ: &str = "read the links to be closed";
@@ -157,6 +157,29 @@ impl Store {
         .all(self, READ)
         .await?;
         rows.iter().map(read).collect()
+    }
+}
+
+impl Receiver {
+    /// Those of the links that were asked to be closed before, whether they are closed by now or not.
+    pub(super) async fn asked(
+        &self,
+        transaction: &mut Writing,
+        links: &[LinkId],
+    ) -> Result<Vec<LinkId>, StoreError> {
+        let table = Tables::of(self.store.dialect).retirements;
+        let mut asked = Vec::new();
+        for link in links {
+            let row = sqlx::query(AssertSqlSafe(format!(
+                "SELECT 1 FROM {table} WHERE link = $1"
+            )))
+            .bind(link.as_str())
+            .fetch_optional(&mut **transaction)
+            .await
+            .map_err(StoreError::query(READ))?;
+            asked.extend(row.map(|_| link.clone()));
+        }
+        Ok(asked)
     }
 }
 
