@@ -224,7 +224,10 @@ async fn carry_out(
 }
 
 /// A signal changes nothing here; whoever sent it is told that it was heard, before they send another.
-async fn telling_of_a_stop<T>(work: impl Future<Output = T>, context: &Context<'_>) -> T {
+pub(super) async fn telling_of_a_stop<T>(
+    work: impl Future<Output = T>,
+    context: &Context<'_>,
+) -> T {
     tokio::pin!(work);
     tokio::select! {
         biased;

@@ -70,22 +70,32 @@ async fn replay(
     }
     agree(args, &foreseen, context)?;
     let receiver = opened.store.open_receiver(policy).await?;
-    let done = take_in(&receiver, &events).await?;
-    // Once each; what cannot be closed now is closed by the receiver, or by `retire --all`.
-    let closed = retiring(opened, account, context).close_due().await;
-    let next = match &closed {
+    let is_over = || context.interrupt.asked().is_some();
+    let taking = async {
+        let (done, taken) = take_in(&receiver, &events, is_over).await;
+        // Once each; what cannot be closed now is closed by the receiver, or by `retire --all`.
+        let ended = match taken {
+            Ok(()) if !is_over() => retiring(opened, account, context).close_due().await,
+            taken => taken,
+        };
+        (done, ended)
+    };
+    let (done, ended) = commit::telling_of_a_stop(taking, context).await;
+    let next = match &ended {
         Ok(()) => left_over(opened, &done, context).await,
         Err(_) => Ok(NextStep::default()),
     };
     // What was taken in is told, whatever became of the rest.
-    let told = next.as_ref().cloned().unwrap_or_default();
-    context.ui.replay(&done, Tense::Did, &told)?;
-    if closed.is_ok() {
-        tell_of_incidents(args, opened, context).await?;
+    let mut told = next.as_ref().cloned().unwrap_or_default();
+    let stop = context.interrupt.asked();
+    if stop.is_some() {
+        told.note = Some("interrupted; the same command takes in the rest".to_owned());
     }
-    closed?;
+    context.ui.replay(&done, Tense::Did, &told)?;
+    ended?;
     next?;
-    Ok(status(&done))
+    tell_of_incidents(args, opened, context).await?;
+    Ok(stop.map_or_else(|| status(&done), |stop| stop.status()))
 }
 
 /// Everything is read and understood before anything is taken in.

@@ -49,14 +49,22 @@ pub async fn foresee(receiver: &Receiver, events: &[Event]) -> Result<Foreseen, 
     Ok(foreseen)
 }
 
-/// Takes the events in, one by one, the oldest first.
-///
-/// # Errors
-/// What any query can meet. Those before are committed, and taking them in again does no harm.
-pub async fn take_in(receiver: &Receiver, events: &[Event]) -> Result<Foreseen, StoreError> {
+/// Takes the events in, one by one, the oldest first, until `is_over`. What was taken in before an error is committed, and
+/// is told with it; taking it in again does no harm.
+pub async fn take_in(
+    receiver: &Receiver,
+    events: &[Event],
+    is_over: impl Fn() -> bool,
+) -> (Foreseen, Result<(), StoreError>) {
     let mut done = Foreseen::default();
     for event in events {
-        let receipt = receiver.receive(event).await?;
+        if is_over() {
+            break;
+        }
+        let receipt = match receiver.receive(event).await {
+            Ok(receipt) => receipt,
+            Err(error) => return (done, Err(error)),
+        };
         if receipt.seen_before {
             done.known += 1;
         } else if receipt.ruling != Ruling::Acknowledged {
@@ -70,7 +78,7 @@ pub async fn take_in(receiver: &Receiver, events: &[Event]) -> Result<Foreseen, 
             });
         }
     }
-    Ok(done)
+    (done, Ok(()))
 }
 
 fn expected(event: &Event, decision: Decision) -> Replayed {

@@ -336,3 +336,33 @@ async fn what_was_taken_in_is_told_where_the_rest_fails() {
     );
     assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
 }
+
+/// Between two events, as between two orders.
+#[tokio::test]
+async fn a_signal_ends_a_replay_between_two_events_and_what_was_taken_in_is_told() {
+    let world = World::on(Backend::Sqlite).await;
+    let first = world.order(pending(5500).behind(expired_session())).await;
+    let second = world.order(pending(5500).behind(expired_session())).await;
+    world.relink(&REGEN).await;
+    for order in [first, second] {
+        let link = world.row(order.0).await.reference.unwrap();
+        world.visit(&link).await;
+        world.pay(&link).await;
+    }
+    let command = [&REPLAY[..], &["--commit", "--yes"]].concat();
+    let stopped = world
+        .signal_after_the_commit(&command, "receive a payment", "TERM")
+        .await;
+    let said = format!("{}{}", stopped.stdout, stopped.stderr);
+    assert_eq!(stopped.code, Some(143), "{said}");
+    assert!(said.contains("settled 1 order"), "{said}");
+    assert!(
+        said.contains("the same command takes in the rest"),
+        "{said}"
+    );
+    let states = [status(&world, first).await, status(&world, second).await];
+    assert_eq!(states, ["paid", "pending"], "{said}");
+    let again = committed(&world, &REPLAY).await;
+    assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+    assert_eq!(status(&world, second).await, "paid");
+}
