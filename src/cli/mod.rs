@@ -167,7 +167,8 @@ fn verdicts() -> PossibleValuesParser {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Releasing a hold")]
 pub struct Releases {
-    /// Leave open sessions younger than this alone: a parent may be typing a card number (default: 30m)
+    /// Leave open sessions younger than this alone: a parent may be typing a card number. Such as 45m,
+    /// 2h or 0 (default: 30m)
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "plan")]
     pub min_age: Option<i64>,
     /// Replace an object that asks another amount than the order
@@ -256,7 +257,7 @@ pub struct RetireArgs {
     /// Close healthy links of pending orders too
     #[arg(long, conflicts_with = "plan", help_heading = "Releasing a hold")]
     pub pending: bool,
-    /// Leave open sessions of pending orders younger than this alone (default: 30m)
+    /// Leave open sessions of pending orders younger than this alone, such as 45m, 2h or 0 (default: 30m)
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "plan", help_heading = "Releasing a hold")]
     pub min_age: Option<i64>,
     /// Close the named objects even where they belong to no order in scope

@@ -61,7 +61,7 @@ pub struct Approval {
     /// currency)
     #[arg(long, value_name = "AMOUNT:CODE", value_parser = Money::parse, action = ArgAction::Append)]
     pub max_amount: Vec<Money>,
-    /// How old a saved plan may be (default: 24h)
+    /// How old a saved plan may be, such as 90m or 2h (default: 24h)
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "plan")]
     pub plan_max_age: Option<i64>,
     /// Carry out all of a saved plan or nothing of it

@@ -46,22 +46,27 @@ pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
     match moment {
         Ok(moment) => Ok(Moment::At(Timestamp(moment.as_second()))),
         Err(_) => Err(
-            "expected a time such as `2026-03-14T02:00:00Z`, or a duration such as `24h`"
+            "expected a time such as `2026-03-14T02:00:00Z`, or a duration with its unit such as `24h`"
                 .to_owned(),
         ),
     }
 }
 
-/// Seconds from `90s`, `30m`, `2h`, `1d` or a bare number of seconds.
+/// Seconds from `90s`, `30m`, `2h`, `1d` or `0`. A bare `15` may be meant in minutes: taken for seconds it would close a page
+/// on which somebody types a card number.
 pub fn parse_duration(text: &str) -> Result<i64, String> {
-    let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
-        Some(at) => text.split_at(at),
-        None => (text, "s"),
-    };
+    let end = text.find(|c: char| !c.is_ascii_digit());
+    let (digits, unit) = text.split_at(end.unwrap_or(text.len()));
     let number: i64 = digits
         .parse()
         .map_err(|_| "expected a duration such as `30m`, `2h` or `0s`".to_owned())?;
     let scale = match unit {
+        "" if number == 0 => 1,
+        "" => {
+            return Err(format!(
+                "the unit is missing (s, m, h or d): `{number}m` is {number} minutes"
+            ));
+        }
         "s" => 1,
         "m" => 60,
         "h" => 3600,
@@ -83,7 +88,7 @@ mod tests {
         assert_eq!(parse_moment("24h"), Ok(Moment::Ago(86_400)));
         let at = Moment::At(Timestamp(1_773_453_600));
         assert_eq!(parse_moment("2026-03-14T02:00:00Z"), Ok(at));
-        for text in ["yesterday", "2026-03-14", "-3h"] {
+        for text in ["yesterday", "2026-03-14", "-3h", "24"] {
             assert!(parse_moment(text).is_err(), "{text:?} was accepted");
         }
     }
@@ -92,11 +97,12 @@ mod tests {
     fn durations_are_read_with_their_units() {
         assert_eq!(parse_duration("30m"), Ok(1800));
         assert_eq!(parse_duration("0s"), Ok(0));
-        assert_eq!(parse_duration("90"), Ok(90));
+        assert_eq!(parse_duration("0"), Ok(0));
         assert_eq!(parse_duration("2h"), Ok(7200));
         for text in [
             "",
             "m",
+            "15",
             "-5m",
             "5w",
             "1.5h",

@@ -372,6 +372,12 @@ fn odd_values_of_other_flags_are_named() {
 
     For more information, try '--help'.
     "#);
+    insta::assert_snapshot!(refuse(&["regen", "--all", "--min-age", "15"], &[KEY]), @r#"
+    exit 2
+    error: invalid value '15' for '--min-age <DURATION>': the unit is missing (s, m, h or d): `15m` is 15 minutes
+
+    For more information, try '--help'.
+    "#);
     insta::assert_snapshot!(refuse(&["regen", "--all", "--concurrency", "0"], &[KEY]), @r#"
     exit 2
     error: invalid value '0' for '--concurrency <N>': 0 is not in 1..=256

@@ -136,6 +136,11 @@ fn a_value_that_cannot_be_used_is_an_error_that_names_line_and_key() {
     error: `FILE`, line 2: `limits.min_age`: expected a duration such as `30m`, `2h` or `0s`
     hint: docs/config.example.toml shows every key with its type
     ");
+    insta::assert_snapshot!(refused("[limits]\nmin_age = \"15\"\n"), @"
+    exit 4
+    error: `FILE`, line 2: `limits.min_age`: the unit is missing (s, m, h or d): `15m` is 15 minutes
+    hint: docs/config.example.toml shows every key with its type
+    ");
     insta::assert_snapshot!(refused("[limits]\nmax_amount = [\"5000\"]\n"), @"
     exit 4
     error: `FILE`, line 2: `limits.max_amount`: expected an amount with its currency, such as `5000.00:USD`
