@@ -116,14 +116,14 @@ fn explain(plan: &Plan, snapshot: &Snapshot, context: &Context<'_>) -> Option<Ex
     Explanation::of(plan, facts, next)
 }
 
-/// Work first, since a regen settles most of it; then whatever needs a person.
+/// Work first, where a regen settles most of it; then whoever needs a person, then what else there is to do.
 fn next_step(tally: &Tally, context: &Context<'_>) -> NextStep {
-    let command = if tally.has_work() {
+    let command = if tally.is_mostly_work() {
         let command = context.command_line.for_a_person();
         Some(command.renamed("inspect", "regen").to_string())
     } else {
         let advice = tally
-            .first_advised
+            .first_to_look_at()
             .map(|order| format!("relink inspect --order-id {order}"));
         advice.map(|advice| context.with_connection(&advice))
     };

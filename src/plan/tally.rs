@@ -27,8 +27,10 @@ pub struct Tally {
     pub totals: Vec<Money>,
     /// What the links of orders that would be gone on with may ask for, per currency.
     pub resume_totals: Vec<Money>,
+    /// The first of [`Plan::for_a_person`].
+    first_for_a_person: Option<OrderId>,
     /// The first order for which there is something that a person can type.
-    pub first_advised: Option<OrderId>,
+    first_advised: Option<OrderId>,
     overpaid: usize,
     /// What would be done beyond the orders.
     beside: usize,
@@ -60,6 +62,9 @@ impl Tally {
         self.overpaid += usize::from(is_overpaid_alone(decision));
         if self.first_advised.is_none() && advise(decision).is_some() {
             self.first_advised = Some(decision.order.id);
+        }
+        if self.first_for_a_person.is_none() && needs_person(decision) {
+            self.first_for_a_person = Some(decision.order.id);
         }
         match &decision.action {
             Action::Nothing => {}
@@ -97,6 +102,18 @@ impl Tally {
         self.beside + self.replace + self.retire + self.resume > 0
     }
 
+    /// Whether a commit would do something for at least as many orders as it would leave to a person.
+    #[must_use]
+    pub fn is_mostly_work(&self) -> bool {
+        self.has_work() && self.replace + self.retire + self.resume >= self.for_a_person()
+    }
+
+    /// The order to look at first: one that needs a person, before one that only waits for a command.
+    #[must_use]
+    pub fn first_to_look_at(&self) -> Option<OrderId> {
+        self.first_for_a_person.or(self.first_advised)
+    }
+
     /// As many as [`Plan::for_a_person`] has.
     #[must_use]
     pub fn for_a_person(&self) -> usize {
@@ -104,10 +121,17 @@ impl Tally {
     }
 }
 
+fn is_held_for_a_person(decision: &Decision) -> bool {
+    matches!(decision.action, Action::Hold(Hold::NeedsPerson { .. }))
+}
+
 /// Closing its live object gives nobody money back: a person is needed, whatever else is done.
 fn is_overpaid_alone(decision: &Decision) -> bool {
-    let is_held = matches!(decision.action, Action::Hold(Hold::NeedsPerson { .. }));
-    decision.verdict == Verdict::Overpaid && !is_held
+    decision.verdict == Verdict::Overpaid && !is_held_for_a_person(decision)
+}
+
+fn needs_person(decision: &Decision) -> bool {
+    is_held_for_a_person(decision) || is_overpaid_alone(decision)
 }
 
 fn sum(one: &[Money], other: Vec<Money>) -> Vec<Money> {

@@ -32,6 +32,26 @@ on_each_backend! {
 }
 
 on_each_backend! {
+    async fn who_needs_a_person_is_named_before_an_order_that_only_waits(world) {
+        let withdrawn = world.order(pending(5500).behind(active_link())).await;
+        let id = withdrawn.to_string();
+        world.relink(&["retire", "--order-id", &id, "--pending", "--commit", "--yes"]).await;
+        let waiting = world.relink(&["inspect", "--all"]).await.stdout;
+        assert!(waiting.ends_with(&format!("next: relink inspect --order-id {withdrawn}\n")), "{waiting}");
+        let paid = world.order(pending(5500).behind(paid_session())).await;
+        let both = world.relink(&["inspect", "--all"]).await.stdout;
+        assert!(both.ends_with(&format!("next: relink inspect --order-id {paid}\n")), "{both}");
+        // One order that a regen would do does not hide two that it would not.
+        world.order(pending(5500).behind(expired_session())).await;
+        let mostly_done = world.relink(&["inspect", "--all"]).await.stdout;
+        assert!(mostly_done.contains("next: relink regen --all"), "{mostly_done}");
+        world.order(pending(5500).behind(paid_session())).await;
+        let mostly_held = world.relink(&["inspect", "--all"]).await.stdout;
+        assert!(mostly_held.ends_with(&format!("next: relink inspect --order-id {paid}\n")), "{mostly_held}");
+    }
+}
+
+on_each_backend! {
     /// The application gave the order something new to pay: that dies like anything else.
     async fn an_order_that_the_application_gave_another_session_is_not_withdrawn_any_more(world) {
         let order = world.order(pending(5500).behind(active_link())).await;
