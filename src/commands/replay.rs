@@ -181,7 +181,10 @@ fn agree(args: &ReplayArgs, foreseen: &Foreseen, context: &Context<'_>) -> Resul
     let nobody = |why: &str| {
         Err(Error::refused(
             format!("nothing was written: for {events} a yes is needed, and {why}"),
-            "look at what would follow, then add --yes to the same command",
+            format!(
+                "look at what would follow; if it is right: {}",
+                context.command_line.clone().with("--yes")
+            ),
         ))
     };
     if !context.ui.is_for_people() {

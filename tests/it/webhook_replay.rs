@@ -86,6 +86,9 @@ on_each_backend! {
         assert_eq!(world.listing().await, before);
         let unasked = world.relink(&[&REPLAY[..], &["--commit"]].concat()).await;
         assert_eq!(unasked.code, Some(6), "{}", unasked.stderr);
+        let accepted = format!("relink {} --commit", REPLAY.join(" "));
+        let hint = unasked.stderr.lines().find(|line| line.contains(&accepted));
+        assert!(hint.is_some_and(|hint| hint.ends_with(" --yes")), "{}", unasked.stderr);
         assert_eq!(world.listing().await, before);
 
         let done = committed(&world, &REPLAY).await;
