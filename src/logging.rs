@@ -21,6 +21,18 @@ pub enum LogFormat {
     Json,
 }
 
+/// Who reads what is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Nobody now, or nobody who sees the result.
+    Alone,
+    /// A person at a terminal, whom the report tells how each order ended.
+    BesideTheReport,
+}
+
+/// How an order ended that was not done.
+pub const ENDING: &str = "relink::ending";
+
 /// Crates that could log what was sent, and the most detailed level that is let through.
 const CEILINGS: [(&str, Level); 9] = [
     ("h2", Level::INFO),
@@ -38,9 +50,9 @@ const CEILINGS: [(&str, Level); 9] = [
 /// none is warnings, 1 is `info`, 2 `debug` and statements that took long, 3 `trace` of relink, the last with `debug` of
 /// everything else.
 /// `RUST_LOG` is used instead when it is set.
-pub fn start(verbosity: u8, format: LogFormat, color: bool) {
+pub fn start(verbosity: u8, reader: Reader, format: LogFormat, color: bool) {
     let asked = std::env::var("RUST_LOG").ok();
-    let filter = EnvFilter::builder().parse_lossy(directives(verbosity, asked.as_deref()));
+    let filter = EnvFilter::builder().parse_lossy(directives(verbosity, reader, asked.as_deref()));
     let registry = tracing_subscriber::registry()
         .with(filter)
         .with(filter_fn(is_let_through));
@@ -58,12 +70,13 @@ pub fn start(verbosity: u8, format: LogFormat, color: bool) {
     drop(started);
 }
 
-fn directives(verbosity: u8, asked: Option<&str>) -> String {
+fn directives(verbosity: u8, reader: Reader, asked: Option<&str>) -> String {
     if let Some(asked) = asked.filter(|text| !text.trim().is_empty()) {
         return asked.to_owned();
     }
     match verbosity {
         // That a statement took long is said with all of it, over what a person reads.
+        0 if reader == Reader::BesideTheReport => "warn,sqlx=error,relink::ending=off",
         0 => "warn,sqlx=error",
         1 => "warn,sqlx=error,relink=info",
         2 => "warn,relink=debug",
@@ -90,11 +103,19 @@ mod tests {
 
     #[test]
     fn each_v_tells_more_and_rust_log_wins() {
-        assert_eq!(directives(0, None), "warn,sqlx=error");
-        assert_eq!(directives(1, None), "warn,sqlx=error,relink=info");
-        assert_eq!(directives(2, Some("")), "warn,relink=debug");
-        assert_eq!(directives(9, None), "debug,relink=trace");
-        assert_eq!(directives(3, Some("relink=error")), "relink=error");
+        let alone = |verbosity, asked| directives(verbosity, Reader::Alone, asked);
+        assert_eq!(alone(0, None), "warn,sqlx=error");
+        assert_eq!(alone(1, None), "warn,sqlx=error,relink=info");
+        assert_eq!(alone(2, Some("")), "warn,relink=debug");
+        assert_eq!(alone(9, None), "debug,relink=trace");
+        assert_eq!(alone(3, Some("relink=error")), "relink=error");
+    }
+
+    #[test]
+    fn an_ending_that_the_report_tells_is_not_told_twice_unless_it_is_asked_for() {
+        let beside = |verbosity| directives(verbosity, Reader::BesideTheReport, None);
+        assert_eq!(beside(0), format!("warn,sqlx=error,{ENDING}=off"));
+        assert_eq!(beside(1), "warn,sqlx=error,relink=info");
     }
 
     #[test]

@@ -36,7 +36,13 @@ pub fn run() -> ExitCode {
         Err(error) => return refuse_arguments(error),
     };
     let ui = Ui::new(ui_settings(&cli));
-    logging::start(verbosity(&cli, &ui), log_format(&cli), ui.colors_stderr());
+    let reader = if ui.is_read_at_a_terminal() {
+        logging::Reader::BesideTheReport
+    } else {
+        logging::Reader::Alone
+    };
+    let (format, color) = (log_format(&cli), ui.colors_stderr());
+    logging::start(verbosity(&cli, &ui), reader, format, color);
     let environment = Environment::read();
     let command_line = typed();
     let tells_events = !cli.command.prints_a_text();

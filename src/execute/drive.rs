@@ -6,6 +6,7 @@
 use super::Run;
 use super::key::FirstTried;
 use crate::domain::{CheckoutReference, Order};
+use crate::logging::ENDING;
 use crate::redact::{redact, without_addresses};
 use crate::saga::{Disposition, Ending, Minted, Next, Observed, Operation, Write};
 use crate::store::{JournalError, Lease, Outcome, Publication, Published, StepId};
@@ -216,7 +217,7 @@ fn report_ending(operation: &Operation, ending: &Ending) {
         Ending::Moved { verdict, reason } => {
             tracing::info!(order, %verdict, %reason, "order moved since the approval");
         }
-        other => tracing::warn!(order, ending = ?other, "order not done"),
+        other => tracing::warn!(target: ENDING, order, ending = ?other, "order not done"),
     }
 }
 

@@ -140,6 +140,12 @@ impl Ui {
         self.stderr_is_terminal
     }
 
+    /// Whether a person has both the result and stderr on the screen.
+    #[must_use]
+    pub fn is_read_at_a_terminal(&self) -> bool {
+        io::stdout().is_terminal() && self.stderr_is_terminal && self.is_for_people()
+    }
+
     /// Whether the result is for a person to read, and not for a program.
     #[must_use]
     pub fn is_for_people(&self) -> bool {

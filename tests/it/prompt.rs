@@ -72,6 +72,21 @@ async fn ctrl_c_at_the_question_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_was_not_done_is_said_once_to_whoever_sees_the_report() {
+    let world = World::on(Backend::Sqlite).await;
+    let order = world.order(pending(5500).behind(expired_session())).await;
+    let body = json!({"error": {"type": "card_error", "code": "card_declined", "message": "no"}});
+    world.fault(json!({"method": "POST", "kind": "status", "status": 402, "body": body, "when": "before", "times": 1})).await;
+    let mut session = at_a_terminal(&world, &["regen", "--all", "--commit"]);
+    session.send_line("y").unwrap();
+    let said = session.exp_eof().unwrap();
+    assert_eq!(end(session), 3, "{said}");
+    assert!(said.contains("refused"), "{said}");
+    assert!(!said.contains("order not done"), "{said}");
+    assert_eq!(world.live_objects_of(order).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn yes_carries_out_what_was_shown() {
     let world = stranded().await;
     let mut session = at_a_terminal(&world, &COMMIT);

@@ -63,7 +63,7 @@ fn child() {
         }),
         "progress" => count_to(&plain, 20),
         "log" => {
-            logging::start(0, logging::LogFormat::Json, false);
+            logging::start(0, logging::Reader::Alone, logging::LogFormat::Json, false);
             tracing::warn!(order = 7, "look");
             tracing::info!("not told");
         }
