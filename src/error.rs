@@ -103,7 +103,7 @@ impl Error {
             Error::Sandbox(error) if error.is_refusal() => {
                 ("sandbox_refused", ExitStatus::Refused, "")
             }
-            Error::Sandbox(_) => ("sandbox", ExitStatus::Configuration, ""),
+            Error::Sandbox(error) => ("sandbox", ExitStatus::Configuration, error.hint()),
             Error::Unavailable { .. } => (
                 "unavailable",
                 ExitStatus::Unavailable,

@@ -28,6 +28,17 @@ impl SandboxError {
     pub fn is_refusal(&self) -> bool {
         matches!(self, SandboxError::Client(ClientError::Refused { .. }))
     }
+
+    /// What to do about it, where one thing is.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            SandboxError::Double(DoubleError::Listen { .. }) => {
+                "give --port one that is free, or 0 to let the system choose"
+            }
+            _ => "",
+        }
+    }
 }
 
 /// How a parent pays.

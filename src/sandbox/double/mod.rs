@@ -83,7 +83,7 @@ pub enum DoubleError {
         dir: PathBuf,
         source: std::io::Error,
     },
-    #[error("cannot listen on 127.0.0.1:{port}")]
+    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
     Listen { port: u16, source: std::io::Error },
     #[error("{reason}")]
     Webhooks { reason: String },
