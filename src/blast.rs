@@ -122,6 +122,14 @@ impl Mailing {
     }
 }
 
+impl Row {
+    /// The parent's, by which parents are told apart.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        self.order.parent.as_ref()?.email.as_deref()
+    }
+}
+
 impl Attention {
     /// The link is good, and the row sends its parent elsewhere.
     #[must_use]

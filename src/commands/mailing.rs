@@ -2,7 +2,7 @@
 //!
 //! It tells only of what was committed, and reads that anew from the database, whatever the run believes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -275,10 +275,12 @@ fn undone(report: &Report) -> impl Iterator<Item = Attention> {
 fn write_rows(path: &Path, rows: &[Row], context: &Context<'_>) -> Result<(), Error> {
     write_atomically(path, Kind::List, blast::list(rows).as_bytes(), PRIVATE)?;
     let shown = path.display();
-    context.ui.note(&format!(
-        "{} in {shown}",
-        counted(rows.len(), "address row")
-    ));
+    let addresses: BTreeSet<&str> = rows.iter().filter_map(Row::address).collect();
+    let orders = counted(rows.len(), "order");
+    let parents = counted(addresses.len(), "parent");
+    context
+        .ui
+        .note(&format!("{orders} of {parents} in {shown}"));
     Ok(())
 }
 

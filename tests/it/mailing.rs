@@ -62,6 +62,7 @@ on_each_backend! {
             assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
         }
         assert!(output.stdout.contains("2 parents hold a dead URL in their mail"), "{}", output.stdout);
+        assert!(output.stderr.contains("note: 2 orders of 2 parents in "), "{}", output.stderr);
         let run = rows[0]["run"].clone();
         let command = format!("relink journal show {run} --csv-out blast.csv");
         assert!(output.stdout.contains(&command), "{}", output.stdout);
