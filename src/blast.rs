@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::{CheckoutReference, LinkId, Order, OrderId, OrderStatus, RunId};
-use crate::plan::{Decision, Verdict, advise};
+use crate::plan::{Advice, Decision, Verdict, advise};
 use crate::spreadsheet::{self, Cell};
 
 /// A link that a run stored, as the journal has it: the store was committed.
@@ -68,8 +68,8 @@ pub struct Attention {
     pub order: Arc<Order>,
     pub verdict: String,
     pub reason: String,
-    /// A command, where there is one.
-    pub next: Option<String>,
+    /// Where there is something to do.
+    pub next: Option<Advice>,
 }
 
 /// Those of the stored links that still are what their order's parent must be told: the order is pending, and its row
@@ -137,9 +137,14 @@ impl Attention {
         Attention {
             verdict: "url_astray".to_owned(),
             reason: format!("the row names the right link, but not its URL, which is {url}"),
-            next: Some(format!("relink inspect --order-id {}", order.id)),
+            next: Some(Attention::look_at(&order)),
             order,
         }
+    }
+
+    #[must_use]
+    pub fn look_at(order: &Order) -> Advice {
+        Advice::command(format!("relink inspect --order-id {}", order.id))
     }
 
     #[must_use]
@@ -219,15 +224,17 @@ const ATTENTION: [&str; 9] = [
     "next",
 ];
 
+/// `with_connection` completes a suggested command.
 #[must_use]
-pub fn attention_list(orders: &[Attention]) -> String {
+pub fn attention_list(orders: &[Attention], with_connection: &dyn Fn(&str) -> String) -> String {
     let lines: Vec<Vec<Cell>> = orders
         .iter()
         .map(|needed| {
             let mut cells = head(&needed.order);
             cells.push(Cell::text(needed.verdict.as_str()));
             cells.push(Cell::text(needed.reason.as_str()));
-            cells.push(Cell::maybe(needed.next.clone()));
+            let next = needed.next.as_ref();
+            cells.push(Cell::maybe(next.map(|advice| advice.text(with_connection))));
             cells
         })
         .collect();

@@ -368,6 +368,8 @@ fn shown_connection(cli: &Cli, command_line: &CommandLine) -> String {
     match &common.sandbox {
         Some(dir) if dir.as_os_str().is_empty() => flags.push("--sandbox".to_owned()),
         Some(dir) => flags.push(format!("--sandbox={}", quote(&dir.to_string_lossy()))),
+        // Its own commands need not be told; the others would go to the real database.
+        None if matches!(cli.command, Command::Sandbox(_)) => flags.push("--sandbox".to_owned()),
         None => {}
     }
     flags.extend(command_line.database_url().map(str::to_owned));

@@ -116,7 +116,10 @@ fn propose(
 ) -> Result<ExitStatus, Error> {
     let plan = &proposal.survey.plan;
     let next = next_step(plan, args, context);
-    context.ui.plan(plan, Some(proposal.agreed()), &next)?;
+    let agreed = Some(proposal.agreed());
+    context.ui.plan(plan, agreed, &next, &|command| {
+        context.with_connection(command)
+    })?;
     if plan.has_work() {
         context.ui.cost(&plan.cost(), opened.stripe.pace());
     }

@@ -5,7 +5,7 @@ use crate::config;
 use crate::domain::{OrderFacts, Snapshot};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::plan::{Goal, Plan, Tally, advise};
+use crate::plan::{Goal, Plan, Tally};
 use crate::store::Access;
 use crate::ui::{Explanation, NextStep, Reader};
 
@@ -40,7 +40,8 @@ pub async fn run(
         verdicts: &verdicts,
     };
     let mut tally = Tally::default();
-    let mut pages = context.ui.pages();
+    let with_connection = |command: &str| context.with_connection(command);
+    let mut pages = context.ui.pages(&with_connection);
     let mut explained = None;
     let shown = walk.through(context, |Page { plan, snapshot }| {
         tally.add(&plan);
@@ -109,11 +110,7 @@ fn explain(plan: &Plan, snapshot: &Snapshot, context: &Context<'_>) -> Option<Ex
     }
     let same = |facts: &&OrderFacts| facts.order.id == decision.order.id;
     let facts = snapshot.orders.iter().find(same)?;
-    let next = NextStep {
-        command: advise(decision).map(|advice| context.with_connection(&advice)),
-        note: None,
-    };
-    Explanation::of(plan, facts, next)
+    Explanation::of(plan, facts, &|command| context.with_connection(command))
 }
 
 /// Work first, where a regen settles most of it; then whoever needs a person, then what else there is to do.

@@ -68,7 +68,10 @@ async fn show(
         if args.mailing.csv_out.is_some() {
             return Err(Error::usage(
                 "--csv-out lists what one run stored, and --order-id names no run",
-                "give a run's id in place of it: relink journal list names them",
+                format!(
+                    "give a run's id in place of it: `{}` names them",
+                    context.with_connection("relink journal list")
+                ),
             ));
         }
         let history = store.order_history(order).await?;

@@ -266,7 +266,7 @@ fn undone(report: &Report) -> impl Iterator<Item = Attention> {
             order: Arc::clone(order),
             verdict: outcome_words(outcome),
             reason: outcome_detail(outcome),
-            next: Some(format!("relink inspect --order-id {}", order.id)),
+            next: Some(Attention::look_at(order)),
         }),
         Subject::Gone(_) | Subject::Object(_) => None,
     })
@@ -286,12 +286,8 @@ fn write_rows(path: &Path, rows: &[Row], context: &Context<'_>) -> Result<(), Er
 
 fn write_attention(path: &Path, needed: &[Attention], context: &Context<'_>) -> Result<(), Error> {
     let path = beside(path);
-    write_atomically(
-        &path,
-        Kind::List,
-        blast::attention_list(needed).as_bytes(),
-        PRIVATE,
-    )?;
+    let list = blast::attention_list(needed, &|command| context.with_connection(command));
+    write_atomically(&path, Kind::List, list.as_bytes(), PRIVATE)?;
     if !needed.is_empty() {
         let orders = counted(needed.len(), "order");
         context.ui.note(&format!(

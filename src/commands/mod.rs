@@ -56,11 +56,11 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// A suggested command with the flags that say where.
     #[must_use]
-    pub fn with_connection(&self, advice: &str) -> String {
-        if self.connection.is_empty() || !advice.starts_with("relink ") {
-            advice.to_owned()
+    pub fn with_connection(&self, command: &str) -> String {
+        if self.connection.is_empty() {
+            command.to_owned()
         } else {
-            format!("{advice} {}", self.connection)
+            format!("{command} {}", self.connection)
         }
     }
 }

@@ -118,10 +118,10 @@ async fn gather(
     };
     let oldest = Timestamp(now.0 - KEPT);
     if wanted < oldest {
-        context.ui.warn(
-            "Stripe keeps events for 30 days, and these are read; for an older payment name its order: \
-             relink webhook replay --order-id N",
-        );
+        let replay = context.with_connection("relink webhook replay --order-id N");
+        context.ui.warn(&format!(
+            "Stripe keeps events for 30 days, and these are read; for an older payment name its order: `{replay}`"
+        ));
     }
     let events = opened.stripe.payment_events(wanted.max(oldest)).await?;
     let understood = events.iter().map(|bytes| {

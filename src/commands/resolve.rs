@@ -25,7 +25,10 @@ pub async fn run(
     let incident = IncidentId::parse(&args.incident).ok_or_else(|| {
         Error::usage(
             format!("`{}` is no incident", redact(&args.incident)),
-            "an incident is twelve hexadecimal digits: relink inspect --all --check names those that are open",
+            format!(
+                "an incident is twelve hexadecimal digits: {}",
+                named_by(context)
+            ),
         )
     })?;
     let opened = Opened::open(common, context, commit::access(args.commit), None).await?;
@@ -41,7 +44,7 @@ async fn resolve(
     context: &Context<'_>,
 ) -> Result<ExitStatus, Error> {
     let Some((found, resolution)) = find(args, &incident, opened).await? else {
-        return Err(unknown(&incident));
+        return Err(unknown(&incident, context));
     };
     let found = &found;
     if !args.commit {
@@ -72,7 +75,8 @@ async fn resolve(
         Resolved::Done(links) => {
             let note = (!links.is_empty()).then(|| {
                 let links = counted(links.len(), "link");
-                format!("to be closed now: {links}; the receiver does it, or relink retire --all")
+                let retire = context.with_connection("relink retire --all");
+                format!("to be closed now: {links}; the receiver does it, or `{retire}`")
             });
             let next = NextStep {
                 command: None,
@@ -88,7 +92,7 @@ async fn resolve(
             context.ui.resolution(fact, &shown(found, true), &next)?;
             Ok(ExitStatus::Done)
         }
-        Resolved::NoSuchIncident => Err(unknown(&incident)),
+        Resolved::NoSuchIncident => Err(unknown(&incident, context)),
         Resolved::NotAcceptable => Err(Error::refused(
             "only another amount can be accepted, while its order is pending and its payment is known",
             "leave --accept-amount out to acknowledge the incident",
@@ -150,9 +154,14 @@ fn would(found: &StoredIncident, args: &ResolveArgs) -> String {
     )
 }
 
-fn unknown(incident: &IncidentId) -> Error {
+fn unknown(incident: &IncidentId, context: &Context<'_>) -> Error {
     Error::usage(
         format!("no open incident {} of this order", incident.as_str()),
-        "relink inspect --all --check names those that are open",
+        named_by(context),
     )
+}
+
+fn named_by(context: &Context<'_>) -> String {
+    let look = context.with_connection("relink inspect --all --check");
+    format!("`{look}` names those that are open")
 }

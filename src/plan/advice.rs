@@ -4,9 +4,44 @@
 use super::decide::{Action, Decision, Hold};
 use super::{Release, Verdict};
 
+/// What to type next, and what to do before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// `refund in Stripe`
+    before: Option<String>,
+    command: String,
+}
+
+impl Advice {
+    #[must_use]
+    pub fn command(command: impl Into<String>) -> Self {
+        Advice {
+            before: None,
+            command: command.into(),
+        }
+    }
+
+    fn after(before: impl Into<String>, command: String) -> Self {
+        Advice {
+            before: Some(before.into()),
+            command,
+        }
+    }
+
+    /// `with_connection` completes the command, so that it can be typed where this one was.
+    #[must_use]
+    pub fn text(&self, with_connection: &dyn Fn(&str) -> String) -> String {
+        let command = with_connection(&self.command);
+        match &self.before {
+            Some(before) => format!("{before}, then `{command}`"),
+            None => command,
+        }
+    }
+}
+
 /// `None` where there is nothing to do but wait, or nothing at all.
 #[must_use]
-pub fn advise(decision: &Decision) -> Option<String> {
+pub fn advise(decision: &Decision) -> Option<Advice> {
     let id = decision.order.id;
     let release = match &decision.action {
         Action::Hold(Hold::NeedsPerson { release }) => *release,
@@ -24,11 +59,18 @@ pub fn advise(decision: &Decision) -> Option<String> {
         Verdict::PaidUnrecorded => {
             format!("relink webhook replay --order-id {id}")
         }
-        Verdict::Overpaid => format!("refund in Stripe, then relink inspect --order-id {id}"),
+        Verdict::Overpaid => {
+            let look = format!("relink inspect --order-id {id}");
+            return Some(Advice::after("refund in Stripe", look));
+        }
         Verdict::Unobserved => format!("relink inspect --order-id {id}"),
         Verdict::InDoubt => format!("relink regen --order-id {id}"),
         Verdict::Foreign | Verdict::UnknownObject | Verdict::InvalidOrder => {
-            format!("correct the row of order {id}, then relink inspect --order-id {id}")
+            let look = format!("relink inspect --order-id {id}");
+            return Some(Advice::after(
+                format!("correct the row of order {id}"),
+                look,
+            ));
         }
         Verdict::Missing | Verdict::Recoverable | Verdict::Unowned | Verdict::Wrong => {
             let flag = release.map(Release::flag).unwrap_or_default();
@@ -37,5 +79,5 @@ pub fn advise(decision: &Decision) -> Option<String> {
                 .to_owned()
         }
     };
-    Some(text)
+    Some(Advice::command(text))
 }

@@ -14,7 +14,7 @@ mod reason;
 mod tally;
 mod verdict;
 
-pub use advice::advise;
+pub use advice::{Advice, advise};
 pub use audit::{Violation, audit};
 pub use cost::Cost;
 pub use decide::{Action, Decision, Hold, Plan, StoredState, decide, decide_order};

@@ -28,16 +28,25 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// `None` when `plan` does not hold the order of `facts`.
+    /// `None` when `plan` does not hold the order of `facts`. `with_connection` completes a suggested command.
     #[must_use]
-    pub fn of(plan: &Plan, facts: &OrderFacts, next: NextStep) -> Option<Self> {
+    pub fn of(
+        plan: &Plan,
+        facts: &OrderFacts,
+        with_connection: &dyn Fn(&str) -> String,
+    ) -> Option<Self> {
+        let decision = plan.decision(facts.order.id)?.clone();
+        let command = advise(&decision).map(|advice| advice.text(with_connection));
         Some(Explanation {
             mode: plan.mode,
             account: plan.account.clone(),
             taken_at: plan.taken_at,
             facts: facts.clone(),
-            decision: plan.decision(facts.order.id)?.clone(),
-            next,
+            decision,
+            next: NextStep {
+                command,
+                note: None,
+            },
         })
     }
 }
@@ -100,7 +109,7 @@ pub fn text(explanation: &Explanation, look: Look) -> String {
     }
     let said = next.command.clone().or_else(|| match next.note {
         Some(_) => None,
-        None => Some(fallback(decision)),
+        None => Some(nothing_to_do(decision).to_owned()),
     });
     if let Some(said) = said {
         out.push_str(&format!("  {}\n", clean(&said)));
@@ -108,11 +117,11 @@ pub fn text(explanation: &Explanation, look: Look) -> String {
     out
 }
 
-fn fallback(decision: &Decision) -> String {
-    advise(decision).unwrap_or_else(|| match decision.action {
-        Action::Hold(Hold::Waits) => "nothing to do but wait".to_owned(),
-        _ => "nothing to do".to_owned(),
-    })
+fn nothing_to_do(decision: &Decision) -> &'static str {
+    match decision.action {
+        Action::Hold(Hold::Waits) => "nothing to do but wait",
+        _ => "nothing to do",
+    }
 }
 
 fn order(order: &Order, look: Look) -> Section {

@@ -152,18 +152,24 @@ impl Ui {
         self.format.is_for_people()
     }
 
-    /// `agreed` where a commit of this very plan could follow.
+    /// `agreed` where a commit of this very plan could follow. `with_connection` completes a suggested command.
     ///
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
-    pub fn plan(&self, plan: &Plan, agreed: Option<Agreed<'_>>, next: &NextStep) -> io::Result<()> {
+    pub fn plan(
+        &self,
+        plan: &Plan,
+        agreed: Option<Agreed<'_>>,
+        next: &NextStep,
+        with_connection: &dyn Fn(&str) -> String,
+    ) -> io::Result<()> {
         let skips = agreed.is_some_and(|agreed| !agreed.skipped.is_empty());
         if self.has_nothing_to_say(plan, &Tally::of(plan)) && !skips {
             return Ok(());
         }
         self.show(
             || plan::text(plan, agreed, next, self.stdout),
-            || json::PlanDocument::new(plan, agreed, next),
+            || json::PlanDocument::new(plan, agreed, next, with_connection),
         )
     }
 
@@ -175,7 +181,8 @@ impl Ui {
         if !self.is_for_people() {
             return Ok(());
         }
-        self.plan(plan, Some(agreed), &NextStep::default())
+        // No single order's command is in it.
+        self.plan(plan, Some(agreed), &NextStep::default(), &str::to_owned)
     }
 
     /// One order in full.

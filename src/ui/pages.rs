@@ -12,9 +12,9 @@ use super::{Format, NextStep, Ui, plan};
 use crate::files::Spool;
 use crate::plan::{Plan, Tally};
 
-#[derive(Debug)]
-pub struct Pages {
+pub struct Pages<'a> {
     ui: Ui,
+    with_connection: &'a dyn Fn(&str) -> String,
     held: Option<Plan>,
     has_begun: bool,
     /// Of a JSON document, all pages before the last one.
@@ -22,10 +22,12 @@ pub struct Pages {
 }
 
 impl Ui {
+    /// `with_connection` completes a suggested command.
     #[must_use]
-    pub fn pages(&self) -> Pages {
+    pub fn pages<'a>(&self, with_connection: &'a dyn Fn(&str) -> String) -> Pages<'a> {
         Pages {
             ui: *self,
+            with_connection,
             held: None,
             has_begun: false,
             waiting: None,
@@ -33,7 +35,7 @@ impl Ui {
     }
 }
 
-impl Pages {
+impl Pages<'_> {
     /// # Errors
     /// stdout cannot be written to; a closed pipe is no error.
     pub fn add(&mut self, page: Plan) -> io::Result<Reader> {
@@ -69,7 +71,8 @@ impl Pages {
         {
             return Ok(());
         }
-        let rest = || PlanDocument::of_pages(plan, tally, None, next);
+        let complete = self.with_connection;
+        let rest = || PlanDocument::of_pages(plan, tally, None, next, complete);
         let text = match self.ui.format {
             Format::Table | Format::Wide => plan::rest(plan, tally, None, next, self.ui.stdout),
             Format::Json => self.closing(&rest())?,
@@ -89,7 +92,8 @@ impl Pages {
         }
         self.has_begun = true;
         let next = NextStep::default();
-        let document = || PlanDocument::new(page, None, &next);
+        let complete = self.with_connection;
+        let document = || PlanDocument::new(page, None, &next, complete);
         let text = match self.ui.format {
             Format::Table | Format::Wide => plan::table(page, self.ui.stdout),
             Format::Json => opening(page, is_first)? + &json::between(&document(), is_first)?,
@@ -116,6 +120,6 @@ fn opening(page: &Plan, is_first: bool) -> io::Result<String> {
     }
     let next = NextStep::default();
     let bare = page.without_orders();
-    let (head, _) = json::around(&PlanDocument::new(&bare, None, &next))?;
+    let (head, _) = json::around(&PlanDocument::new(&bare, None, &next, &str::to_owned))?;
     Ok(head)
 }

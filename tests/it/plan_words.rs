@@ -100,7 +100,7 @@ fn of(verdict: Verdict, action: Action) -> Decision {
 fn every_verdict_that_leaves_something_to_do_names_the_next_command() {
     let needs = |release| Action::Hold(Hold::NeedsPerson { release });
     let waits = Action::Hold(Hold::Waits);
-    let correct = "correct the row of order 42, then relink inspect --order-id 42";
+    let correct = "correct the row of order 42, then `relink inspect --order-id 42 --sandbox`";
     for (verdict, action, advice) in [
         (Verdict::OutOfScope, Action::Nothing, None),
         (Verdict::Settled, Action::Nothing, None),
@@ -110,43 +110,47 @@ fn every_verdict_that_leaves_something_to_do_names_the_next_command() {
         (
             Verdict::Dying,
             Action::Replace(vec![]),
-            Some("relink regen --order-id 42"),
+            Some("relink regen --order-id 42 --sandbox"),
         ),
         (
             Verdict::Dead,
             Action::Replace(vec![]),
-            Some("relink regen --order-id 42"),
+            Some("relink regen --order-id 42 --sandbox"),
         ),
         (
             Verdict::Duplicate,
             needs(None),
-            Some("relink regen --order-id 42"),
+            Some("relink regen --order-id 42 --sandbox"),
         ),
         (
             Verdict::InDoubt,
             Action::Resume,
-            Some("relink regen --order-id 42"),
+            Some("relink regen --order-id 42 --sandbox"),
         ),
         (
             Verdict::Leaked,
             waits.clone(),
-            Some("relink retire --order-id 42"),
+            Some("relink retire --order-id 42 --sandbox"),
         ),
-        (Verdict::Withdrawn, waits, Some("relink mint --order-id 42")),
+        (
+            Verdict::Withdrawn,
+            waits,
+            Some("relink mint --order-id 42 --sandbox"),
+        ),
         (
             Verdict::PaidUnrecorded,
             needs(None),
-            Some("relink webhook replay --order-id 42"),
+            Some("relink webhook replay --order-id 42 --sandbox"),
         ),
         (
             Verdict::Overpaid,
             needs(None),
-            Some("refund in Stripe, then relink inspect --order-id 42"),
+            Some("refund in Stripe, then `relink inspect --order-id 42 --sandbox`"),
         ),
         (
             Verdict::Unobserved,
             needs(None),
-            Some("relink inspect --order-id 42"),
+            Some("relink inspect --order-id 42 --sandbox"),
         ),
         (Verdict::Foreign, needs(None), Some(correct)),
         (Verdict::UnknownObject, needs(None), Some(correct)),
@@ -154,25 +158,26 @@ fn every_verdict_that_leaves_something_to_do_names_the_next_command() {
         (
             Verdict::Missing,
             needs(Some(Release::MissingIsDead)),
-            Some("relink regen --order-id 42 --missing-is-dead"),
+            Some("relink regen --order-id 42 --missing-is-dead --sandbox"),
         ),
         (
             Verdict::Recoverable,
             needs(Some(Release::AcceptRecoveryUrl)),
-            Some("relink regen --order-id 42 --accept-recovery-url"),
+            Some("relink regen --order-id 42 --accept-recovery-url --sandbox"),
         ),
         (
             Verdict::Unowned,
             needs(None),
-            Some("relink regen --order-id 42"),
+            Some("relink regen --order-id 42 --sandbox"),
         ),
         (
             Verdict::Wrong,
             needs(Some(Release::AllowAmountChange)),
-            Some("relink regen --order-id 42 --allow-amount-change"),
+            Some("relink regen --order-id 42 --allow-amount-change --sandbox"),
         ),
     ] {
-        let said = advise(&of(verdict, action));
+        let in_the_sandbox = |command: &str| format!("{command} --sandbox");
+        let said = advise(&of(verdict, action)).map(|advice| advice.text(&in_the_sandbox));
         assert_eq!(said.as_deref(), advice, "{verdict}");
     }
 }

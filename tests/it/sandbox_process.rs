@@ -409,6 +409,65 @@ fn what_a_parent_did_is_told_in_each_format() {
 }
 
 #[test]
+fn every_suggested_command_is_of_this_sandbox() {
+    let dir = folder();
+    let here = format!("--sandbox={}", dir.path().display());
+    let plan = in_sandbox(dir.path(), &["regen", "--all", "-o", "json"]);
+    let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
+    let orders = plan["orders"].as_array().unwrap();
+    let advised: Vec<&str> = orders.iter().filter_map(|o| o["advice"].as_str()).collect();
+    assert!(advised.len() > 30, "{advised:?}");
+    for advice in advised {
+        assert!(advice.trim_end_matches('`').ends_with(&here), "{advice}");
+    }
+    let list = dir.path().join("blast.csv");
+    let list = [
+        "inspect",
+        "--all",
+        "-o",
+        "csv",
+        "--csv-out",
+        list.to_str().unwrap(),
+    ];
+    let rows = in_sandbox(dir.path(), &list).stdout;
+    let people = std::fs::read_to_string(dir.path().join("blast.needs-person.csv")).unwrap();
+    for csv in [rows, people] {
+        let suggests = csv.lines().filter(|line| line.contains("relink "));
+        let suggests: Vec<&str> = suggests.collect();
+        assert!(suggests.len() > 10, "{csv}");
+        for line in suggests {
+            assert!(line.contains(&here), "{line}");
+        }
+    }
+}
+
+#[test]
+fn what_the_sandboxs_own_commands_suggest_stays_in_the_sandbox() {
+    let dir = folder();
+    let mut pay = Command::new(env!("CARGO_BIN_EXE_relink"));
+    pay.args(["sandbox", "pay", "plink_spring105"])
+        .env_clear()
+        .env("XDG_STATE_HOME", dir.path());
+    let paid = Running::start(pay).wait();
+    assert_eq!(paid.code, Some(0), "{}", paid.stderr);
+    let next = "next: relink inspect --order-id 105 --sandbox\n";
+    assert!(paid.stdout.ends_with(next), "{}", paid.stdout);
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_to_be_so() {
+    let dir = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = in_sandbox(dir.path(), &["sandbox", "serve", "--port", &port]);
+    assert_eq!(output.code, Some(4), "{}", output.stderr);
+    let why = format!("error: cannot listen on 127.0.0.1:{port}: Address already in use");
+    let hint = "\nhint: give --port one that is free, or 0 to let the system choose\n";
+    assert!(output.stderr.starts_with(&why), "{}", output.stderr);
+    assert!(output.stderr.ends_with(hint), "{}", output.stderr);
+}
+
+#[test]
 fn a_folder_that_is_not_ours_is_left_alone() {
     let dir = folder();
     std::fs::write(dir.path().join("club.db"), "somebody's").unwrap();

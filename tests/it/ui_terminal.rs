@@ -34,7 +34,8 @@ fn child() {
         "colors" => {
             let ui = Ui::new(settings(Format::Table, ColorChoice::Always));
             ui.warn("look");
-            ui.plan(&small_plan(), None, &next()).unwrap();
+            ui.plan(&small_plan(), None, &next(), &str::to_owned)
+                .unwrap();
         }
         "quiet" => {
             let ui = Ui::new(Settings {
@@ -51,7 +52,8 @@ fn child() {
             });
             count_to(&ui, 20);
             ui.warn("a warning");
-            ui.plan(&empty_plan(), None, &next()).unwrap();
+            ui.plan(&empty_plan(), None, &next(), &str::to_owned)
+                .unwrap();
             ui.text("the result\n").unwrap();
         }
         "fail" => Ui::new(settings(Format::Json, ColorChoice::Auto)).failure(&Failure {
@@ -163,7 +165,8 @@ fn next() -> NextStep {
 /// Prints until the reader has closed its end, and far beyond.
 fn loop_until_closed(ui: &Ui) {
     for _ in 0..20_000 {
-        ui.plan(&empty_plan(), None, &next()).unwrap();
+        ui.plan(&empty_plan(), None, &next(), &str::to_owned)
+            .unwrap();
     }
     ui.warn("printed all of it");
 }

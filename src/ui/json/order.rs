@@ -82,7 +82,7 @@ impl<'a> OrderDocument<'a> {
                 unstored: journal.unstored.iter().collect(),
                 withdrawn: journal.withdrawn.is_some(),
             },
-            decided: Decided::new(decision),
+            decided: Decided::new(decision, next.command.clone()),
             next: Next::from(next.clone()),
         }
     }

@@ -69,8 +69,13 @@ impl Document for PlanDocument<'_> {
 
 impl<'a> PlanDocument<'a> {
     #[must_use]
-    pub fn new(plan: &'a Plan, agreed: Option<Agreed<'a>>, next: &'a NextStep) -> Self {
-        PlanDocument::of_pages(plan, &Tally::of(plan), agreed, next)
+    pub fn new(
+        plan: &'a Plan,
+        agreed: Option<Agreed<'a>>,
+        next: &'a NextStep,
+        with_connection: &dyn Fn(&str) -> String,
+    ) -> Self {
+        PlanDocument::of_pages(plan, &Tally::of(plan), agreed, next, with_connection)
     }
 
     /// With the sums of all pages, of which `plan` is one, or none.
@@ -80,6 +85,7 @@ impl<'a> PlanDocument<'a> {
         tally: &Tally,
         agreed: Option<Agreed<'a>>,
         next: &'a NextStep,
+        with_connection: &dyn Fn(&str) -> String,
     ) -> Self {
         let Plan {
             policy,
@@ -102,7 +108,10 @@ impl<'a> PlanDocument<'a> {
                 .filter(|_| plan.has_work()),
             goal: policy.goal,
             policy: PolicyBody::new(policy),
-            orders: decisions.iter().map(DecisionBody::new).collect(),
+            orders: decisions
+                .iter()
+                .map(|decision| DecisionBody::new(decision, with_connection))
+                .collect(),
             gone_orders: gone,
             paid_links,
             forced_objects: forced,
@@ -160,10 +169,11 @@ struct DecisionBody<'a> {
 }
 
 impl<'a> DecisionBody<'a> {
-    fn new(decision: &'a Decision) -> Self {
+    fn new(decision: &'a Decision, with_connection: &dyn Fn(&str) -> String) -> Self {
+        let advice = advise(decision).map(|advice| advice.text(with_connection));
         DecisionBody {
             head: OrderHead::new(&decision.order),
-            decided: Decided::new(decision),
+            decided: Decided::new(decision, advice),
         }
     }
 }
@@ -184,14 +194,14 @@ pub(super) struct Decided<'a> {
 }
 
 impl<'a> Decided<'a> {
-    pub(super) fn new(decision: &'a Decision) -> Self {
+    pub(super) fn new(decision: &'a Decision, advice: Option<String>) -> Self {
         Decided {
             state: state(decision.stored),
             verdict: decision.verdict,
             reason: Why::new(&decision.reason),
             released: flags(decision.released.iter().copied()),
             action: ActionBody::new(&decision.action),
-            advice: advise(decision),
+            advice,
         }
     }
 }

@@ -12,7 +12,7 @@ fn a_plan_is_one_document() {
         .into_iter()
         .filter(|facts| [1, 4, 16].contains(&facts.order.id.0));
     let plan = plan_of(orders.collect(), Goal::Regen, &[]);
-    assert_snapshot!(render(&PlanDocument::new(&plan, None, &next())).unwrap(), @r#"
+    assert_snapshot!(render(&PlanDocument::new(&plan, None, &next(), &in_the_sandbox)).unwrap(), @r#"
     {
       "schema": "relink.plan/1",
       "mode": "test",
@@ -66,7 +66,7 @@ fn a_plan_is_one_document() {
             "needs_person": false,
             "release_flag": null
           },
-          "advice": "relink regen --order-id 1"
+          "advice": "relink regen --order-id 1 --sandbox"
         },
         {
           "order_id": 4,
@@ -104,7 +104,7 @@ fn a_plan_is_one_document() {
             "needs_person": true,
             "release_flag": "--allow-amount-change"
           },
-          "advice": "relink regen --order-id 4 --allow-amount-change"
+          "advice": "relink regen --order-id 4 --allow-amount-change --sandbox"
         },
         {
           "order_id": 16,
@@ -136,7 +136,7 @@ fn a_plan_is_one_document() {
             "needs_person": true,
             "release_flag": null
           },
-          "advice": "correct the row of order 16, then relink inspect --order-id 16"
+          "advice": "correct the row of order 16, then `relink inspect --order-id 16 --sandbox`"
         }
       ],
       "gone_orders": [],

@@ -7,9 +7,9 @@ use insta::assert_snapshot;
 use super::super::explain::{Explanation, text};
 use super::*;
 
-pub fn explanation(facts: OrderFacts, next: NextStep) -> Explanation {
+pub fn explanation(facts: OrderFacts) -> Explanation {
     let plan = plan_of(vec![facts.clone()], Goal::Regen, &[]);
-    Explanation::of(&plan, &facts, next).unwrap()
+    Explanation::of(&plan, &facts, &in_the_sandbox).unwrap()
 }
 
 /// A link of which two sessions were opened, one of them paid, and a session with a recovery URL beside it.
@@ -36,11 +36,7 @@ pub fn tangled() -> OrderFacts {
 
 #[test]
 fn an_order_is_shown_with_every_object_found() {
-    let next = NextStep {
-        command: Some("relink webhook replay --order-id 1".to_owned()),
-        note: None,
-    };
-    assert_snapshot!(text(&explanation(tangled(), next), PLAIN), @"
+    assert_snapshot!(text(&explanation(tangled()), PLAIN), @"
     order 1
       status        pending
       amount        55.00 USD
@@ -90,7 +86,7 @@ fn an_order_is_shown_with_every_object_found() {
       action   held, needs a person: cs_test_paid1 is paid, the order is not
 
     next
-      relink webhook replay --order-id 1
+      relink webhook replay --order-id 1 --sandbox
     ");
 }
 
@@ -105,7 +101,7 @@ fn what_could_not_be_read_is_said() {
     Arc::make_mut(&mut facts.order).product = None;
     Arc::make_mut(&mut facts.order).tournaments = Vec::new();
     Arc::make_mut(&mut facts.order).gaps = vec!["orders.product_id is NULL".to_owned()];
-    assert_snapshot!(text(&explanation(facts, NextStep::default()), PLAIN), @"
+    assert_snapshot!(text(&explanation(facts), PLAIN), @"
 order 13
   status        pending
   amount        55.00 USD
@@ -128,6 +124,6 @@ verdict
   action   held, needs a person: could not be read: timeout after 30 s
 
 next
-  relink inspect --order-id 13
+  relink inspect --order-id 13 --sandbox
 ");
 }

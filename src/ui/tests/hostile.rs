@@ -150,7 +150,7 @@ proptest! {
     fn nothing_unsafe_reaches_the_terminal(text in nasty(), stored in 0_usize..7) {
         let facts = poisoned(&text, stored);
         let plan = plan_of(vec![facts.clone()], Goal::Regen, &[]);
-        let explanation = super::explained::explanation(facts.clone(), next());
+        let explanation = super::explained::explanation(facts.clone());
         let report = poisoned_report(&text, &facts);
         let (run, history) = super::journaled::poisoned(&text);
         let gone_on = journal::next(&history, str::to_owned);
@@ -166,7 +166,7 @@ proptest! {
             explain::text(&explanation, PLAIN),
             report::text(&report, &str::to_owned, PLAIN),
             report.outcomes.iter().map(|o| report::line(o, PLAIN)).collect(),
-            render(&PlanDocument::new(&plan, None, &next())).unwrap(),
+            render(&PlanDocument::new(&plan, None, &next(), &in_the_sandbox)).unwrap(),
             render(&OrderDocument::new(&explanation)).unwrap(),
             render(&ReportDocument::new(&report, &str::to_owned)).unwrap(),
         ];

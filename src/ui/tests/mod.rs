@@ -228,6 +228,11 @@ fn plan_of(orders: Vec<OrderFacts>, goal: Goal, releases: &[Release]) -> Plan {
     decide(&snapshot(orders), &policy)
 }
 
+/// As a command is completed where `--sandbox` was typed.
+fn in_the_sandbox(command: &str) -> String {
+    format!("{command} --sandbox")
+}
+
 fn next() -> NextStep {
     NextStep {
         command: Some("relink regen --tournament-id 2 --sandbox --commit".to_owned()),

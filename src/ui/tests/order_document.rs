@@ -3,11 +3,10 @@
 use insta::assert_snapshot;
 
 use super::super::json::{OrderDocument, render};
-use super::*;
 
 #[test]
 fn an_order_is_one_document() {
-    let explanation = super::explained::explanation(super::explained::tangled(), next());
+    let explanation = super::explained::explanation(super::explained::tangled());
     assert_snapshot!(render(&OrderDocument::new(&explanation)).unwrap(), @r#"
     {
       "schema": "relink.order/1",
@@ -166,9 +165,9 @@ fn an_order_is_one_document() {
         "needs_person": true,
         "release_flag": null
       },
-      "advice": "relink webhook replay --order-id 1",
+      "advice": "relink webhook replay --order-id 1 --sandbox",
       "next": {
-        "command": "relink regen --tournament-id 2 --sandbox --commit",
+        "command": "relink webhook replay --order-id 1 --sandbox",
         "note": null
       }
     }

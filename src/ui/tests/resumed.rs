@@ -71,7 +71,7 @@ fn another_goal_leaves_it_to_a_person() {
 
 #[test]
 fn an_order_in_doubt_is_explained_with_the_run_that_left_it() {
-    let explanation = super::explained::explanation(in_doubt().remove(0), NextStep::default());
+    let explanation = super::explained::explanation(in_doubt().remove(0));
     assert_snapshot!(explain::text(&explanation, PLAIN), @"
     order 7
       status        pending
@@ -100,7 +100,7 @@ fn an_order_in_doubt_is_explained_with_the_run_that_left_it() {
       journal  left open: minting, run 0197a000-0001-7000-8000-00000000000a on cron@db1 since 2026-09-21T13:13:20Z
 
     next
-      relink regen --order-id 7
+      relink regen --order-id 7 --sandbox
     ");
 }
 
@@ -110,7 +110,7 @@ fn what_another_run_is_at_is_not_called_left() {
     if let Some(open) = &mut facts.journal.open {
         open.is_held = true;
     }
-    let explanation = super::explained::explanation(facts, NextStep::default());
+    let explanation = super::explained::explanation(facts);
     let shown = explain::text(&explanation, PLAIN);
     let (_, verdict) = shown.split_once("\nverdict\n").unwrap();
     assert_snapshot!(verdict, @"
@@ -120,13 +120,13 @@ fn what_another_run_is_at_is_not_called_left() {
   journal  being worked on: minting, run 0197a000-0001-7000-8000-00000000000a on cron@db1 since 2026-09-21T13:13:20Z
 
 next
-  relink regen --order-id 7
+  relink regen --order-id 7 --sandbox
 ");
 }
 
 #[test]
 fn a_link_that_no_row_holds_is_explained_as_minted_and_never_stored() {
-    let explanation = super::explained::explanation(in_doubt().remove(1), NextStep::default());
+    let explanation = super::explained::explanation(in_doubt().remove(1));
     let shown = explain::text(&explanation, PLAIN);
     let (_, verdict) = shown.split_once("\nverdict\n").unwrap();
     assert_snapshot!(verdict, @"
@@ -136,23 +136,31 @@ fn a_link_that_no_row_holds_is_explained_as_minted_and_never_stored() {
   journal  minted and never stored: plink_stray8
 
 next
-  relink regen --order-id 8
+  relink regen --order-id 8 --sandbox
 ");
 }
 
 #[test]
 fn programs_read_the_same() {
     let plan = plan_of(in_doubt(), Goal::Regen, &[]);
-    let document = value(&render(&PlanDocument::new(&plan, None, &NextStep::default())).unwrap());
+    let document = value(
+        &render(&PlanDocument::new(
+            &plan,
+            None,
+            &NextStep::default(),
+            &in_the_sandbox,
+        ))
+        .unwrap(),
+    );
     let decided = &document["orders"][0];
     assert_eq!(decided["verdict"], "in_doubt");
     assert_eq!(decided["action"]["kind"], "resume");
     assert_eq!(decided["action"]["needs_person"], false);
-    assert_eq!(decided["advice"], "relink regen --order-id 7");
+    assert_eq!(decided["advice"], "relink regen --order-id 7 --sandbox");
     assert_eq!(document["counts"]["resume"], 1);
     assert_eq!(document["resume_totals"][0]["minor"], 5500);
     assert_eq!(document["counts"]["verdicts"]["in_doubt"], 2);
-    let explanation = super::explained::explanation(in_doubt().remove(0), NextStep::default());
+    let explanation = super::explained::explanation(in_doubt().remove(0));
     let document = value(&render(&OrderDocument::new(&explanation)).unwrap());
     assert_snapshot!(serde_json::to_string_pretty(&document["journal"]).unwrap(), @r#"
 {
