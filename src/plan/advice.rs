@@ -59,6 +59,13 @@ pub fn advise(decision: &Decision) -> Option<Advice> {
         Verdict::PaidUnrecorded => {
             format!("relink webhook replay --order-id {id}")
         }
+        // Before the refund: whoever has the link could pay once more. In no category it is nobody's to close.
+        Verdict::Overpaid
+            if !decision.reason.overpaid_and_open().is_empty()
+                && decision.order.category().is_some() =>
+        {
+            format!("relink retire --order-id {id}")
+        }
         Verdict::Overpaid => {
             let look = format!("relink inspect --order-id {id}");
             return Some(Advice::after("refund in Stripe", look));

@@ -250,15 +250,24 @@ fn overpaid(facts: &OrderFacts) -> Option<Reason> {
         let amounts = kept.iter().skip(skip).filter_map(|(_, p)| p.kept());
         Money::totals(amounts)
     };
+    let open = || references(&live(facts));
     if facts.order.status == OrderStatus::Canceled && !kept.is_empty() {
         return Some(Reason::CanceledButPaid {
             refund: owed(0),
             payments: names(),
+            open: open(),
         });
     }
+    let held = facts.order.payment_intent.as_ref().map(|it| it.as_str());
     (kept.len() > 1).then(|| Reason::PaidMoreThanOnce {
         refund: owed(1),
         payments: names(),
+        // It is the first of them then: what is owed is what came beside it.
+        recorded: kept
+            .first()
+            .map(|(name, _)| name.clone())
+            .filter(|first| facts.order.status == OrderStatus::Paid && held == Some(first)),
+        open: open(),
     })
 }
 

@@ -22,10 +22,15 @@ pub enum Reason {
     CanceledButPaid {
         refund: Vec<Money>,
         payments: Vec<String>,
+        /// What can still be paid, once more.
+        open: Vec<CheckoutReference>,
     },
     PaidMoreThanOnce {
         refund: Vec<Money>,
         payments: Vec<String>,
+        /// The one of them that the row holds: the others go back.
+        recorded: Option<String>,
+        open: Vec<CheckoutReference>,
     },
     PaidSession(SessionId),
     LinkCountsMorePayments {
@@ -81,6 +86,15 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// What can be paid once more although too much was paid already.
+    #[must_use]
+    pub fn overpaid_and_open(&self) -> &[CheckoutReference] {
+        match self {
+            Reason::CanceledButPaid { open, .. } | Reason::PaidMoreThanOnce { open, .. } => open,
+            _ => &[],
+        }
+    }
+
     /// A stable name for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -140,6 +154,13 @@ fn cut(text: &str) -> Cow<'_, str> {
     }
 }
 
+fn still_open(f: &mut fmt::Formatter<'_>, open: &[CheckoutReference]) -> fmt::Result {
+    match open {
+        [] => Ok(()),
+        open => write!(f, "; {} can still be paid", join(open)),
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -159,19 +180,38 @@ impl fmt::Display for Reason {
             }
             Reason::NamesOrder(order) => write!(f, "its metadata names order {order}"),
             Reason::NamesUnreadableOrder(text) => write!(f, "its metadata names order `{text}`"),
-            Reason::CanceledButPaid { refund, payments } => write!(
-                f,
-                "canceled, yet paid by {}: {} to refund",
-                join(payments),
-                join(refund)
-            ),
-            Reason::PaidMoreThanOnce { refund, payments } => write!(
-                f,
-                "paid {} times ({}): {} to refund",
-                payments.len(),
-                join(payments),
-                join(refund)
-            ),
+            Reason::CanceledButPaid {
+                refund,
+                payments,
+                open,
+            } => {
+                let (payments, refund) = (join(payments), join(refund));
+                write!(f, "canceled, yet paid by {payments}: {refund} to refund")?;
+                still_open(f, open)
+            }
+            Reason::PaidMoreThanOnce {
+                refund,
+                payments,
+                recorded,
+                open,
+            } => {
+                let (times, refund) = (payments.len(), join(refund));
+                match recorded {
+                    Some(held) => {
+                        let others: Vec<_> = payments.iter().filter(|it| *it != held).collect();
+                        let others = join(&others);
+                        write!(
+                            f,
+                            "paid {times} times: {refund} to refund: {others} (the row holds {held})"
+                        )?;
+                    }
+                    None => {
+                        let payments = join(payments);
+                        write!(f, "paid {times} times ({payments}): {refund} to refund")?;
+                    }
+                }
+                still_open(f, open)
+            }
             Reason::PaidSession(session) => write!(f, "{session} is paid, the order is not"),
             Reason::LinkCountsMorePayments { link, count, seen } => write!(
                 f,

@@ -36,7 +36,8 @@ async fn the_plan_for_the_odd_cases_is_as_it_was() {
     │   313 ┆ Mila Horvat              ┆ 55.00 USD ┆ cs_test_odd313 (session processing) ┆ processing      ┆ waits: cs_test_odd313 is complete, its payment is on its way                                  │
     │   314 ┆ Owen Pritchard           ┆ 55.00 USD ┆ cs_test_odd314 (session failed)     ┆ dead            ┆ would mint                                                                                    │
     │   315 ┆ Yara Haddad              ┆ 55.00 USD ┆ plink_odd315 (link active)          ┆ duplicate       ┆ would retire plink_odd315second                                                               │
-    │   316 ┆ Felix Oduya              ┆ 55.00 USD ┆ plink_odd316 (link active)          ┆ overpaid        ┆ held, needs a person: paid 2 times (pi_odd316first, pi_odd316second): 55.00 USD to refund     │
+    │   316 ┆ Felix Oduya              ┆ 55.00 USD ┆ plink_odd316 (link active)          ┆ overpaid        ┆ held, needs a person: paid 2 times: 55.00 USD to refund: pi_odd316second (the row holds       │
+    │       ┆                          ┆           ┆                                     ┆                 ┆ pi_odd316first); plink_odd316 can still be paid                                               │
     │   317 ┆ Greta Lindholm           ┆ 55.00 USD ┆ plink_odd317 (link inactive)        ┆ settled         ┆ —                                                                                             │
     │   318 ┆ Hugo Lambert             ┆ 55.00 USD ┆ cs_test_odd318 (session paid)       ┆ overpaid        ┆ held, needs a person: canceled, yet paid by pi_odd318: 55.00 USD to refund                    │
     │   319 ┆ Beatriz Nunes            ┆ 55.00 USD ┆ cs_test_odd319 (session paid)       ┆ settled         ┆ —                                                                                             │
@@ -72,6 +73,22 @@ async fn the_plan_for_the_odd_cases_is_as_it_was() {
     digest: DIGEST
     next: relink regen --tournament-id 3 --rps 0 --commit
     "#);
+}
+
+#[tokio::test]
+async fn what_can_still_be_paid_of_an_overpaid_order_is_closed_before_the_refund() {
+    let world = World::on(Backend::Sqlite).await;
+    world.load_sample().await;
+    let look = ["inspect", "--order-id", "316"];
+    let before = world.relink(&look).await.stdout;
+    let next = "\nnext\n  relink retire --order-id 316\n";
+    assert!(before.ends_with(next), "{before}");
+    let retire = ["retire", "--order-id", "316", "--commit", "--yes"];
+    let output = world.relink(&retire).await;
+    assert_eq!(output.code, Some(3), "{}{}", output.stdout, output.stderr);
+    let after = world.relink(&look).await.stdout;
+    let next = "\nnext\n  refund in Stripe, then `relink inspect --order-id 316`\n";
+    assert!(after.ends_with(next), "{after}");
 }
 
 #[tokio::test]

@@ -167,6 +167,8 @@ fn what_was_paid_more_than_once_is_owed_from_the_second_payment_on() {
         Reason::PaidMoreThanOnce {
             refund: vec![usd(6000)],
             payments: vec!["pi_1".to_owned(), "pi_2".to_owned()],
+            recorded: None,
+            open: Vec::new(),
         }
     );
     let once = beside(vec![StripeObject::Session(first), returned]);
@@ -185,6 +187,7 @@ fn of_a_canceled_order_everything_that_was_paid_is_owed() {
         Reason::CanceledButPaid {
             refund: vec![usd(5000)],
             payments: vec!["pi_1".to_owned()],
+            open: Vec::new(),
         }
     );
     assert_eq!(

@@ -227,10 +227,13 @@ fn every_reason_has_a_code_of_its_own_that_stays() {
     let canceled = Reason::CanceledButPaid {
         refund: vec![money],
         payments: vec![text()],
+        open: Vec::new(),
     };
     let twice = Reason::PaidMoreThanOnce {
         refund: vec![money],
         payments: vec![text(), text()],
+        recorded: None,
+        open: Vec::new(),
     };
     let recovery = Reason::RecoveryUrl {
         session: page(),
@@ -330,12 +333,24 @@ fn what_is_open_is_being_worked_on_or_was_left_so() {
 
 #[test]
 fn what_is_to_be_refunded_is_said_with_every_payment() {
-    let twice = Reason::PaidMoreThanOnce {
-        refund: vec![usd(6000)],
-        payments: vec!["pi_1".to_owned(), "pi_2".to_owned()],
+    let twice = |recorded: Option<&str>, open: &[&str]| {
+        let reason = Reason::PaidMoreThanOnce {
+            refund: vec![usd(6000)],
+            payments: vec!["pi_1".to_owned(), "pi_2".to_owned()],
+            recorded: recorded.map(str::to_owned),
+            open: open
+                .iter()
+                .map(|id| CheckoutReference::classify(id))
+                .collect(),
+        };
+        reason.to_string()
     };
     assert_eq!(
-        twice.to_string(),
+        twice(None, &[]),
         "paid 2 times (pi_1, pi_2): 60.00 USD to refund"
+    );
+    assert_eq!(
+        twice(Some("pi_1"), &["plink_1"]),
+        "paid 2 times: 60.00 USD to refund: pi_2 (the row holds pi_1); plink_1 can still be paid"
     );
 }
