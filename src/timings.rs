@@ -27,6 +27,8 @@ pub struct Timings {
     pub header: Duration,
     /// And for a body, and how long a delivery waits for its turn.
     pub body: Duration,
+    /// And how long an answer waits for a client that reads none of it.
+    pub answer: Duration,
     /// And how long the database may take over a question about health or metrics: less than Prometheus waits (10 s).
     pub look: Duration,
     /// And how long connections have to end once it was asked to stop.
@@ -53,6 +55,7 @@ impl Default for Timings {
             send_within: Duration::from_secs(45),
             header: Duration::from_secs(10),
             body: Duration::from_secs(10),
+            answer: Duration::from_secs(5),
             look: Duration::from_secs(5),
             farewell: Duration::from_secs(25),
             closing_poll: Duration::from_secs(5),

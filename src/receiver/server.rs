@@ -1,5 +1,5 @@
 //! HTTP in front of the desk: one path for deliveries, one for health, one for metrics. Headers, bodies and numbers
-//! are bounded, and whoever is slow is not waited for.
+//! are bounded, and whoever is slow, be it to send or to read, is not waited for.
 //!
 //! A stop finishes what was accepted: nothing that Stripe was told is lost, and nothing it was not told is kept.
 
@@ -19,6 +19,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutWriter;
 
 use super::metrics::render;
 use super::{Answer, Desk};
@@ -35,6 +36,9 @@ const SMALL: u64 = 64 * 1024;
 const LARGE_AT_ONCE: usize = 16;
 /// Questions about health and metrics at once: anybody may ask them, and deliveries need the database.
 const LOOKS: usize = 2;
+/// Bytes of answers that wait in the system for one client. Answers are smaller; the system's own bound is 4 MiB, which whoever
+/// never reads would fill for minutes before it is noticed.
+const UNREAD: usize = 16 * 1024;
 const SIGNATURE: &str = "stripe-signature";
 const TEXT: &str = "text/plain; charset=utf-8";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -65,10 +69,12 @@ pub async fn serve(
     let router = router(front);
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
+    let mut is_full = false;
     loop {
         tokio::select! {
             accepted = accept(&listener, &room) => match accepted {
                 Some((stream, place)) => {
+                    is_full = tell_of_room(is_full, room.available_permits());
                     connections.spawn(converse(stream, place, router.clone(), timings, stop.clone()));
                 }
                 // Out of descriptors, most likely: who is connected goes on.
@@ -102,6 +108,16 @@ async fn accept(
     }
 }
 
+/// Whether all places are taken. It is said once, and again only after half of them were free: a flood fills no log.
+fn tell_of_room(was_full: bool, free: usize) -> bool {
+    if free == 0 && !was_full {
+        tracing::warn!(
+            "all {CONNECTIONS} connections are taken: whoever comes now waits for one to end"
+        );
+    }
+    free == 0 || (was_full && free < CONNECTIONS / 2)
+}
+
 async fn converse(
     stream: TcpStream,
     _place: OwnedSemaphorePermit,
@@ -111,10 +127,17 @@ async fn converse(
 ) {
     // Answers are small; waiting for an acknowledgement would cost 40 ms each.
     let _ = stream.set_nodelay(true);
+    let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, UNREAD);
+    // The time for headers does not run while an answer is written: whoever asks and never reads would stay for ever.
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(timings.answer));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(timings.header)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(Box::pin(stream)),
+            TowerToHyperService::new(router),
+        );
     let mut connection = std::pin::pin!(connection);
     let mut is_told = false;
     loop {

@@ -135,6 +135,7 @@ mod webhook_settling;
 mod webhook_signature;
 mod webhook_stalled;
 mod webhook_together;
+mod webhook_unread;
 mod webhook_world;
 mod wiped;
 mod withdrawn;
