@@ -189,7 +189,7 @@ pub fn listed(text: &str) -> Vec<(OrderId, Option<RunId>)> {
     let rows = reader.records().filter_map(Result::ok);
     rows.filter_map(|row| {
         let order = row.get(0)?.parse().ok()?;
-        let run = row.iter().last().filter(|run| !run.is_empty());
+        let run = row.iter().next_back().filter(|run| !run.is_empty());
         Some((OrderId(order), run.map(|run| RunId(run.to_owned()))))
     })
     .collect()
