@@ -50,7 +50,6 @@ fn resolve(incident: &StoredIncident, more: &str, context: &Context<'_>) -> Stri
         .order
         .map_or_else(|| "N".to_owned(), |OrderId(id)| id.to_string());
     let id = incident.id.as_str();
-    let command =
-        format!("relink resolve --order-id {order} --incident {id}{more} --reason TEXT --commit");
+    let command = format!("relink resolve --order-id {order} --incident {id}{more} --reason TEXT");
     context.with_connection(&command)
 }
